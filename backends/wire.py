@@ -1,0 +1,234 @@
+"""One request and everything that came back: status, headers, raw bytes and when they arrived."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import httpx2
+
+Role = Literal["chat", "embedding", "vision"]
+WireError = Literal["unreachable", "closed", "timeout"]
+
+MODEL = "<model>"
+"""Stands in a request body for the name of the model that plays the request's role; `send` puts the name in."""
+
+REDACTED = "[redacted]"
+_SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is sent: `body` is JSON (any value), or bytes to be sent as they are, or None for no body.
+
+    `path` is relative to the base URL, which ends in `/v1` (`/chat/completions`). `hang_up_after` closes the
+    connection once that many bytes of the answer have arrived.
+    """
+
+    method: str = "POST"
+    path: str = "/chat/completions"
+    body: Any = None
+    headers: tuple[tuple[str, str], ...] = ()
+    role: Role = "chat"
+    hang_up_after: int | None = None
+
+    def with_model(self, model: str) -> Request:
+        """The same request with `MODEL` replaced by `model`, in the body's `model` and in the path."""
+        path = self.path.replace(MODEL, model)
+        body = self.body
+        if isinstance(body, dict) and body.get("model") == MODEL:
+            body = {**body, "model": model}
+        return _replace(self, path=path, body=body)
+
+    def content(self) -> bytes | None:
+        """The bytes of the body."""
+        if self.body is None or isinstance(self.body, bytes):
+            return self.body
+        return json.dumps(self.body, ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """The recorded wire of one request.
+
+    `reads` are the sizes in bytes of the pieces in which the body arrived, with the time of each in seconds since the
+    request was sent. `error` says why an answer is missing or incomplete: `unreachable` (no connection), `closed`
+    (the server closed it early), `timeout`; `status` is then None if not even the headers arrived.
+    """
+
+    request: Request
+    url: str = ""
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    headers_at: float | None = None
+    reads: tuple[tuple[float, int], ...] = ()
+    error: WireError | None = None
+    error_detail: str = ""
+    started_at: float = field(default=0.0, compare=False)
+    """Unix time at which the request was sent."""
+
+    def header(self, name: str) -> str | None:
+        """The first value of a response header, by its case-insensitive name."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The exchange as plain JSON data, the form in which results files keep it."""
+        return {
+            "started_at": round(self.started_at, 3),
+            "request": {
+                "method": self.request.method,
+                "url": self.url,
+                "path": self.request.path,
+                "headers": [list(h) for h in self.request.headers],
+                "role": self.request.role,
+                "hang_up_after": self.request.hang_up_after,
+                **_body_to_json(self.request.body),
+            },
+            "response": {
+                "status": self.status,
+                "headers": [list(h) for h in self.headers],
+                "headers_at_s": self.headers_at,
+                "reads": [list(r) for r in self.reads],
+                "body": _bytes_to_json(self.body),
+                "error": self.error,
+                "error_detail": self.error_detail,
+            },
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Exchange:
+        """The inverse of `to_json`."""
+        sent, got = data["request"], data["response"]
+        return cls(
+            request=Request(
+                method=sent["method"],
+                path=sent["path"],
+                headers=tuple((k, v) for k, v in sent["headers"]),
+                role=sent["role"],
+                hang_up_after=sent.get("hang_up_after"),
+                body=_bytes_from_json(sent["body_bytes"]) if "body_bytes" in sent else sent.get("body"),
+            ),
+            url=sent["url"],
+            status=got["status"],
+            headers=tuple((k, v) for k, v in got["headers"]),
+            body=_bytes_from_json(got["body"]),
+            headers_at=got["headers_at_s"],
+            reads=tuple((t, n) for t, n in got["reads"]),
+            error=got["error"],
+            error_detail=got["error_detail"],
+            started_at=data["started_at"],
+        )
+
+
+def client(timeout: float) -> httpx2.Client:
+    """A client for `send`; `timeout` in seconds bounds each wait and, in `send`, the whole answer."""
+    return httpx2.Client(timeout=timeout, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
+
+
+def send(
+    request: Request, base_url: str, *, model: str, http: httpx2.Client, key: str | None = None
+) -> Exchange:
+    """Send one request and record what comes back; never raises for what a server or network does.
+
+    `base_url` ends in `/v1`; `http` is a `client()`, shared by all threads; `key` goes into the Authorization header
+    and is kept out of the exchange, wherever the server repeats it.
+
+    Each request has a connection of its own (`Connection: close`): llama-server closes a connection after a stream
+    although it announces keep-alive, and a lost race there would look like a fault of the next request.
+    """
+    request = request.with_model(model)
+    url = base_url.rstrip("/") + request.path if request.path.startswith("/") else request.path
+    headers = {"connection": "close", "accept-encoding": "identity"}
+    if request.body is not None:
+        headers["content-type"] = "application/json"
+    if key:
+        headers["authorization"] = f"Bearer {key}"
+    headers |= {name.lower(): value for name, value in request.headers}
+
+    timeout = http.timeout.read or 60.0
+    wall, start = time.time(), time.monotonic()
+    status: int | None = None
+    got_headers: list[tuple[str, str]] = []
+    headers_at: float | None = None
+    body = bytearray()
+    reads: list[tuple[float, int]] = []
+    error: WireError | None = None
+    detail = ""
+    try:
+        with http.stream(request.method, url, content=request.content(), headers=headers) as response:
+            status, headers_at = response.status_code, _elapsed(start)
+            got_headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw]
+            for piece in response.iter_raw():
+                body += piece
+                reads.append((_elapsed(start), len(piece)))
+                if request.hang_up_after is not None and len(body) >= request.hang_up_after:
+                    break
+                if _elapsed(start) > timeout:
+                    raise httpx2.ReadTimeout(f"no end after {timeout:g} s")
+    except httpx2.TimeoutException as problem:
+        error, detail = "timeout", str(problem) or f"no answer within {timeout:g} s"
+    except (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as problem:
+        error, detail = "unreachable", str(problem)
+    except httpx2.HTTPError as problem:
+        error, detail = "closed", str(problem)
+    return _redacted(
+        Exchange(
+            request=request,
+            url=url,
+            status=status,
+            headers=tuple(got_headers),
+            body=bytes(body),
+            headers_at=headers_at,
+            reads=tuple(reads),
+            error=error,
+            error_detail=detail,
+            started_at=wall,
+        ),
+        key,
+    )
+
+
+def _elapsed(start: float) -> float:
+    return round(time.monotonic() - start, 4)
+
+
+def _replace(request: Request, **changes: Any) -> Request:
+    return Request(**{**request.__dict__, **changes})
+
+
+def _redacted(exchange: Exchange, key: str | None) -> Exchange:
+    """The exchange without secrets: values of secret headers, and the key wherever it stands."""
+
+    def clean(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (k, REDACTED if k.lower() in _SECRET_HEADERS else v.replace(key, REDACTED) if key else v)
+            for k, v in headers
+        )
+
+    changes: dict[str, Any] = {"headers": clean(exchange.headers)}
+    request = _replace(exchange.request, headers=clean(exchange.request.headers))
+    if key and key.encode() in exchange.body:
+        # The sizes of the reads stay as they came; they no longer add up to the body, which is what redaction costs.
+        changes["body"] = exchange.body.replace(key.encode(), REDACTED.encode())
+    if key:
+        changes["error_detail"] = exchange.error_detail.replace(key, REDACTED)
+    return Exchange(**{**exchange.__dict__, **changes, "request": request})
+
+
+def _bytes_to_json(raw: bytes) -> dict[str, str]:
+    try:
+        return {"text": raw.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(raw).decode()}
+
+
+def _bytes_from_json(data: dict[str, str]) -> bytes:
+    return data["text"].encode("utf-8") if "text" in data else base64.b64decode(data["base64"])
+
+
+def _body_to_json(body: Any) -> dict[str, Any]:
+    return {"body_bytes": _bytes_to_json(body)} if isinstance(body, bytes) else {"body": body}

@@ -1,0 +1,66 @@
+"""Declare what is required: `@check` turns a function into one atomic requirement."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from conformance.outcomes import Level
+
+SOURCES = ("openapi", "docs", "sdk", "de-facto")
+"""Where a requirement can come from: OpenAI's OpenAPI document, its guides and reference pages, an official client that
+needs it, or what every known server does."""
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One requirement. `id` is `area.name`; `scenarios` are the names of what it judges, as its parameters name them."""
+
+    id: str
+    feature: str
+    level: Level
+    core: bool
+    source: str
+    requirement: str
+    scenarios: tuple[str, ...]
+    function: Callable[..., None]
+
+
+CHECKS: dict[str, Check] = {}
+"""Every declared check by its id."""
+
+
+def check(feature: str, level: Level, source: str, *, core: bool = False) -> Callable[[F], F]:
+    """Declare the function below as a check of a row of `matrix.toml`.
+
+    `source` is `kind:where`, kind being one of `SOURCES` (`openapi:CreateChatCompletionRequest.stop`). A row needs at
+    least one `core` check: the one that shows that the feature does what it is for.
+    """
+
+    def register(function: F) -> F:
+        kind, _, where = source.partition(":")
+        if kind not in SOURCES or not where:
+            raise ValueError(f"{function.__name__}: source {source!r} is not one of {SOURCES} with ':where'")
+        doc = inspect.getdoc(function)
+        if not doc:
+            raise ValueError(f"{function.__name__} has no docstring, which states the requirement")
+        area = function.__module__.rpartition(".")[2].removeprefix("test_")
+        new = Check(
+            id=f"{area}.{function.__name__.removeprefix('test_')}",
+            feature=feature,
+            level=level,
+            core=core,
+            source=source,
+            requirement=doc.splitlines()[0],
+            scenarios=tuple(inspect.signature(function).parameters),
+            function=function,
+        )
+        CHECKS[new.id] = new
+        function.check = new  # type: ignore[attr-defined]
+        return function
+
+    return register

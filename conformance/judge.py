@@ -1,0 +1,136 @@
+"""How a check ended, as a result: outcome, message, expected and actual."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from backends.wire import REDACTED
+from conformance.answers import Answer, Missing, Refused
+from conformance.check import Check
+from conformance.every import Every
+from conformance.outcomes import Outcome, Verdict, watch_leniency
+from conformance.results import CheckResult
+
+SHORT, LONG = 300, 2000
+"""Characters kept of an assertion that held, and of a message, expected or actual text; the wire itself is kept whole."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Judge:
+    """Collects what pytest's hooks say while a check runs, and makes a result of it."""
+
+    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+        self._secrets = secrets
+        self.begin()
+
+    def begin(self) -> None:
+        """A check begins."""
+        self._compared: tuple[str, object, object] | None = None
+        self._held: list[str] = []
+        self._lenient = watch_leniency()
+
+    def compared(self, op: str, left: object, right: object) -> None:
+        """A comparison in an `assert` failed."""
+        self._compared = (op, left, right)
+
+    def held(self, source: str, explanation: str) -> None:
+        """An `assert` held."""
+        self._compared = None
+        seen = explanation.splitlines()[0] if explanation else ""
+        self._held.append(self.clean(source if seen == source else f"{source}    # {seen}", SHORT))
+
+    def result(
+        self,
+        check: Check,
+        *,
+        target: str,
+        problem: BaseException | None,
+        explanation: str,
+        arguments: dict[str, Any],
+        duration: float,
+    ) -> CheckResult:
+        """The result of a check that ended with `problem` (None: it returned); `explanation` is pytest's text of it."""
+        outcome, message, expected, actual = self._ending(check, problem, explanation, arguments)
+        judged, controls = _exchanges(arguments)
+        return CheckResult(
+            id=check.id,
+            target=target,
+            feature=check.feature,
+            level=check.level,
+            core=check.core,
+            source=check.source,
+            requirement=check.requirement,
+            outcome=outcome,
+            message=self.clean(message),
+            expected=self.clean(expected),
+            actual=self.clean(actual),
+            held=self._held[-8:],
+            exchanges=judged,
+            controls=controls,
+            duration=round(duration, 4),
+        )
+
+    def clean(self, text: str, length: int = LONG) -> str:
+        """Text that is safe to print: without secrets, control characters and lone surrogates, and not too long."""
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED)
+        text = _CONTROL.sub(
+            lambda c: f"\\x{ord(c[0]):02x}" if ord(c[0]) < 256 else f"\\u{ord(c[0]):04x}", text
+        )
+        return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
+
+    def _ending(
+        self, check: Check, problem: BaseException | None, explanation: str, arguments: dict[str, Any]
+    ) -> tuple[Outcome, str, str, str]:
+        """Outcome, message, expected, actual."""
+        if problem is None:
+            return (
+                (Outcome.LENIENT, "; ".join(self._lenient), "", "")
+                if self._lenient
+                else (Outcome.PASS, "", "", "")
+            )
+        if isinstance(problem, Refused) and _only_control(problem.answer, arguments):
+            return Outcome.BLOCKED, f"the control {problem}", "", ""
+        if isinstance(problem, Verdict):
+            return problem.outcome, str(problem), _text(problem.expected), _text(problem.actual)
+        if isinstance(problem, AssertionError):
+            message = re.sub(r"^AssertionError: ", "", explanation or str(problem))
+            message = re.sub(r"^assert ", "not so: ", message.splitlines()[0] if message else "")
+            return Outcome.FAIL, message, *self._difference()
+        return Outcome.ERROR, f"our own fault: {type(problem).__name__}: {problem}", "", ""
+
+    def _difference(self) -> tuple[str, str]:
+        if self._compared is None:
+            return "", ""
+        op, left, right = self._compared
+        return (f"{right!r}" if op == "==" else f"{op} {right!r}"), f"{left!r}"
+
+
+def _only_control(refused: Answer, arguments: dict[str, Any]) -> bool:
+    """Whether the refused answer is a control, and something else is what the check judges."""
+    others = [a for argument in arguments.values() for a in _answers(argument) if not a.control]
+    return refused.control and bool(others)
+
+
+def _exchanges(arguments: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The names of the scenarios that were judged, and of those which are controls."""
+    judged: dict[str, bool] = {}
+    for name, argument in arguments.items():
+        if isinstance(argument, Every):
+            if argument.judged:
+                judged[argument.judged.name.partition("[")[0]] = False
+        elif argument is not None:
+            judged[name] = any(a.control for a in _answers(argument))
+    return list(judged), [name for name, control in judged.items() if control]
+
+
+def _answers(argument: Any) -> list[Answer | Missing]:
+    if isinstance(argument, Missing):
+        return [argument]
+    return [a for a in (argument if isinstance(argument, list) else [argument]) if isinstance(a, Answer)]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else repr(value)

@@ -1,0 +1,132 @@
+"""The suite's command line options, and what they ask for."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from backends import find
+from backends.find import Wanted
+from conformance.outcomes import Level
+
+DEFAULT_BACKEND = "llamacpp"
+TIMEOUT = 60.0
+"""Seconds for one answer: enough for a 70B model on a slow GPU to write the longest answer that we ask for."""
+
+RUNS = Path("reports/runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the user asked for. `fail_on` is the lowest level whose violations fail the run; None: none does."""
+
+    wanted: tuple[Wanted, ...]
+    report: Path
+    fail_on: Level | None
+    replay: Path | None
+    timeout: float
+    keys: tuple[str, ...] = field(repr=False, default=())
+
+
+def add(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    group = parser.getgroup("conformance", "what is measured")
+    names = ", ".join(find.backends())
+    group.addoption(
+        "--backend",
+        action="append",
+        metavar="NAME[@URL]",
+        help=f"the server to measure: {names}; several give several columns (default: {DEFAULT_BACKEND})",
+    )
+    group.addoption(
+        "--base-url",
+        metavar="URL",
+        help="measure the server that answers here, e.g. http://127.0.0.1:8000/v1",
+    )
+    group.addoption("--model", metavar="ID", help="the chat model (default: the first that the server lists)")
+    group.addoption(
+        "--embedding-model", metavar="ID", help="the model for embeddings (default: the chat model)"
+    )
+    group.addoption(
+        "--vision-model", metavar="ID", help="the model that sees images (default: the chat model)"
+    )
+    group.addoption(
+        "--server-binary", metavar="PROGRAM", help="start this llama-server instead of the one found"
+    )
+    group.addoption(
+        "--replay", metavar="RESULTS", help="judge the exchanges of an old results file; asks no server"
+    )
+    group.addoption(
+        "--report", metavar="DIR", help=f"where results and pages go (default: {RUNS}/TIME-BACKEND)"
+    )
+    group.addoption(
+        "--fail-on",
+        choices=["must", "should", "never"],
+        default="must",
+        help="the lowest level of requirement whose violation fails the run (default: must)",
+    )
+    group.addoption(
+        "--timeout",
+        type=float,
+        default=TIMEOUT,
+        metavar="SECONDS",
+        help=f"for one answer (default: {TIMEOUT:g})",
+    )
+
+
+def parse(config: pytest.Config) -> Options:
+    """Read the options. Raises pytest.UsageError with a sentence for the user."""
+    get = config.getoption
+    base_url = get("--base-url")
+    models = {
+        role: get(option)
+        for role, option in (
+            ("chat", "--model"),
+            ("embedding", "--embedding-model"),
+            ("vision", "--vision-model"),
+        )
+        if get(option)
+    }
+    key = os.environ.get("OPENAI_API_KEY") or None
+    wanted = []
+    for text in get("--backend") or ["url" if base_url else DEFAULT_BACKEND]:
+        name, _, url = text.partition("@")
+        if name not in find.backends():
+            raise pytest.UsageError(
+                f"--backend {name}: there is no such backend; choose one of {', '.join(find.backends())}, "
+                "or give any server's address with --base-url."
+            )
+        url = url or base_url
+        if url and not url.startswith(("http://", "https://")):
+            raise pytest.UsageError(
+                f"--base-url {url}: begin with http:// or https://, e.g. http://127.0.0.1:8000/v1."
+            )
+        wanted.append(
+            Wanted(
+                backend=name,
+                base_url=url or None,
+                models=models,
+                server_binary=get("--server-binary"),
+                key=key,
+                timeout=get("--timeout"),
+            )
+        )
+    fail_on = get("--fail-on")
+    replay = get("--replay")
+    return Options(
+        wanted=tuple(wanted),
+        report=_report_directory(get("--report"), wanted),
+        fail_on=None if fail_on == "never" else Level(fail_on.upper()),
+        replay=Path(replay) if replay else None,
+        timeout=get("--timeout"),
+        keys=(key,) if key else (),
+    )
+
+
+def _report_directory(asked: str | None, wanted: list[Wanted]) -> Path:
+    name = "+".join(w.name.replace("/", "_").replace(":", "_") for w in wanted)
+    return Path(asked) if asked else RUNS / f"{time.strftime('%Y-%m-%dT%H%M%S')}-{name}"

@@ -1,0 +1,122 @@
+"""The outcomes of a check, and the words with which a check says more than `assert` can."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from enum import StrEnum
+from typing import Any
+
+
+class Level(StrEnum):
+    """RFC 2119. MUST: the published API says so, and clients break or get wrong results without it."""
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+    MAY = "MAY"
+
+
+class Outcome(StrEnum):
+    """The verdict of one check."""
+
+    PASS = "pass"
+    LENIENT = "lenient"
+    FAIL = "fail"
+    IGNORED = "ignored"
+    REJECTED = "rejected"
+    INCONCLUSIVE = "inconclusive"
+    BLOCKED = "blocked"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    NOT_RUN = "not-run"
+
+    @property
+    def good(self) -> bool:
+        """Whether the wire shows what is required; nothing else is ever counted as passing."""
+        return self in (Outcome.PASS, Outcome.LENIENT)
+
+    @property
+    def bad(self) -> bool:
+        """Whether this is a reason to fail a run: the server is at fault, or our harness is."""
+        return self in (Outcome.FAIL, Outcome.IGNORED, Outcome.TIMEOUT, Outcome.ERROR)
+
+
+class Verdict(Exception):
+    """Ends a check with an outcome other than `pass`; `expected` and `actual` are shown beside the message."""
+
+    outcome: Outcome
+
+    def __init__(self, message: str, *, expected: Any = None, actual: Any = None) -> None:
+        super().__init__(message)
+        self.expected = expected
+        self.actual = actual
+
+
+class Fail(Verdict):
+    """The wire shows a violation."""
+
+    outcome = Outcome.FAIL
+
+
+class Ignored(Verdict):
+    """Accepted, and without the effect that the API describes."""
+
+    outcome = Outcome.IGNORED
+
+
+class Rejected(Verdict):
+    """Refused with a clean error."""
+
+    outcome = Outcome.REJECTED
+
+
+class Inconclusive(Verdict):
+    """The model did not produce what is needed to judge."""
+
+    outcome = Outcome.INCONCLUSIVE
+
+
+class Blocked(Verdict):
+    """A prerequisite failed, so this could not be judged."""
+
+    outcome = Outcome.BLOCKED
+
+
+class TimedOut(Verdict):
+    """No answer in time."""
+
+    outcome = Outcome.TIMEOUT
+
+
+class NotRun(Verdict):
+    """Nothing was sent, or the recording lacks it."""
+
+    outcome = Outcome.NOT_RUN
+
+
+_relaxed: ContextVar[list[str] | None] = ContextVar("relaxed", default=None)
+
+
+def watch_leniency() -> list[str]:
+    """A new list, to which `lenient` adds until the next call."""
+    reasons: list[str] = []
+    _relaxed.set(reasons)
+    return reasons
+
+
+def lenient(why: str) -> None:
+    """Accept an alternative to what the API says, and show that: the check ends `lenient` instead of `pass`."""
+    reasons = _relaxed.get()
+    if reasons is not None:
+        reasons.append(why)
+
+
+def effect(observed: object, otherwise: str, *, expected: Any = None, actual: Any = None) -> None:
+    """The parameter must have had an effect; `otherwise` says what was seen instead. Outcome: `ignored`."""
+    if not observed:
+        raise Ignored(f"accepted, but {otherwise}", expected=expected, actual=actual)
+
+
+def shown(observed: object, otherwise: str, *, expected: Any = None, actual: Any = None) -> None:
+    """The model must have shown what is to be judged; `otherwise` says what it did. Outcome: `inconclusive`."""
+    if not observed:
+        raise Inconclusive(otherwise, expected=expected, actual=actual)

@@ -1,0 +1,183 @@
+"""The results file: JSON Lines, the only truth about a run, described by `results.schema.json`.
+
+A header, then `exchange` and `check` lines in the order in which they happened, then a footer. Lines are flushed as they
+are written, so a run that is cut leaves a readable file: one without its footer, which readers call incomplete.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO
+
+from conformance.outcomes import Level, Outcome
+
+FORMAT = 1
+"""Version of the results format; a reader refuses files of a later one."""
+
+
+class BadResults(Exception):
+    """A file that is no results file; `str()` says why in one sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """The verdict of one check on one target.
+
+    `expected` and `actual` are short texts; `held` are the assertions that held, as text; `exchanges` the scenarios that
+    were judged, of which `controls` show what happens without the parameter; `known` says whether the outcome is a
+    listed deviation (`known`), or one that is listed and no longer there (`stale`).
+    """
+
+    id: str
+    target: str
+    feature: str
+    level: Level
+    core: bool
+    source: str
+    requirement: str
+    outcome: Outcome
+    message: str = ""
+    expected: str = ""
+    actual: str = ""
+    held: list[str] = field(default_factory=list)
+    exchanges: list[str] = field(default_factory=list)
+    controls: list[str] = field(default_factory=list)
+    duration: float = 0.0
+    known: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The `check` line, without what is empty."""
+        data = {k: v for k, v in vars(self).items() if v not in ("", [], None)}
+        return {"kind": "check", **data, "level": str(self.level), "outcome": str(self.outcome)}
+
+    @classmethod
+    def from_json(cls, line: dict[str, Any]) -> CheckResult:
+        """The inverse of `to_json`; keys of later suites are left out."""
+        known = {k: v for k, v in line.items() if k in cls.__dataclass_fields__}
+        return cls(**{**known, "level": Level(line["level"]), "outcome": Outcome(line["outcome"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What a results file says. `exchanges` are by target and scenario; `footer` is None if the run was cut."""
+
+    header: dict[str, Any]
+    checks: list[CheckResult]
+    exchanges: dict[tuple[str, str], dict[str, Any]]
+    footer: dict[str, Any] | None
+
+    @property
+    def targets(self) -> list[dict[str, Any]]:
+        """The targets, as `Target.to_json` gives them."""
+        return list(self.header["targets"])
+
+    def with_not_run(self) -> list[CheckResult]:
+        """The checks, with a `not-run` for each that was selected and has no line: the honest denominator."""
+        seen = {(c.id, c.target) for c in self.checks}
+        reason = (self.footer or {}).get("stopped") or "the run was cut before this check"
+        return self.checks + [
+            CheckResult.from_json(
+                {**planned, "target": target["name"], "outcome": "not-run", "message": reason}
+            )
+            for target in self.targets
+            for planned in self.header["selected"]
+            if (planned["id"], target["name"]) not in seen
+        ]
+
+
+class Writer:
+    """Writes a results file line by line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: TextIO = path.open("w", encoding="utf-8")
+
+    def header(self, *, targets: list[dict[str, Any]], selected: list[dict[str, Any]], command: str) -> None:
+        """The first line: what is measured, which checks are selected, and the rows of the matrix as they are now."""
+        self._write(
+            {
+                "kind": "header",
+                "format": FORMAT,
+                "suite": suite_version(),
+                "started": round(time.time(), 3),
+                "command": command,
+                "targets": targets,
+                "selected": selected,
+            }
+        )
+
+    def exchange(self, target: str, scenario: str, recording: dict[str, Any]) -> None:
+        """The wire of one scenario: its `exchanges`, or why it was `unsent`."""
+        self._write({"kind": "exchange", "target": target, "scenario": scenario, **recording})
+
+    def check(self, result: CheckResult) -> None:
+        """The verdict of one check."""
+        self._write(result.to_json())
+
+    def footer(self, *, duration: float, exit_code: int, stopped: str | None) -> None:
+        """The last line: wall time in seconds, pytest's exit code, and why the run stopped early, if it did."""
+        self._write(
+            {"kind": "footer", "duration": round(duration, 3), "exit_code": exit_code, "stopped": stopped}
+        )
+        self._file.close()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        # ASCII only: what a server says may hold lone surrogates, which no UTF-8 file can.
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+
+def read(path: Path) -> Results:
+    """Read a results file, complete or not. Raises BadResults."""
+    try:
+        raw = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise BadResults(f"{path} cannot be read as a results file: {problem}") from None
+    lines = []
+    for number, text in enumerate(raw, start=1):
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            if number == len(raw):
+                break  # The run was cut while it wrote this line.
+            raise BadResults(
+                f"{path}, line {number}, is not JSON; is this a results.jsonl of this suite?"
+            ) from None
+    if not lines or not isinstance(lines[0], dict) or lines[0].get("kind") != "header":
+        raise BadResults(f"{path} does not begin with a header; is this a results.jsonl of this suite?")
+    if lines[0]["format"] > FORMAT:
+        raise BadResults(f"{path} was written by a later suite ({lines[0]['suite']}): update this one.")
+    return Results(
+        header=lines[0],
+        checks=[CheckResult.from_json(line) for line in lines if line["kind"] == "check"],
+        exchanges={(line["target"], line["scenario"]): line for line in lines if line["kind"] == "exchange"},
+        footer=next((line for line in lines if line["kind"] == "footer"), None),
+    )
+
+
+def read_all(paths: Iterable[Path]) -> list[Results]:
+    """Read results files, and those below directories; raises BadResults if there are none."""
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+    if not files:
+        raise BadResults("No results file there: name a results.jsonl, or a directory that has one.")
+    return [read(file) for file in files]
+
+
+@cache
+def suite_version() -> str:
+    """The suite's version, from its installed metadata or, in a bare clone, from pyproject.toml."""
+    try:
+        return importlib.metadata.version("openai-conformance")
+    except importlib.metadata.PackageNotFoundError:
+        import tomllib
+
+        pyproject = Path(__file__).parent.parent / "pyproject.toml"
+        return str(tomllib.loads(pyproject.read_text())["project"]["version"])

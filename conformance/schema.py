@@ -1,0 +1,199 @@
+"""Judges JSON values by the suite's own JSON Schemas, and by those of a request, in readable sentences."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError, best_match, relevance
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+from referencing import Registry, Resource
+from referencing.exceptions import Unresolvable
+
+SCHEMAS = Path(__file__).parent / "schemas"
+"""One file an object, draft 2020-12: `NAME.json` is what a client needs (MUST), `NAME.full.json` the complete
+published form (SHOULD)."""
+
+MISSING = "nothing"
+"""What `Problem.actual` says of a key that is not there."""
+
+_CUT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One place where a value breaks a schema.
+
+    `path` names it as in code (`choices[0].message.role`; `$` is the whole value; a missing key has its own
+    path), `rule` says in a sentence what was expected, `actual` shows what was there as JSON, cut at 200
+    characters.
+    """
+
+    path: str
+    rule: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.rule}; found {self.actual}"
+
+
+def names() -> tuple[str, ...]:
+    """The names that `violations` knows, sorted."""
+    return tuple(sorted(_schemas()))
+
+
+def violations(instance: object, name: str) -> list[Problem]:
+    """Judge a decoded JSON value by one of the suite's schemas.
+
+    In: the value, and a schema's name (`chat.completion`, or `chat.completion.full` for the published form).
+    Out: the problems, the most relevant first; empty if there are none. Raises ValueError for a name that is not
+    in `names()`. Source: the types of the official SDK for MUST, the published OpenAPI document for SHOULD.
+    """
+    if name not in _schemas():
+        raise ValueError(f"there is no schema {name!r}; there are {', '.join(names())}")
+    return _problems(_validator(name), instance)
+
+
+def validate_against(instance: object, schema: Mapping[str, Any] | bool) -> list[Problem]:
+    """Judge a decoded JSON value by a schema that a request carried: a tool's parameters, a response format.
+
+    In: the value and the schema, read as draft 2020-12 whatever its `$schema` says; `format` asserts nothing,
+    and no reference is ever fetched. Out: as `violations`. Raises ValueError if the schema is none
+    (`check_schema` says why), or refers to something that is not in it, or to itself without end.
+    """
+    broken = check_schema(schema)
+    if broken:
+        raise ValueError(broken)
+    try:
+        return _problems(_Strict(schema, registry=Registry()), instance)
+    except Unresolvable as missing:
+        raise ValueError(f"the schema refers to {missing.ref!r}, which is not in it") from missing
+    except RecursionError as endless:
+        raise ValueError("the schema refers to itself without end, or the value is too deep") from endless
+
+
+def check_schema(schema: object) -> str | None:
+    """Why a value is no JSON Schema of draft 2020-12, in one sentence; None if it is one."""
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return f"{_path(error.absolute_path)}: {_cut(error.message)}"
+    except RecursionError:
+        return "$: the schema is too deep"
+    return None
+
+
+def _finite(_: object, value: object) -> bool:
+    """JSON has no NaN and no infinities, though Python's parser takes them."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_TYPES = Draft202012Validator.TYPE_CHECKER.redefine("number", _finite)
+_Strict = extend(Draft202012Validator, type_checker=_TYPES)
+
+
+@lru_cache
+def _schemas() -> dict[str, Any]:
+    return {file.name.removesuffix(".json"): json.loads(file.read_bytes()) for file in SCHEMAS.glob("*.json")}
+
+
+@lru_cache
+def _registry() -> Registry[Any]:
+    return Registry().with_resources(
+        [(one["$id"], Resource.from_contents(one)) for one in _schemas().values()]
+    )
+
+
+@lru_cache
+def _validator(name: str) -> Validator:
+    return _Strict(_schemas()[name], registry=_registry())
+
+
+def _problems(validator: Validator, instance: object) -> list[Problem]:
+    """Most relevant first: less deep, then earlier, then by jsonschema's own relevance."""
+    errors = sorted(validator.iter_errors(instance), key=relevance, reverse=True)
+    errors.sort(key=lambda error: (len(error.path), error.path))
+    return list(dict.fromkeys(problem for error in errors for problem in _of(best_match([error]) or error)))
+
+
+def _of(error: ValidationError) -> Iterator[Problem]:
+    where = _path(error.absolute_path)
+    if error.validator == "required":
+        properties = error.schema.get("properties", {})
+        for key in error.validator_value:
+            if key not in error.instance:
+                about = properties.get(key)
+                yield Problem(_join(where, key), "is required" + _because(about), MISSING)
+        return
+    yield Problem(where, _expected(error) + _because(error.schema), _cut(_shown(error.instance)))
+
+
+def _expected(error: ValidationError) -> str:
+    value = error.validator_value
+    match error.validator:
+        case "type":
+            kinds = [value] if isinstance(value, str) else value
+            return "must be " + " or ".join(_article(kind) for kind in kinds)
+        case "const":
+            return f"must be {_shown(value)}"
+        case "enum":
+            return "must be one of " + ", ".join(_shown(one) for one in value)
+        case "minimum":
+            return f"must be at least {value}"
+        case "maximum":
+            return f"must be at most {value}"
+        case "minLength" if value == 1:
+            return "must not be empty"
+        case "minItems":
+            return f"must have at least {value} item{'s' * (value != 1)}"
+        case "pattern":
+            return f"must match {value}"
+        case "additionalProperties" if value is False:
+            known = ", ".join(map(_shown, error.schema.get("properties", {})))
+            return f"must have no other keys than {known or 'none'}"
+        case "anyOf" | "oneOf":
+            count = "one" if error.validator == "anyOf" else "exactly one"
+            return f"must fit {count} of the {len(value)} forms"
+        case _:
+            return f"must keep `{error.validator}`: {_cut(error.message)}"
+
+
+def _because(schema: object) -> str:
+    """The reason that a schema gives for its rule, or what it says of the value."""
+    about = schema.get("description") if isinstance(schema, Mapping) else None
+    return f" ({about.rstrip('.')})" if isinstance(about, str) else ""
+
+
+def _article(kind: str) -> str:
+    return kind if kind == "null" else f"an {kind}" if kind[0] in "aio" else f"a {kind}"
+
+
+def _path(parts: Any) -> str:
+    path = "$"
+    for part in parts:
+        path = _join(path, part)
+    return path
+
+
+def _join(path: str, part: str | int) -> str:
+    if isinstance(part, int):
+        return f"{path}[{part}]"
+    if not part.isidentifier():
+        return f"{path}[{_shown(part)}]"
+    return part if path == "$" else f"{path}.{part}"
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CUT else text[: _CUT - 1] + "…"
