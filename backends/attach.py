@@ -17,9 +17,7 @@ _RED_PNG = (
 )
 
 
-def attach(
-    name: str, backend: str, base_url: str, models: dict[Role, str], key: str | None, timeout: float
-) -> Target:
+def attach(name: str, backend: str, base_url: str, models: dict[Role, str], key: str | None, timeout: float) -> Target:
     """The target at `base_url`, with the models named by the user or, for roles without one, found by asking.
 
     Raises Unreachable, NotOpenAI, KeyRefused or NoModel, each with a sentence that says what to do.
@@ -43,9 +41,7 @@ def attach(
         hello = ask(_chat("Hello"), chat_model)
         _must_be_an_api(hello, base_url, key)
         if hello.status == 404 and "chat" in models and chat_model in hello.body.decode(errors="replace"):
-            raise NoModel(
-                f"{base_url} does not know the model {chat_model!r}; it lists {', '.join(listed) or 'none'}."
-            )
+            raise NoModel(f"{base_url} does not know the model {chat_model!r}; it lists {', '.join(listed) or 'none'}.")
 
         deployments = [Deployment(role="chat", base_url=base_url, model=chat_model)]
         missing: dict[Role, str] = {}
@@ -87,9 +83,7 @@ _ROLE_PROBES: dict[Role, Request] = {
 def _must_be_an_api(answer: Exchange, base_url: str, key: str | None) -> None:
     """Raise the fitting CannotMeasure if the answer shows that nothing can be measured here."""
     if answer.error == "timeout":
-        raise Unreachable(
-            f"{base_url} accepts connections but does not answer; is it still loading its model?"
-        )
+        raise Unreachable(f"{base_url} accepts connections but does not answer; is it still loading its model?")
     if answer.status is None:
         raise Unreachable(
             f"Nothing answers at {base_url} ({answer.error_detail}): start the server, or name another --base-url."
@@ -101,9 +95,7 @@ def _must_be_an_api(answer: Exchange, base_url: str, key: str | None) -> None:
             else f"{base_url} wants an API key ({answer.status}): set OPENAI_API_KEY."
         )
     if 300 <= answer.status < 400:
-        raise NotOpenAI(
-            f"{base_url} redirects to {answer.header('location')}: use that address as --base-url."
-        )
+        raise NotOpenAI(f"{base_url} redirects to {answer.header('location')}: use that address as --base-url.")
     looks_like_html = answer.body.lstrip()[:1] == b"<" or "html" in (answer.header("content-type") or "")
     if looks_like_html or (answer.status == 200 and not isinstance(_json(answer), dict)):
         hint = "" if base_url.endswith("/v1") else " The base URL usually ends in /v1."
@@ -118,9 +110,7 @@ def _listed_models(listing: Exchange) -> list[str]:
         return []
     data = _json(listing).get("data")
     if not isinstance(data, list):
-        raise NotOpenAI(
-            f"{listing.url} answers JSON without a list of models in `data`; is this an OpenAI API?"
-        )
+        raise NotOpenAI(f"{listing.url} answers JSON without a list of models in `data`; is this an OpenAI API?")
     return [m["id"] for m in data if isinstance(m, dict) and isinstance(m.get("id"), str)]
 
 

@@ -73,13 +73,9 @@ def run(wanted: Wanted) -> Running:
     """Attach to or start what is wanted. Raises CannotMeasure with a sentence for the user."""
     data = backends()[wanted.backend]
     if wanted.base_url is not None:
-        return Running(
-            attach(wanted.name, wanted.backend, wanted.base_url, wanted.models, wanted.key, wanted.timeout)
-        )
+        return Running(attach(wanted.name, wanted.backend, wanted.base_url, wanted.models, wanted.key, wanted.timeout))
     if "deploy" not in data:
-        raise CannotStart(
-            f"--backend {wanted.backend} needs to know where: add --base-url http://HOST:PORT/v1."
-        )
+        raise CannotStart(f"--backend {wanted.backend} needs to know where: add --base-url http://HOST:PORT/v1.")
     return _start(wanted, data)
 
 

@@ -36,9 +36,7 @@ class Server:
         with httpx2.Client(trust_env=False, timeout=5) as http:
             while time.monotonic() < deadline:
                 if self.guard.poll() is not None:
-                    raise CannotStart(
-                        f"{self._name} ended before it answered. Its last words:\n{self._last_words()}"
-                    )
+                    raise CannotStart(f"{self._name} ended before it answered. Its last words:\n{self._last_words()}")
                 try:
                     if http.get(self.origin + path).status_code == 200:
                         return
@@ -46,9 +44,7 @@ class Server:
                     pass
                 time.sleep(POLL)
         self.stop()
-        raise CannotStart(
-            f"{self._name} was not ready after {seconds:g} s; the end of its log:\n{self._last_words()}"
-        )
+        raise CannotStart(f"{self._name} was not ready after {seconds:g} s; the end of its log:\n{self._last_words()}")
 
     def stop(self) -> None:
         """Stop the server and wait for its end; calling it twice is fine."""

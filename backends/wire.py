@@ -129,9 +129,7 @@ def client(timeout: float) -> httpx2.Client:
     return httpx2.Client(timeout=timeout, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
 
 
-def send(
-    request: Request, base_url: str, *, model: str, http: httpx2.Client, key: str | None = None
-) -> Exchange:
+def send(request: Request, base_url: str, *, model: str, http: httpx2.Client, key: str | None = None) -> Exchange:
     """Send one request and record what comes back; never raises for what a server or network does.
 
     `base_url` ends in `/v1`; `http` is a `client()`, shared by all threads; `key` goes into the Authorization header

@@ -1,7 +1,7 @@
 """Recorded exchanges with the words that checks use to read them.
 
-Plain and streamed answers are read with the same words. Reading what is not there ends the check: a refusal with `Refused`,
-a malformed answer with `Fail`; so a check never has to ask first.
+Plain and streamed answers are read with the same words. Reading what is not there ends the check: a refusal with
+`Refused`, a malformed answer with `Fail`; so a check never has to ask first.
 """
 
 from __future__ import annotations
@@ -63,9 +63,7 @@ class Answer:
         """The exchange; ends the check if no answer came."""
         error = self.exchange.error
         if error == "unreachable":
-            raise Blocked(
-                f"{self.name}: the server no longer accepts connections ({self.exchange.error_detail})"
-            )
+            raise Blocked(f"{self.name}: the server no longer accepts connections ({self.exchange.error_detail})")
         if error == "timeout":
             raise TimedOut(f"{self.name}: no complete answer in time ({self.exchange.error_detail})")
         if self.exchange.status is None:
@@ -139,9 +137,7 @@ class Answer:
     def error(self) -> dict[str, Any]:
         """The `error` object of a refusal."""
         if self.ok:
-            raise Fail(
-                f"{self.name} was accepted", expected="a 4xx with an error object", actual=f"{self.status}"
-            )
+            raise Fail(f"{self.name} was accepted", expected="a 4xx with an error object", actual=f"{self.status}")
         envelope = _expect(self.json, dict, f"{self.name}: the error body")
         return _expect(envelope.get("error"), dict, f"{self.name}: `error`")
 
@@ -235,9 +231,7 @@ class _Generated(Answer):
     @cached_property
     def choices(self) -> list[Choice]:
         """The choices, ordered by index; ends the check if there is none."""
-        choices = sorted(
-            self._streamed_choices() if self.streamed else self._plain_choices(), key=lambda c: c.index
-        )
+        choices = sorted(self._streamed_choices() if self.streamed else self._plain_choices(), key=lambda c: c.index)
         if not choices:
             raise Fail(f"{self.name}: no choices", expected="at least one choice", actual=self._shortened)
         return choices
@@ -307,9 +301,7 @@ class Chat(_Generated):
     def logprobs(self) -> list[dict[str, Any]]:
         """The entries of `logprobs.content` of the first choice; ends the check if there are none."""
         if self.choice.logprobs is None:
-            raise Fail(
-                f"{self.name}: no logprobs", expected="choices[0].logprobs.content", actual=self._shortened
-            )
+            raise Fail(f"{self.name}: no logprobs", expected="choices[0].logprobs.content", actual=self._shortened)
         return self.choice.logprobs
 
     def deltas(self, index: int = 0) -> list[dict[str, Any]]:
@@ -325,10 +317,8 @@ class Chat(_Generated):
         choices = []
         for raw, index in self._raw_choices(self.body):
             message = _expect(raw.get("message"), dict, f"{self.name}: choices[].message")
-            choice = Choice(
-                index=index, raw=raw, finish_reason=raw.get("finish_reason"), role=message.get("role")
-            )
-            choice.content = _expect(message.get("content"), (str, type(None)), f"{self.name}: content")
+            choice = Choice(index=index, raw=raw, finish_reason=raw.get("finish_reason"), role=message.get("role"))
+            choice.content = _optional(message.get("content"), str, f"{self.name}: content")
             choice.text = choice.content or ""
             choice.reasoning = _reasoning(message)
             choice.tool_calls = [self._tool_call(call) for call in message.get("tool_calls") or []]
@@ -348,7 +338,7 @@ class Chat(_Generated):
         if logprobs is None:
             return None
         content = _expect(logprobs, dict, f"{self.name}: logprobs").get("content")
-        return _expect(content, (list, type(None)), f"{self.name}: logprobs.content")
+        return _optional(content, list, f"{self.name}: logprobs.content")
 
     def _streamed_choices(self) -> list[Choice]:
         choices: dict[int, Choice] = {}
@@ -378,10 +368,7 @@ class Chat(_Generated):
         call["id"] = call["id"] or piece.get("id")
         call["type"] = call["type"] or piece.get("type")
         call["name"] += function.get("name") or ""
-        arguments = _expect(
-            function.get("arguments"), (str, type(None)), f"{self.name}: arguments of a delta"
-        )
-        call["arguments"] += arguments or ""
+        call["arguments"] += _optional(function.get("arguments"), str, f"{self.name}: arguments of a delta") or ""
 
 
 class Completion(_Generated):
@@ -502,19 +489,16 @@ def _reasoning(message: dict[str, Any]) -> str:
     return message.get("reasoning_content") or message.get("reasoning") or ""
 
 
-def _expect(value: Any, kind: type[T] | tuple[type, ...], what: str) -> T:
+def _expect(value: Any, kind: type[T], what: str) -> T:
     """`value`, which must be of `kind` (a bool is no integer); else the answer is malformed, and the check fails."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        names = " or ".join(_JSON_NAMES[k] for k in kinds)
-        raise Fail(f"{what} is not {names}", expected=names, actual=json.dumps(value)[:200])
+        raise Fail(f"{what} is not {_JSON_NAMES[kind]}", expected=_JSON_NAMES[kind], actual=json.dumps(value)[:200])
     return value
 
 
-_JSON_NAMES: dict[type, str] = {
-    dict: "an object",
-    list: "an array",
-    str: "a string",
-    int: "an integer",
-    type(None): "null",
-}
+def _optional(value: Any, kind: type[T], what: str) -> T | None:
+    """The same for a value that may be null or absent."""
+    return None if value is None else _expect(value, kind, what)
+
+
+_JSON_NAMES: dict[type, str] = {dict: "an object", list: "an array", str: "a string", int: "an integer"}

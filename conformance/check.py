@@ -10,7 +10,7 @@ from typing import TypeVar
 from conformance.outcomes import Level
 
 SOURCES = ("openapi", "docs", "sdk", "de-facto")
-"""Where a requirement can come from: OpenAI's OpenAPI document, its guides and reference pages, an official client that
+"""Where a requirement comes from: OpenAI's OpenAPI document, its guides and reference pages, an official client that
 needs it, or what every known server does."""
 
 F = TypeVar("F", bound=Callable[..., None])

@@ -21,9 +21,7 @@ class Every:
         self._answers = answers
         self.judged: Answer | None = None
 
-    def of(
-        self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = ""
-    ) -> Iterator[A]:
+    def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
         """The answers of a kind for which `where` holds; the check is blocked if there is none (`what` names them)."""
         fitting = [answer for answer in self._answers if isinstance(answer, kind) and where(answer)]
         if not fitting:
@@ -42,6 +40,4 @@ class Every:
 
     def refused(self) -> Iterator[Answer]:
         """The answers with a 4xx or 5xx."""
-        return self.of(
-            Answer, lambda a: (a.exchange.status or 0) >= 400 and not a.exchange.error, what="refused"
-        )
+        return self.of(Answer, lambda a: (a.exchange.status or 0) >= 400 and not a.exchange.error, what="refused")

@@ -37,9 +37,9 @@ _UNDECIDED = {Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.NOT_RUN, Outcome.TI
 def status(results: Iterable[Graded]) -> Status:
     """Grade one cell.
 
-    `ignored` if a core check was ignored, else `no` if one failed or was rejected, else `unknown` if one was not decided or
-    there is none. With every core check passed: `partial` if a MUST failed, was ignored or rejected, else `unknown` if a
-    MUST was not decided (what did not run is never green, and accuses nobody), else `yes`.
+    `ignored` if a core check was ignored, else `no` if one failed or was rejected, else `unknown` if one was not
+    decided or there is none. With every core check passed: `partial` if a MUST failed, was ignored or rejected, else
+    `unknown` if a MUST was not decided (what did not run is never green, and accuses nobody), else `yes`.
     """
     results = list(results)
     core = {r.outcome for r in results if r.core}

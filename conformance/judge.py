@@ -13,7 +13,7 @@ from conformance.outcomes import Outcome, Verdict, watch_leniency
 from conformance.results import CheckResult
 
 SHORT, LONG = 300, 2000
-"""Characters kept of an assertion that held, and of a message, expected or actual text; the wire itself is kept whole."""
+"""Characters kept of an assertion that held, and of any other text; the wire itself is kept whole."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -76,9 +76,7 @@ class Judge:
         """Text that is safe to print: without secrets, control characters and lone surrogates, and not too long."""
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
-        text = _CONTROL.sub(
-            lambda c: f"\\x{ord(c[0]):02x}" if ord(c[0]) < 256 else f"\\u{ord(c[0]):04x}", text
-        )
+        text = _CONTROL.sub(lambda c: f"\\x{ord(c[0]):02x}" if ord(c[0]) < 256 else f"\\u{ord(c[0]):04x}", text)
         return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 
     def _ending(
@@ -86,11 +84,7 @@ class Judge:
     ) -> tuple[Outcome, str, str, str]:
         """Outcome, message, expected, actual."""
         if problem is None:
-            return (
-                (Outcome.LENIENT, "; ".join(self._lenient), "", "")
-                if self._lenient
-                else (Outcome.PASS, "", "", "")
-            )
+            return (Outcome.LENIENT, "; ".join(self._lenient), "", "") if self._lenient else (Outcome.PASS, "", "", "")
         if isinstance(problem, Refused) and _only_control(problem.answer, arguments):
             return Outcome.BLOCKED, f"the control {problem}", "", ""
         if isinstance(problem, Verdict):

@@ -11,6 +11,7 @@ import pytest
 
 from backends import find
 from backends.find import Wanted
+from backends.wire import Role
 from conformance.outcomes import Level
 
 DEFAULT_BACKEND = "llamacpp"
@@ -18,6 +19,12 @@ TIMEOUT = 60.0
 """Seconds for one answer: enough for a 70B model on a slow GPU to write the longest answer that we ask for."""
 
 RUNS = Path("reports/runs")
+
+_MODEL_OPTIONS: dict[Role, str] = {
+    "chat": "--model",
+    "embedding": "--embedding-model",
+    "vision": "--vision-model",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +55,11 @@ def add(parser: pytest.Parser) -> None:
         help="measure the server that answers here, e.g. http://127.0.0.1:8000/v1",
     )
     group.addoption("--model", metavar="ID", help="the chat model (default: the first that the server lists)")
-    group.addoption(
-        "--embedding-model", metavar="ID", help="the model for embeddings (default: the chat model)"
-    )
-    group.addoption(
-        "--vision-model", metavar="ID", help="the model that sees images (default: the chat model)"
-    )
-    group.addoption(
-        "--server-binary", metavar="PROGRAM", help="start this llama-server instead of the one found"
-    )
-    group.addoption(
-        "--replay", metavar="RESULTS", help="judge the exchanges of an old results file; asks no server"
-    )
-    group.addoption(
-        "--report", metavar="DIR", help=f"where results and pages go (default: {RUNS}/TIME-BACKEND)"
-    )
+    group.addoption("--embedding-model", metavar="ID", help="the model for embeddings (default: the chat model)")
+    group.addoption("--vision-model", metavar="ID", help="the model that sees images (default: the chat model)")
+    group.addoption("--server-binary", metavar="PROGRAM", help="start this llama-server instead of the one found")
+    group.addoption("--replay", metavar="RESULTS", help="judge the exchanges of an old results file; asks no server")
+    group.addoption("--report", metavar="DIR", help=f"where results and pages go (default: {RUNS}/TIME-BACKEND)")
     group.addoption(
         "--fail-on",
         choices=["must", "should", "never"],
@@ -82,15 +79,7 @@ def parse(config: pytest.Config) -> Options:
     """Read the options. Raises pytest.UsageError with a sentence for the user."""
     get = config.getoption
     base_url = get("--base-url")
-    models = {
-        role: get(option)
-        for role, option in (
-            ("chat", "--model"),
-            ("embedding", "--embedding-model"),
-            ("vision", "--vision-model"),
-        )
-        if get(option)
-    }
+    models: dict[Role, str] = {role: get(option) for role, option in _MODEL_OPTIONS.items() if get(option)}
     key = os.environ.get("OPENAI_API_KEY") or None
     wanted = []
     for text in get("--backend") or ["url" if base_url else DEFAULT_BACKEND]:
@@ -102,9 +91,7 @@ def parse(config: pytest.Config) -> Options:
             )
         url = url or base_url
         if url and not url.startswith(("http://", "https://")):
-            raise pytest.UsageError(
-                f"--base-url {url}: begin with http:// or https://, e.g. http://127.0.0.1:8000/v1."
-            )
+            raise pytest.UsageError(f"--base-url {url}: begin with http:// or https://, e.g. http://127.0.0.1:8000/v1.")
         wanted.append(
             Wanted(
                 backend=name,

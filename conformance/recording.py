@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -45,11 +45,20 @@ class Recorder:
     Who creates `NAME.claim` first sends the scenario and writes `NAME.json`; the others read it.
     """
 
-    def __init__(self, target: Target, directory: Path, *, timeout: float, threads: int) -> None:
+    def __init__(
+        self,
+        target: Target,
+        directory: Path,
+        *,
+        timeout: float,
+        threads: int,
+        on_wait: Callable[[str, float], None] | None = None,
+    ) -> None:
         self.target = target
         self.directory = directory / target.name.replace("/", "_")
         self.directory.mkdir(parents=True, exist_ok=True)
         self._timeout = timeout
+        self._on_wait = on_wait
         self._http = wire.client(timeout)
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="record")
         self._together = ThreadPoolExecutor(max_workers=16, thread_name_prefix="together")
@@ -67,10 +76,17 @@ class Recorder:
         ).start()
 
     def recording(self, name: str) -> Recording:
-        """The recording of a scenario; sends it if nobody has yet."""
+        """The recording of a scenario; sends it if nobody has yet, and says so every `PATIENCE` seconds of waiting."""
         for needed in with_needs([name]):
             self._submit(needed)
-        return self._futures[name].result()
+        future = self._futures[name]
+        begun = time.monotonic()
+        while True:
+            try:
+                return future.result(PATIENCE)
+            except TimeoutError:
+                if self._on_wait:
+                    self._on_wait(name, time.monotonic() - begun)
 
     def close(self) -> None:
         """Send nothing more."""
@@ -104,9 +120,7 @@ class Recorder:
         try:
             recording = self._send(scenario)
         except Exception as problem:
-            recording = Recording(
-                unsent=f"our harness could not send {scenario.name}: {problem!r}", broken=True
-            )
+            recording = Recording(unsent=f"our harness could not send {scenario.name}: {problem!r}", broken=True)
         partial = kept.with_suffix(".partial")
         partial.write_text(json.dumps(recording))
         partial.rename(kept)
@@ -117,9 +131,7 @@ class Recorder:
         deadline = time.monotonic() + 10 * self._timeout
         while not kept.exists():
             if time.monotonic() > deadline:
-                return Recording(
-                    unsent=f"{kept.stem} was claimed by a worker that never recorded it", broken=True
-                )
+                return Recording(unsent=f"{kept.stem} was claimed by a worker that never recorded it", broken=True)
             time.sleep(0.005)
         return Recording(json.loads(kept.read_text()))
 
@@ -127,16 +139,12 @@ class Recorder:
         try:
             built = scenario.build(*(answers(self, needed) for needed in scenario.needs))
         except Verdict as problem:
-            return Recording(
-                unsent=f"{scenario.name} needs an answer that is missing: {problem}", blocked=True
-            )
+            return Recording(unsent=f"{scenario.name} needs an answer that is missing: {problem}", blocked=True)
         requests = built if isinstance(built, list) else [built]
         deployment = self.target.deployment(requests[0].role)
         if deployment is None:
             role = requests[0].role
-            return Recording(
-                unsent=self.target.missing.get(role, f"no {role} model"), blocked=True, single=True
-            )
+            return Recording(unsent=self.target.missing.get(role, f"no {role} model"), blocked=True, single=True)
 
         def send(request: wire.Request) -> dict[str, Any]:
             exchange = wire.send(
@@ -159,16 +167,17 @@ class Replay:
         return self._recordings.get(name) or Recording(unsent=f"the recording has no exchange called {name}")
 
 
-def answers(source: Source, name: str) -> Answer | list[Answer]:
+def answers(source: Source, name: str) -> Answer | list[Answer] | Missing:
     """What a check's parameter `name` stands for: the scenario's answer, or its answers if it has several requests."""
     scenario = SCENARIOS[name]
     recording = source.recording(name)
+    if recording.get("broken"):
+        raise RuntimeError(recording["unsent"])
     exchanges = recording.exchanges
     if not exchanges:
         return Missing(name, recording["unsent"], blocked=recording.get("blocked", False))
     if recording["single"]:
         return view(exchanges[0].request.path)(name, exchanges[0], scenario.control)
     return [
-        view(e.request.path)(f"{name}[{number}]", e, scenario.control)
-        for number, e in enumerate(exchanges, start=1)
+        view(e.request.path)(f"{name}[{number}]", e, scenario.control) for number, e in enumerate(exchanges, start=1)
     ]

@@ -1,7 +1,7 @@
 """The results file: JSON Lines, the only truth about a run, described by `results.schema.json`.
 
-A header, then `exchange` and `check` lines in the order in which they happened, then a footer. Lines are flushed as they
-are written, so a run that is cut leaves a readable file: one without its footer, which readers call incomplete.
+A header, then `exchange` and `check` lines in the order in which they happened, then a footer. Lines are flushed as
+they are written, so a run that is cut leaves a readable file: one without its footer, which readers call incomplete.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class BadResults(Exception):
 class CheckResult:
     """The verdict of one check on one target.
 
-    `expected` and `actual` are short texts; `held` are the assertions that held, as text; `exchanges` the scenarios that
-    were judged, of which `controls` show what happens without the parameter; `known` says whether the outcome is a
-    listed deviation (`known`), or one that is listed and no longer there (`stale`).
+    `expected` and `actual` are short texts; `held` are the assertions that held, as text; `exchanges` the scenarios
+    that were judged, of which `controls` show what happens without the parameter; `known` says whether the outcome is
+    a listed deviation (`known`), or one that is listed and no longer there (`stale`).
     """
 
     id: str
@@ -82,9 +82,7 @@ class Results:
         seen = {(c.id, c.target) for c in self.checks}
         reason = (self.footer or {}).get("stopped") or "the run was cut before this check"
         return self.checks + [
-            CheckResult.from_json(
-                {**planned, "target": target["name"], "outcome": "not-run", "message": reason}
-            )
+            CheckResult.from_json({**planned, "target": target["name"], "outcome": "not-run", "message": reason})
             for target in self.targets
             for planned in self.header["selected"]
             if (planned["id"], target["name"]) not in seen
@@ -122,9 +120,7 @@ class Writer:
 
     def footer(self, *, duration: float, exit_code: int, stopped: str | None) -> None:
         """The last line: wall time in seconds, pytest's exit code, and why the run stopped early, if it did."""
-        self._write(
-            {"kind": "footer", "duration": round(duration, 3), "exit_code": exit_code, "stopped": stopped}
-        )
+        self._write({"kind": "footer", "duration": round(duration, 3), "exit_code": exit_code, "stopped": stopped})
         self._file.close()
 
     def _write(self, line: dict[str, Any]) -> None:
@@ -146,9 +142,7 @@ def read(path: Path) -> Results:
         except ValueError:
             if number == len(raw):
                 break  # The run was cut while it wrote this line.
-            raise BadResults(
-                f"{path}, line {number}, is not JSON; is this a results.jsonl of this suite?"
-            ) from None
+            raise BadResults(f"{path}, line {number}, is not JSON; is this a results.jsonl of this suite?") from None
     if not lines or not isinstance(lines[0], dict) or lines[0].get("kind") != "header":
         raise BadResults(f"{path} does not begin with a header; is this a results.jsonl of this suite?")
     if lines[0]["format"] > FORMAT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -53,8 +53,8 @@ def violations(instance: object, name: str) -> list[Problem]:
     """Judge a decoded JSON value by one of the suite's schemas.
 
     In: the value, and a schema's name (`chat.completion`, or `chat.completion.full` for the published form).
-    Out: the problems, the most relevant first; empty if there are none. Raises ValueError for a name that is not
-    in `names()`. Source: the types of the official SDK for MUST, the published OpenAPI document for SHOULD.
+    Out: the problems, the most relevant first; empty if there are none. Raises ValueError for a name that is
+    not in `names()`. Source: the official SDK's types for MUST, the published OpenAPI document for SHOULD.
     """
     if name not in _schemas():
         raise ValueError(f"there is no schema {name!r}; there are {', '.join(names())}")
@@ -106,9 +106,8 @@ def _schemas() -> dict[str, Any]:
 
 @lru_cache
 def _registry() -> Registry[Any]:
-    return Registry().with_resources(
-        [(one["$id"], Resource.from_contents(one)) for one in _schemas().values()]
-    )
+    schemas = _schemas().values()
+    return Registry().with_resources((one["$id"], Resource.from_contents(one)) for one in schemas)
 
 
 @lru_cache
@@ -117,13 +116,22 @@ def _validator(name: str) -> Validator:
 
 
 def _problems(validator: Validator, instance: object) -> list[Problem]:
+    errors = _ordered(validator.iter_errors(instance))
+    return list(dict.fromkeys(problem for error in errors for problem in _of(error)))
+
+
+def _ordered(errors: Iterable[ValidationError]) -> list[ValidationError]:
     """Most relevant first: less deep, then earlier, then by jsonschema's own relevance."""
-    errors = sorted(validator.iter_errors(instance), key=relevance, reverse=True)
-    errors.sort(key=lambda error: (len(error.path), error.path))
-    return list(dict.fromkeys(problem for error in errors for problem in _of(best_match([error]) or error)))
+    by_relevance = sorted(errors, key=relevance, reverse=True)
+    return sorted(by_relevance, key=lambda error: (len(error.path), error.path))
 
 
 def _of(error: ValidationError) -> Iterator[Problem]:
+    nearest = _nearest(error)
+    if nearest != [error]:
+        for inner in nearest:
+            yield from _of(inner)
+        return
     where = _path(error.absolute_path)
     if error.validator == "required":
         properties = error.schema.get("properties", {})
@@ -133,6 +141,22 @@ def _of(error: ValidationError) -> Iterator[Problem]:
                 yield Problem(_join(where, key), "is required" + _because(about), MISSING)
         return
     yield Problem(where, _expected(error) + _because(error.schema), _cut(_shown(error.instance)))
+
+
+def _nearest(error: ValidationError) -> list[ValidationError]:
+    """Of several allowed forms, the complaints of the only one that the value's type fits, else the best match."""
+    forms: dict[Any, list[ValidationError]] = {}
+    for inner in error.context or ():
+        forms.setdefault(inner.schema_path[0], []).append(inner)
+    fitting = [form for form in forms.values() if not any(_wrong_kind(inner) for inner in form)]
+    if len(fitting) == 1:
+        return _ordered(fitting[0])
+    best = best_match([error])
+    return [best] if best is not None else [error]
+
+
+def _wrong_kind(error: ValidationError) -> bool:
+    return error.validator == "type" and not error.relative_path
 
 
 def _expected(error: ValidationError) -> str:

@@ -1,9 +1,10 @@
 """A strict, byte-exact parser for server-sent events that names what a client would lose.
 
 The rules are those of the WHATWG HTML standard, section "Server-sent events" (9.2.5 parsing and 9.2.6
-interpreting an event stream). Whatever that text allows is parsed silently: LF, CRLF and CR, also mixed; comments;
-fields with or without the space after the colon; a byte order mark; unknown field names. Where the text makes a
-client drop or change bytes, the parser goes on as the client would, and names the place as a `Violation`.
+interpreting an event stream). Whatever that text allows is parsed silently: LF, CRLF and CR, also mixed;
+comments; fields with or without the space after the colon; a byte order mark; unknown field names. Where
+the text makes a client drop or change bytes, the parser goes on as the client would, and names the place as
+a `Violation`.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A place where a client loses or changes bytes: its offset in the stream, and the rule in one sentence."""
+    """A place where a client loses or changes bytes: its offset, and the rule in one sentence."""
 
     offset: int
     rule: str
@@ -93,8 +94,8 @@ def parse(raw: bytes) -> Parsed:
 def timed(parsed_event: Event, reads: Sequence[tuple[float, int]]) -> float:
     """The arrival time of the read that completed an event.
 
-    In: an event of `parse(raw)`, and how `raw` arrived, as (seconds, number of bytes) in order. Out: the seconds
-    of the first read with which its blank line was complete. Raises ValueError if the reads end before it.
+    In: an event of `parse(raw)`, and how `raw` arrived, as (seconds, number of bytes) in order. Out: the
+    seconds of the read with which its blank line was complete. Raises ValueError if the reads end before it.
     """
     arrived = 0
     for seconds, count in reads:

@@ -42,9 +42,7 @@ def main() -> None:
     if asked.mmproj:
         params.mmproj.path = asked.mmproj
     if asked.pooling:
-        params.pooling_type = getattr(
-            xllamacpp.llama_pooling_type, f"LLAMA_POOLING_TYPE_{asked.pooling.upper()}"
-        )
+        params.pooling_type = getattr(xllamacpp.llama_pooling_type, f"LLAMA_POOLING_TYPE_{asked.pooling.upper()}")
     server = xllamacpp.Server(params)
     print("listening", server.listening_address, flush=True)
     threading.Event().wait()

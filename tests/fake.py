@@ -1,0 +1,51 @@
+"""A server for tests that answers every path as it is told, on a real socket."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Reply = tuple[int, dict[str, str], bytes]
+"""Status, headers and body."""
+
+
+def as_json(body: Any, status: int = 200) -> Reply:
+    """A JSON reply."""
+    return status, {"Content-Type": "application/json"}, json.dumps(body).encode()
+
+
+def error(status: int, message: str) -> Reply:
+    """A refusal with the error object."""
+    return as_json({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}, status)
+
+
+@contextmanager
+def serving(reply: Callable[[str, str, bytes, dict[str, str]], Reply]) -> Iterator[str]:
+    """Serve until the block ends; yields the origin. `reply` gets method, path, body and (lower-case) headers."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            length = int(self.headers.get("content-length") or 0)
+            headers = {k.lower(): v for k, v in self.headers.items()}
+            status, out, body = reply(self.command, self.path, self.rfile.read(length), headers)
+            self.send_response(status)
+            for name, value in {**out, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_DELETE = do_OPTIONS = _answer
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()

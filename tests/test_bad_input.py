@@ -1,0 +1,157 @@
+"""Everything that can be wrong before a run begins: one clear sentence, and an exit code of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance import results
+from tests.fake import Reply, as_json, error, serving
+
+ROOT = Path(__file__).parent.parent
+MODELS = as_json({"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "x"}]})
+HELLO = as_json(
+    {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }
+)
+
+
+def measure(tmp_path: Path, *args: str, key: str | None = None) -> tuple[int, str]:
+    """Run the suite's smallest file with `args`; exit code and output."""
+    environment = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
+    if key:
+        environment["OPENAI_API_KEY"] = key
+    command = [sys.executable, "-m", "pytest", "-q", "conformance/checks/test_stop.py", "--timeout", "5", *args]
+    if "--report" not in args:
+        command += ["--report", str(tmp_path / "run")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_unknown_backend(tmp_path: Path) -> None:
+    code, output = measure(tmp_path, "--backend", "llama.cpp")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "there is no such backend; choose one of" in output
+    assert "llamacpp" in output
+
+
+def test_base_url_without_scheme(tmp_path: Path) -> None:
+    code, output = measure(tmp_path, "--base-url", "localhost:8000/v1")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "begin with http://" in output
+
+
+def test_backend_that_needs_an_address(tmp_path: Path) -> None:
+    code, output = measure(tmp_path, "--backend", "url")
+    assert code == 15
+    assert "add --base-url" in output
+
+
+def test_unreachable(tmp_path: Path) -> None:
+    code, output = measure(tmp_path, "--base-url", "http://127.0.0.1:9/v1")
+    assert code == 11
+    assert "Nothing answers at http://127.0.0.1:9/v1" in output
+    kept = results.read(tmp_path / "run" / "results.jsonl")
+    assert kept.footer is not None
+    assert "Nothing answers" in kept.footer["stopped"]
+    assert kept.checks
+    assert {c.outcome for c in kept.checks} == {"not-run"}
+
+
+HTML = (200, {"Content-Type": "text/html"}, b"<!doctype html><title>nginx</title>")
+MOVED = (301, {"Location": "http://127.0.0.1/elsewhere"}, b"")
+NOT_FOUND = as_json({"detail": "Not Found"}, 404)
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "sentence"),
+    [
+        pytest.param(HTML, 12, "with an HTML page, not as an OpenAI API does", id="html"),
+        pytest.param(MOVED, 12, "redirects to http://127.0.0.1/elsewhere: use that address", id="redirect"),
+        pytest.param(NOT_FOUND, 13, "answered 404, so no model is known: name one with --model", id="404"),
+        pytest.param(as_json([1]), 12, "with no JSON object", id="list"),
+        pytest.param(as_json({"object": "list", "data": []}), 13, "lists no model", id="no-model"),
+        pytest.param(error(401, "no key"), 14, "wants an API key (401): set OPENAI_API_KEY", id="no-key"),
+        pytest.param(as_json({"models": []}), 12, "without a list of models", id="no-list"),
+    ],
+)
+def test_not_what_it_should_be(reply: Reply, code: int, sentence: str, tmp_path: Path) -> None:
+    with serving(lambda *_: reply) as origin:
+        ended, output = measure(tmp_path, "--base-url", origin + "/v1")
+    assert sentence in output
+    assert ended == code
+
+
+def test_wrong_key_is_named_but_never_shown(tmp_path: Path) -> None:
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        return MODELS if path.endswith("/models") else error(401, f"bad key {headers['authorization']}")
+
+    with serving(reply) as origin:
+        code, output = measure(tmp_path, "--base-url", origin + "/v1", key="sk-canary-1234567890")
+    assert code == 14
+    assert "refuses the API key in OPENAI_API_KEY (401)" in output
+    everything = output + "".join(f.read_text() for f in tmp_path.rglob("*") if f.is_file())
+    assert "sk-canary" not in everything
+
+
+def test_unknown_model(tmp_path: Path) -> None:
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        return MODELS if path.endswith("/models") else error(404, "The model 'llama9' does not exist")
+
+    with serving(reply) as origin:
+        code, output = measure(tmp_path, "--base-url", origin + "/v1", "--model", "llama9")
+    assert code == 13
+    assert "does not know the model 'llama9'; it lists m." in output
+
+
+def test_model_without_embeddings_and_vision_is_said_and_the_rest_measured(tmp_path: Path) -> None:
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        if path.endswith("/models"):
+            return MODELS
+        if path.endswith("/embeddings") or b"image_url" in body:
+            return error(501, "not with this model")
+        return HELLO
+
+    with serving(reply) as origin:
+        code, output = measure(tmp_path, "--base-url", origin + "/v1", "-v")
+    assert "no embedding model: the model 'm' is not one for embedding (the server answered 501: not with" in output
+    assert "name another with --embedding-model" in output
+    assert "no vision model" in output
+    assert code == pytest.ExitCode.TESTS_FAILED
+
+
+def test_key_that_a_server_repeats_is_redacted_everywhere(tmp_path: Path) -> None:
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        status, out, text = MODELS if path.endswith("/models") else HELLO
+        key = headers["authorization"].removeprefix("Bearer ")
+        return status, {**out, "X-Echo": key, "Set-Cookie": f"k={key}"}, text.replace(b"Hi", key.encode())
+
+    with serving(reply) as origin:
+        _, output = measure(tmp_path, "--base-url", origin + "/v1", "-v", key="sk-canary-1234567890")
+    everything = output + "".join(f.read_text() for f in tmp_path.rglob("*") if f.is_file())
+    assert "[redacted]" in everything
+    assert "sk-canary" not in everything
+
+
+def test_unwritable_report(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, output = measure(tmp_path, "--report", str(tmp_path / "file" / "run"))
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "cannot write there" in output
+
+
+def test_replay_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text("hello\n")
+    code, output = measure(tmp_path, "--replay", str(tmp_path / "x.jsonl"))
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "is this a results.jsonl of this suite?" in output
