@@ -20,7 +20,9 @@ def as_json(body: Any, status: int = 200) -> Reply:
 
 def error(status: int, message: str) -> Reply:
     """A refusal with the error object."""
-    return as_json({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}, status)
+    return as_json(
+        {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}, status
+    )
 
 
 @contextmanager

@@ -26,12 +26,8 @@ def test_files_are_unchanged(checksum: str, name: str) -> None:
 
 
 def test_every_weight_file_has_a_checksum() -> None:
-    weights = {
-        path.relative_to(MODEL).as_posix()
-        for path in MODEL.rglob("*")
-        if path.suffix in (".safetensors", ".gguf")
-    }
-    assert weights <= {name for _, name in CHECKSUMS}
+    weights = [path for suffix in ("safetensors", "gguf") for path in MODEL.rglob(f"*.{suffix}")]
+    assert {path.relative_to(MODEL).as_posix() for path in weights} <= {name for _, name in CHECKSUMS}
 
 
 def test_equal_seeds_draw_equal_dialogues() -> None:
@@ -40,12 +36,10 @@ def test_equal_seeds_draw_equal_dialogues() -> None:
 
 
 def test_dialogues_are_the_ones_that_trained_the_model() -> None:
-    """The digest was taken where 20,000 dialogues equalled those of the generators that made the shipped weights."""
+    """Taken when 20,000 dialogues equalled those of the scripts that made the shipped weights."""
     text = "\0".join(f"{drawn.kind}\0{drawn.prompt}\0{drawn.answer}" for drawn in samples(1, 500))
-    assert (
-        hashlib.sha256(text.encode()).hexdigest()
-        == "6d17f667b932db881efb629953f7d0e5ebceaab3e51ed65df4fec0f7c5d64050"
-    )
+    digest = "6d17f667b932db881efb629953f7d0e5ebceaab3e51ed65df4fec0f7c5d64050"
+    assert hashlib.sha256(text.encode()).hexdigest() == digest
 
 
 @pytest.mark.parametrize("kind", dialogues.KINDS)
@@ -54,9 +48,8 @@ def test_every_dialogue_ends_in_an_answer(kind: str) -> None:
     for _ in range(50):
         drawn = dialogues.sample(draw, kind)
         assert drawn.kind == kind
-        assert drawn.prompt.removesuffix("<think>\n\n</think>\n\n").endswith(
-            "<|im_end|>\n<|im_start|>assistant\n"
-        )
+        prompt = drawn.prompt.removesuffix("<think>\n\n</think>\n\n")
+        assert prompt.endswith("<|im_end|>\n<|im_start|>assistant\n")
         assert drawn.text
         assert "<|im_" not in drawn.text
         assert all(0 <= weight <= 1 for _, weight in drawn.answer)
@@ -67,18 +60,15 @@ def test_calls_are_json_that_names_an_offered_tool() -> None:
     for _ in range(100):
         drawn = dialogues.sample(draw, "tool2")
         bodies = re.findall(r"<tool_call>\n(.*)\n</tool_call>", drawn.text)
-        offered = re.findall(
-            r'^\{"type": "function", "function": \{"name": "(\w+)"', drawn.prompt, re.MULTILINE
-        )
+        offered = re.findall(r'(?m)^\{"type": "function", "function": \{"name": "(\w+)"', drawn.prompt)
         assert len(bodies) in (2, 3)
         assert {json.loads(body)["name"] for body in bodies} <= set(offered)
 
 
 def test_plain_prompt() -> None:
     messages = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
-    opening = (
-        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
-    )
+    system, user = "<|im_start|>system\nBe brief.<|im_end|>\n", "<|im_start|>user\nHello<|im_end|>\n"
+    opening = system + user + "<|im_start|>assistant\n"
     assert dialogues.render(messages) == opening
     assert dialogues.render(messages, enable_thinking=False) == opening + "<think>\n\n</think>\n\n"
 
@@ -86,7 +76,7 @@ def test_plain_prompt() -> None:
 @pytest.mark.parametrize("arguments", ['{"city": "Paris"}', {"city": "Paris"}])
 def test_prompt_with_tools_and_results(arguments: object) -> None:
     called = {"function": {"name": "get_weather", "arguments": arguments}}
-    messages = [
+    messages: list[dialogues.Message] = [
         {"role": "user", "content": "What is the weather in Paris?"},
         {"role": "assistant", "content": None, "tool_calls": [called]},
         {"role": "tool", "content": "sunny"},
@@ -96,8 +86,8 @@ def test_prompt_with_tools_and_results(arguments: object) -> None:
         "To call a tool write:\n"
         '<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call><|im_end|>\n'
         "<|im_start|>user\nWhat is the weather in Paris?<|im_end|>\n"
-        '<|im_start|>assistant\n<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>'
-        "<|im_end|>\n"
+        "<|im_start|>assistant\n"
+        '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call><|im_end|>\n'
         "<|im_start|>user\n<tool_response>\nsunny\n</tool_response><|im_end|>\n"
         "<|im_start|>assistant\n"
     )
@@ -106,14 +96,14 @@ def test_prompt_with_tools_and_results(arguments: object) -> None:
 def test_image_prompt() -> None:
     content = [{"type": "image"}, {"type": "text", "text": "What color is it?"}]
     assert dialogues.render_vision([{"role": "user", "content": content}]) == (
-        "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>What color is it?<|im_end|>\n<|im_start|>assistant\n"
+        "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>What color is it?<|im_end|>\n"
+        "<|im_start|>assistant\n"
     )
 
 
 def test_every_form_of_the_model_has_the_chat_template() -> None:
-    text, vision = (
-        path.read_text(encoding="utf-8") for path in (dialogues.TEMPLATE, dialogues.TEMPLATE_VISION)
-    )
+    text = dialogues.TEMPLATE.read_text(encoding="utf-8")
+    vision = dialogues.TEMPLATE_VISION.read_text(encoding="utf-8")
     configuration = json.loads((MODEL / "probe" / "tokenizer_config.json").read_text(encoding="utf-8"))
     assert configuration["chat_template"] == text
     assert (MODEL / "probe-vision" / "chat_template.jinja").read_text(encoding="utf-8") == vision

@@ -140,8 +140,7 @@ RESPONSE_USAGE = {
 ECHOES = {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True}
 
 MINIMAL: dict[str, Any] = {
-    "chat.completion": CHAT
-    | {"choices": [{"index": 0, "message": {"role": "assistant"}, "finish_reason": "stop"}]},
+    "chat.completion": CHAT | {"choices": [{"index": 0, "message": {"role": "assistant"}, "finish_reason": "stop"}]},
     "chat.completion.chunk": CHUNK | {"choices": []},
     "text_completion": TEXT | {"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}]},
     "text_completion.chunk": TEXT | {"choices": []},
@@ -209,14 +208,11 @@ RICH: dict[str, Any] = {
             }
         ],
     },
-    "text_completion.chunk": TEXT
-    | {"choices": [{"index": 0, "text": "a", "finish_reason": "stop", "logprobs": None}]},
+    "text_completion.chunk": TEXT | {"choices": [{"index": 0, "text": "a", "finish_reason": "stop", "logprobs": None}]},
     "embeddings": MINIMAL["embeddings"],
     "model": MODEL,
     "models": {"object": "list", "data": [MODEL]},
-    "error": {
-        "error": {"message": "no", "type": "invalid_request_error", "param": "model", "code": "no_model"}
-    },
+    "error": {"error": {"message": "no", "type": "invalid_request_error", "param": "model", "code": "no_model"}},
     "response": RESPONSE
     | ECHOES
     | {
@@ -245,10 +241,7 @@ RICH: dict[str, Any] = {
 PLACE = {"item_id": "i", "output_index": 0, "sequence_number": 1}
 SNAPSHOT = RESPONSE | ECHOES | {"output": [MESSAGE]}
 EVENTS: list[dict[str, Any]] = [
-    *(
-        {"type": f"response.{kind}", "sequence_number": 0, "response": SNAPSHOT}
-        for kind in ("created", "queued")
-    ),
+    *({"type": f"response.{kind}", "sequence_number": 0, "response": SNAPSHOT} for kind in ("created", "queued")),
     {"type": "response.in_progress", "sequence_number": 0, "response": SNAPSHOT | {"status": "in_progress"}},
     {"type": "response.completed", "sequence_number": 0, "response": SNAPSHOT | {"status": "completed"}},
     {"type": "response.incomplete", "sequence_number": 0, "response": SNAPSHOT | {"status": "incomplete"}},
@@ -491,14 +484,9 @@ def test_numbers_that_json_does_not_have_are_no_numbers() -> None:
 def test_an_event_is_judged_by_its_type() -> None:
     event = {"type": "response.output_item.done", "sequence_number": 1, "output_index": 0}
     call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": {}}
-    assert brief(violations(event | {"item": call}, "response.event"))[0].startswith(
-        "item.arguments: must be a string"
-    )
+    assert brief(violations(event | {"item": call}, "response.event"))[0].startswith("item.arguments: must be a string")
     assert brief(violations({"sequence_number": 1}, "response.event")) == ["type: is required"]
-    assert (
-        violations({"type": "response.web_search_call.searching", "sequence_number": 1}, "response.event")
-        == []
-    )
+    assert violations({"type": "response.web_search_call.searching", "sequence_number": 1}, "response.event") == []
     status = {"type": "response.completed", "sequence_number": 0, "response": SNAPSHOT | {"status": "failed"}}
     assert [problem.path for problem in violations(status, "response.event")] == ["response.status"]
 

@@ -1,0 +1,72 @@
+"""The results file: what is written is read again, cut files are incomplete, and what did not run is counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance.outcomes import Level, Outcome
+from conformance.results import BadResults, CheckResult, Writer, read, read_all
+
+PLANNED = [
+    {"id": i, "feature": "stop", "level": "MUST", "core": True, "source": "openapi:X", "requirement": "So."}
+    for i in ("a.one", "a.two")
+]
+TARGET = {"name": "t", "backend": "url", "version": None, "found": "", "deployments": [], "missing": {}, "details": {}}
+
+
+def result(name: str = "a.one", **more: object) -> CheckResult:
+    fields = {"outcome": Outcome.PASS, **PLANNED[0], "id": name, "level": Level.MUST, "target": "t", **more}
+    return CheckResult(**fields)  # type: ignore[arg-type]
+
+
+def write(path: Path, *results: CheckResult, footer: bool = True) -> Path:
+    writer = Writer(path)
+    writer.header(targets=[TARGET], selected=PLANNED, command="pytest")
+    writer.exchange("t", "count", {"exchanges": []})
+    for one in results:
+        writer.check(one)
+    if footer:
+        writer.footer(duration=1, exit_code=0, stopped=None)
+    return path
+
+
+@given(st.text(st.characters(), max_size=50))
+def test_any_text_of_a_server_survives(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    made = result(message=text, held=[text])
+    path = write(tmp_path_factory.mktemp("r") / "results.jsonl", made)
+    assert read(path).checks == [made]
+
+
+def test_a_cut_file_is_incomplete_and_its_denominator_whole(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.jsonl", result(), footer=False)
+    path.write_text(path.read_text() + '{"kind": "check", "id": "a.tw')
+    got = read(path)
+    assert got.footer is None
+    assert [(c.id, c.outcome) for c in got.with_not_run()] == [("a.one", "pass"), ("a.two", "not-run")]
+
+
+@pytest.mark.parametrize("content", ["", "hello\n{}\n", "{}\n", '{"kind": "check"}\n', "[]\n"])
+def test_other_files_are_refused_with_a_sentence(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(content)
+    with pytest.raises(BadResults, match=r"results\.jsonl of this suite"):
+        read(path)
+
+
+def test_later_formats_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.jsonl")
+    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    with pytest.raises(BadResults, match="later suite"):
+        read(path)
+
+
+def test_directories_are_searched(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    write(tmp_path / "a" / "results.jsonl", result())
+    assert len(read_all([tmp_path])) == 1
+    with pytest.raises(BadResults):
+        read_all([tmp_path / "nothing"])

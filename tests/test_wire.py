@@ -1,0 +1,115 @@
+"""Sending and recording: what goes out, what is kept, and that no secret is."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends import wire
+from backends.wire import MODEL, Exchange, Request, send
+from tests.fake import Reply, as_json, serving
+from tests.made import exchange
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(st.binary() | texts.map(str.encode), st.lists(st.tuples(st.floats(0, 99), st.integers(0, 9))))
+def test_exchanges_survive_json(body: bytes, reads: list[tuple[float, int]]) -> None:
+    made = Exchange(request=Request(body=body), status=200, body=body, reads=tuple(reads), started_at=1.0)
+    assert Exchange.from_json(json.loads(json.dumps(made.to_json()))) == made
+
+
+@given(st.text("abcdef0123456789-", min_size=8), texts, texts)
+def test_a_key_is_redacted_wherever_it_stands(key: str, before: str, after: str) -> None:
+    made = exchange((before + key + after).encode(), error_detail=f"{before}{key}")
+    kept = json.dumps(wire._redacted(made, key).to_json(), ensure_ascii=False)
+    assert key not in kept.replace(wire.REDACTED, "") or key in json.dumps(before + after, ensure_ascii=False)
+
+
+def test_the_model_is_put_in() -> None:
+    request = Request(path=f"/models/{MODEL}", body={"model": MODEL, "x": MODEL})
+    assert request.with_model("org/name:1b").path == "/models/org/name:1b"
+    assert request.with_model("m").body == {"model": "m", "x": MODEL}
+
+
+def test_what_is_sent() -> None:
+    seen: list[tuple[str, str, bytes, dict[str, str]]] = []
+
+    def reply(*request: object) -> Reply:
+        seen.append(request)  # type: ignore[arg-type]
+        return as_json({})
+
+    with serving(reply) as origin, wire.client(5) as http:
+        got = send(Request(body={"model": MODEL}), origin + "/v1", model="m", http=http, key="sk-secret")
+    method, path, body, headers = seen[0]
+    assert (method, path, json.loads(body)) == ("POST", "/v1/chat/completions", {"model": "m"})
+    assert headers["authorization"] == "Bearer sk-secret"
+    assert headers["connection"] == "close"
+    assert got.status == 200
+    assert "sk-secret" not in json.dumps(got.to_json())
+
+
+def test_unreachable() -> None:
+    with wire.client(5) as http:
+        assert send(Request(body={}), "http://127.0.0.1:9/v1", model="m", http=http).error == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("says", "error", "status"),
+    [
+        (b"", "closed", None),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "closed", 200),
+        (b"nonsense\r\n\r\n", "closed", None),
+        (None, "timeout", None),
+    ],
+)
+def test_servers_that_break_off(says: bytes | None, error: str, status: int | None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            connection.recv(65536)
+            if says is None:
+                threading.Event().wait(1.5)
+            else:
+                connection.sendall(says)
+            connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        with wire.client(0.7) as http:
+            got = send(Request(body={}), url, model="m", http=http)
+    assert (got.error, got.status) == (error, status)
+
+
+def test_an_endless_answer_ends_at_the_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            try:
+                while True:
+                    connection.sendall(b": ping\n\n")
+                    threading.Event().wait(0.05)
+            except OSError:
+                pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        with wire.client(0.5) as http:
+            got = send(Request(body={}), url, model="m", http=http)
+    assert got.error == "timeout"
+    assert got.body.startswith(b": ping")
+
+
+def test_hanging_up_after_some_bytes() -> None:
+    with serving(lambda *_: (200, {}, b"x" * 100_000)) as origin, wire.client(5) as http:
+        got = send(Request(body={}, hang_up_after=10), origin, model="m", http=http)
+    assert got.error is None
+    assert 10 <= len(got.body) <= 100_000
