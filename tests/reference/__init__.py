@@ -1,0 +1,1 @@
+"""A small, correct OpenAI server and its faults; see README.md."""

@@ -1,0 +1,113 @@
+"""One request on its way through the server, and what a handler answers with."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.reference.errors import ApiError, unknown_model
+from tests.reference.fault import Active, area_of
+from tests.reference.validate import string as is_string
+
+DONE = "[DONE]"
+_ALPHABET = string.ascii_letters + string.digits
+
+
+class Gone(Exception):
+    """The client went away; or a fault's `wire` hook raises it to cut the connection."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that the server lists. `org/name:tag` is there because ids may hold `/` and `:`."""
+
+    id: str
+    chat: bool = True
+    vision: bool = True
+
+
+MODELS = {
+    model.id: model
+    for model in (
+        Model("reference"),
+        Model("reference-text", vision=False),
+        Model("reference-embedding", chat=False, vision=False),
+        Model("org/name:tag"),
+    )
+}
+
+
+@dataclass
+class State:
+    """What the server has done so far; shown at GET /reference/state, for the suite's own tests."""
+
+    requests: int = 0
+    active: int = 0  # answers being generated now
+    streams: int = 0  # streams being sent now
+    events: int = 0  # stream events generated
+    cancelled: int = 0  # streams ended because the client went away
+    responses: dict[str, dict[str, Any]] = field(default_factory=dict)  # stored by the Responses API
+
+
+@dataclass
+class Call:
+    """A request: what handlers and faults may know of it."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    state: State
+    faults: Active
+    body: dict[str, Any] = field(default_factory=dict)
+    argument: str = ""  # the id at the end of the path
+    query: str = ""
+    pulled: int = -1  # events of the stream so far; -1 before the headers
+    status: int = 200  # of the answer, once it is known
+    begun: float = field(default_factory=time.time)
+
+    @property
+    def stream(self) -> bool:
+        return self.body.get("stream") is True
+
+    @property
+    def area(self) -> str:
+        """The endpoint that is asked."""
+        return area_of(self.path)
+
+    @property
+    def created(self) -> int:
+        return int(self.begun)
+
+
+@dataclass
+class Reply:
+    """An answer: a JSON body, or the events of a stream (`named`: with an SSE event line, as the Responses API has)."""
+
+    body: Any = None
+    events: Iterator[Any] | None = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    named: bool = False
+    pace: int = 1  # events that a step of generation makes, about
+
+
+def new_id(prefix: str, length: int = 29) -> str:
+    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def find_model(body: dict[str, Any], *, chat: bool = True) -> Model:
+    """The model that a request names, if it can do this."""
+    name = body.get("model")
+    if name is None or name == "":
+        raise ApiError("you must provide a model parameter", param="model", code="missing_required_parameter")
+    is_string(name, "model")
+    model = MODELS.get(name)
+    if model is None:
+        raise unknown_model(name)
+    if model.chat != chat:
+        raise ApiError(f"The model `{name}` does not do this.", param="model", code="unsupported_model")
+    return model

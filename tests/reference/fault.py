@@ -1,0 +1,82 @@
+"""Faults: named single deviations of the reference server, as functions hung on a few hooks of a request's way.
+
+A request passes the hooks in this order (each gets what passes there, and the Call):
+
+    request   (body, call)            the parsed body, before it is validated
+    sampling  (sampling, call)        the generator's parameters
+    script    (script, call)          what the model wants to say
+    payload   (dict, call)            a plain answer, or each event of a stream, as a JSON object to change in place
+    answer    (dict, call) -> any     a whole plain answer
+    events    (iterator, call)        the objects of a stream, and `[DONE]`
+    error     (dict, call) -> any     the body of an error
+    status    (int, call) -> int
+    headers   (dict, call)            to change in place
+    wire      (iterator, call)        the bytes of the body, plain or streamed
+    timing    (seconds, call)         how long to wait before the headers (call.pulled is -1), or before an event
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Hook = Callable[[Any, Any], Any]
+HOOKS = (
+    *("request", "sampling", "script", "payload", "answer", "events"),
+    *("error", "status", "headers", "wire", "timing"),
+)
+
+
+def area_of(path: str) -> str:
+    """The endpoint that a path belongs to: chat, completions, embeddings, models, responses, or other."""
+    name = path.removeprefix("/v1").removeprefix("/").split("/")[0]
+    return name if name in ("chat", "completions", "embeddings", "models", "responses") else "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One deviation, on requests to the endpoints `on` (none: all) that stream or not (None: both) and for which `when`
+    holds. A `legal` one is allowed by the API and flips no check; `flips` names the checks that the others must flip.
+    """
+
+    name: str
+    sentence: str
+    area: str
+    hooks: Mapping[str, Hook] = field(default_factory=dict)
+    on: frozenset[str] = frozenset()
+    stream: bool | None = None
+    when: Callable[[Any], bool] | None = None
+    legal: bool = False
+    flips: tuple[str, ...] = ()
+
+    def may_touch(self, path: str, stream: bool) -> bool:
+        """Whether it can act on a request like this: what `on` and `stream` say; `when` is asked of the Call itself."""
+        return (not self.on or area_of(path) in self.on) and (self.stream is None or self.stream is stream)
+
+    def touches(self, call: Any) -> bool:
+        return self.may_touch(call.path, call.stream) and (self.when is None or self.when(call))
+
+
+class Active:
+    """The faults of one request, applied hook by hook."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+
+    def __bool__(self) -> bool:
+        return bool(self.faults)
+
+    def apply(self, hook: str, value: Any, call: Any) -> Any:
+        """The value after every fault's hook; a hook that returns None changed it in place, or nothing."""
+        for fault in self.faults:
+            function = fault.hooks.get(hook)
+            if function and fault.touches(call):
+                changed = function(value, call)
+                value = value if changed is None else changed
+        return value
+
+    def each_payload(self, events: Iterator[Any], call: Any) -> Iterator[Any]:
+        """Events with the payload hooks applied to those that are objects."""
+        for event in events:
+            yield self.apply("payload", event, call) if isinstance(event, dict) else event

@@ -1,0 +1,101 @@
+"""Decorators that make a fault of a function of two or three lines: its name, its docstring and its hook are the fault.
+
+    @payload(on="chat")
+    def usage_zero(body, call):
+        \"\"\"All counts of usage are zero.\"\"\"
+        if body.get("usage"):
+            body["usage"] = dict.fromkeys(body["usage"], 0)
+
+Conditions go into the decorator: `on` one or more areas, `stream` True or False, `when` any predicate of the Call.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tests.reference.fault import HOOKS, Fault, Hook
+
+FAULTS: dict[str, Fault] = {}
+
+
+def add(fault: Fault) -> None:
+    """Put a fault into the table; names are unique."""
+    if fault.name in FAULTS:
+        raise ValueError(f"there are two faults named {fault.name}")
+    unknown = set(fault.hooks) - set(HOOKS)
+    if unknown:
+        raise ValueError(f"{fault.name}: no such hook: {unknown}")
+    FAULTS[fault.name] = fault
+
+
+Predicate = Callable[[Any], bool]
+
+
+def _areas(on: str | Iterable[str]) -> frozenset[str]:
+    return frozenset([on] if isinstance(on, str) else on)
+
+
+def hook(
+    kind: str,
+    on: str | Iterable[str] = (),
+    *,
+    stream: bool | None = None,
+    when: Predicate | None = None,
+    legal: bool = False,
+    flips: Iterable[str] = (),
+) -> Callable[[Hook], Hook]:
+    """The decorator behind all others."""
+
+    def decorate(function: Hook) -> Hook:
+        add(
+            Fault(
+                name=function.__name__.strip("_").replace("_", "-"),
+                sentence=(function.__doc__ or "").strip(),
+                area=function.__module__.rpartition(".")[2],
+                hooks={kind: function},
+                on=_areas(on),
+                stream=stream,
+                when=when,
+                legal=legal,
+                flips=tuple(flips),
+            )
+        )
+        return function
+
+    return decorate
+
+
+def _named(kind: str) -> Callable[..., Callable[[Hook], Hook]]:
+    def decorator(on: str | Iterable[str] = (), **options: Any) -> Callable[[Hook], Hook]:
+        return hook(kind, on, **options)
+
+    return decorator
+
+
+request = _named("request")
+sampling = _named("sampling")
+script = _named("script")
+payload = _named("payload")
+answer = _named("answer")
+events = _named("events")
+error = _named("error")
+status = _named("status")
+headers = _named("headers")
+wire = _named("wire")
+timing = _named("timing")
+
+
+def ignored(*names: str, on: str | Iterable[str] = (), flips: Iterable[str] = ()) -> None:
+    """For each parameter a fault `NAME-ignored`: the server accepts it and does nothing with it."""
+    area = sys._getframe(1).f_globals["__name__"].rpartition(".")[2]
+    for name in names:
+
+        def drop(body: dict[str, Any], _call: Any, name: str = name) -> None:
+            body.pop(name, None)
+
+        sentence = f"The parameter {name} is accepted and ignored."
+        label = name.replace("_", "-") + "-ignored"
+        hooks = {"request": drop}
+        add(Fault(name=label, sentence=sentence, area=area, hooks=hooks, on=_areas(on), flips=tuple(flips)))

@@ -1,0 +1,92 @@
+"""Faults of log probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.reference.call import Call
+from tests.reference.faults.chat import choices
+from tests.reference.faults.kit import ignored, payload, request
+
+ignored("top_logprobs", on="chat")
+
+
+def _entries(body: Any) -> list[dict[str, Any]]:
+    found = [choice.get("logprobs") for choice in choices(body)]
+    return [entry for logprobs in found if isinstance(logprobs, dict) for entry in logprobs.get("content") or []]
+
+
+def _each(change: Callable[[dict[str, Any]], None]) -> Callable[[Any, Call], None]:
+    def apply(body: Any, _call: Call) -> None:
+        for entry in _entries(body):
+            change(entry)
+            for other in entry["top_logprobs"]:
+                change(other)
+
+    return apply
+
+
+@request(("chat", "completions"))
+def logprobs_ignored(body: dict[str, Any], _call: Call) -> None:
+    """logprobs are accepted and not given."""
+    for name in ("logprobs", "top_logprobs"):
+        body.pop(name, None)
+
+
+@payload("chat")
+def logprobs_positive(body: Any, call: Call) -> None:
+    """Log probabilities have the wrong sign."""
+    _each(lambda entry: entry.update(logprob=-entry["logprob"]))(body, call)
+
+
+@payload("chat")
+def logprobs_are_probabilities(body: Any, call: Call) -> None:
+    """Probabilities from 0 to 1 stand where their logarithms belong."""
+    _each(lambda entry: entry.update(logprob=2.718281828 ** entry["logprob"]))(body, call)
+
+
+@payload("chat")
+def logprobs_constant(body: Any, call: Call) -> None:
+    """Every log probability is 0."""
+    _each(lambda entry: entry.update(logprob=0.0))(body, call)
+
+
+@payload("chat")
+def logprob_bytes_missing(body: Any, call: Call) -> None:
+    """Tokens have no bytes."""
+    _each(lambda entry: entry.pop("bytes"))(body, call)
+
+
+@payload("chat")
+def logprob_tokens_are_ids(body: Any, call: Call) -> None:
+    """Tokens are shown as numbers."""
+    _each(lambda entry: entry.update(token=str(len(entry["token"]))))(body, call)
+
+
+@payload("chat")
+def top_logprobs_reversed(body: Any, _call: Call) -> None:
+    """top_logprobs has the least likely first."""
+    for entry in _entries(body):
+        entry["top_logprobs"].reverse()
+
+
+@payload("chat")
+def top_logprobs_one_short(body: Any, _call: Call) -> None:
+    """top_logprobs has one entry less than asked for."""
+    for entry in _entries(body):
+        del entry["top_logprobs"][-1:]
+
+
+@payload("chat")
+def logprobs_unasked(body: Any, _call: Call) -> None:
+    """logprobs come although nobody asked."""
+    for choice in choices(body):
+        choice["logprobs"] = choice["logprobs"] or {"content": [], "refusal": None}
+
+
+@payload("chat", stream=True)
+def logprobs_missing_in_streams(body: Any, _call: Call) -> None:
+    """Streams have no logprobs."""
+    for choice in choices(body):
+        choice["logprobs"] = None

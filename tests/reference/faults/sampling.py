@@ -1,0 +1,87 @@
+"""Faults of the generator: parameters that have no effect, or the wrong one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.reference.call import Call
+from tests.reference.faults.chat import choices
+from tests.reference.faults.kit import answer, ignored, request, sampling
+from tests.reference.generator import Sampling
+
+TEXT = ("chat", "completions", "responses")
+ignored("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty", "logit_bias", on=TEXT)
+
+
+@sampling(TEXT)
+def always_greedy(how: Sampling, _call: Call) -> None:
+    """The likeliest token is taken at any temperature."""
+    how.temperature = 0
+
+
+@sampling(TEXT)
+def never_greedy(how: Sampling, _call: Call) -> None:
+    """Temperature 0 is taken for 1.5."""
+    if how.temperature == 0:
+        how.temperature = 1.5
+
+
+@sampling(TEXT)
+def penalties_with_wrong_sign(how: Sampling, _call: Call) -> None:
+    """Positive penalties reward repetition."""
+    how.frequency_penalty, how.presence_penalty = -how.frequency_penalty, -how.presence_penalty
+
+
+@sampling(TEXT)
+def logit_bias_shifted(how: Sampling, _call: Call) -> None:
+    """logit_bias acts on the token after the one that was named."""
+    how.logit_bias = {token + 1: bias for token, bias in how.logit_bias.items() if token < 1000}
+
+
+@sampling(TEXT)
+def max_tokens_off_by_one(how: Sampling, _call: Call) -> None:
+    """One token more than max_tokens is generated."""
+    how.max_tokens += 1
+
+
+@request(TEXT)
+def max_tokens_capped_at_four(body: dict[str, Any], _call: Call) -> None:
+    """No answer is longer than four tokens, whatever max_tokens says."""
+    for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
+        if isinstance(body.get(name), int) and body[name] > 4 and name != "max_output_tokens":
+            body[name] = 4
+
+
+@answer(("chat", "completions"))
+def stop_leaks_into_text(body: dict[str, Any], call: Call) -> None:
+    """The stop string stays at the end of the text."""
+    stop = call.body.get("stop")
+    word = stop[0] if isinstance(stop, list) and stop else stop
+    for choice in choices(body):
+        if isinstance(word, str) and choice["finish_reason"] == "stop":
+            holder, key = (choice["message"], "content") if "message" in choice else (choice, "text")
+            holder[key] = (holder[key] or "") + word
+
+
+@request(("chat", "completions"))
+def only_the_first_stop(body: dict[str, Any], _call: Call) -> None:
+    """Of several stop strings only the first one counts."""
+    if isinstance(body.get("stop"), list):
+        body["stop"] = body["stop"][:1]
+
+
+@answer(("chat", "completions"))
+def choices_are_copies(body: dict[str, Any], call: Call) -> None:
+    """n answers are n copies of the first."""
+    for choice in choices(body)[1:]:
+        for key in ("message", "text"):
+            if key in choice:
+                choice[key] = body["choices"][0][key]
+
+
+@answer("chat")
+def same_seed_other_answer(body: dict[str, Any], call: Call) -> None:
+    """A seed does not make sampling repeatable."""
+    if call.body.get("seed") is not None and call.body.get("temperature") != 0:
+        for choice in choices(body):
+            choice["message"]["content"] = f"{choice['message']['content']} {body['id'][-4:]}"

@@ -1,0 +1,179 @@
+"""Faults of streams: framing, order, what a chunk holds, how a stream ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tests.reference.call import DONE, Call, Gone, new_id
+from tests.reference.faults.chat import choices
+from tests.reference.faults.kit import events, headers, payload, request, wire
+
+CHATTY = ("chat", "completions")
+Events = Iterator[Any]
+
+
+@events(CHATTY)
+def no_done_sentinel(stream: Events, _call: Call) -> Events:
+    """A stream ends without [DONE]."""
+    return (event for event in stream if event != DONE)
+
+
+@events(CHATTY)
+def done_twice(stream: Events, _call: Call) -> Events:
+    """[DONE] comes twice."""
+    yield from stream
+    yield DONE
+
+
+@events(CHATTY)
+def done_is_json(stream: Events, _call: Call) -> Events:
+    """The end is {"done": true} instead of [DONE]."""
+    return ({"done": True} if event == DONE else event for event in stream)
+
+
+@events("chat")
+def id_changes_mid_stream(stream: Events, _call: Call) -> Events:
+    """Every chunk has an id of its own."""
+    for event in stream:
+        yield event if event == DONE else {**event, "id": new_id("chatcmpl-")}
+
+
+@events("chat")
+def role_in_every_delta(stream: Events, _call: Call) -> Events:
+    """Each delta says the role again."""
+    for event in stream:
+        for choice in choices(event):
+            choice["delta"]["role"] = "assistant"
+        yield event
+
+
+@events("chat")
+def role_never(stream: Events, _call: Call) -> Events:
+    """No delta says the role."""
+    for event in stream:
+        for choice in choices(event):
+            choice["delta"].pop("role", None)
+        yield event
+
+
+@events("chat")
+def finish_reason_twice(stream: Events, _call: Call) -> Events:
+    """The chunk with the finish_reason comes twice."""
+    for event in stream:
+        yield event
+        if any(choice["finish_reason"] for choice in choices(event)):
+            yield event
+
+
+@events("chat")
+def text_after_finish(stream: Events, _call: Call) -> Events:
+    """A choice goes on after its finish_reason."""
+    for event in stream:
+        yield event
+        for choice in choices(event):
+            if choice["finish_reason"]:
+                late = {**choice, "delta": {"content": "!"}, "finish_reason": None}
+                yield {**event, "choices": [late]}
+
+
+@payload("chat", stream=True)
+def chunk_is_a_completion(body: dict[str, Any], _call: Call) -> None:
+    """Chunks say that they are whole completions."""
+    body["object"] = "chat.completion"
+
+
+@payload("chat", stream=True)
+def delta_named_message(body: dict[str, Any], _call: Call) -> None:
+    """A chunk's delta is called message."""
+    for choice in choices(body):
+        choice["message"] = choice.pop("delta")
+
+
+@events("chat")
+def text_repeated_cumulatively(stream: Events, _call: Call) -> Events:
+    """Each delta has the whole text so far."""
+    sofar: dict[int, str] = {}
+    for event in stream:
+        for choice in choices(event):
+            if choice["delta"].get("content"):
+                text = sofar.get(choice["index"], "") + choice["delta"]["content"]
+                sofar[choice["index"]] = choice["delta"]["content"] = text
+        yield event
+
+
+@wire(CHATTY, stream=True)
+def sent_at_the_end(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """The stream is held back until the answer is complete, then sent in one go."""
+    yield from list(chunks)
+
+
+@wire(CHATTY, stream=True)
+def multi_byte_split_in_stream(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """Characters of several bytes are split over deltas and arrive as U+FFFD."""
+    for chunk in chunks:
+        yield "".join(c if ord(c) < 128 else "\ufffd\ufffd" for c in chunk.decode()).encode()
+
+
+@wire(stream=True)
+def sse_without_blank_lines(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """Events end with one line end, so that they run into each other."""
+    return (chunk.replace(b"\n\n", b"\n") for chunk in chunks)
+
+
+@wire(CHATTY, stream=True)
+def sse_bare_json_lines(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """JSON lines without `data:`, as some native APIs have them."""
+    return (chunk.removeprefix(b"data: ").replace(b"\n\n", b"\n") for chunk in chunks)
+
+
+@wire(CHATTY, stream=True)
+def sse_json_over_lines(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """JSON is written over several lines of which only the first begins with `data:`."""
+    for chunk in chunks:
+        data = chunk.removeprefix(b"data: ").strip()
+        spread = json.dumps(json.loads(data), indent=1).encode() if data.startswith(b"{") else data
+        yield b"data: " + spread + b"\n\n"
+
+
+@headers(stream=True)
+def stream_content_type_json(head: dict[str, str], _call: Call) -> None:
+    """A stream's content type is application/json."""
+    head["content-type"] = "application/json"
+
+
+@wire(CHATTY, stream=True)
+def connection_cut_mid_stream(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """The connection is closed after five chunks."""
+    for number, chunk in enumerate(chunks):
+        if number == 5:
+            raise Gone
+        yield chunk
+
+
+@events(CHATTY)
+def error_ends_the_stream_silently(stream: Events, _call: Call) -> Events:
+    """After five chunks an error comes in-band, with [DONE] as if all was well."""
+    for number, event in enumerate(stream):
+        if number == 5:
+            yield {"error": {"message": "out of memory", "type": "server_error", "param": None, "code": None}}
+            yield DONE
+            return
+        yield event
+
+
+@request(CHATTY)
+def stream_ignored(body: dict[str, Any], _call: Call) -> None:
+    """stream: true is ignored; a plain answer comes."""
+    body["stream"] = False
+    body.pop("stream_options", None)
+
+
+@events("chat")
+def n_streamed_one_after_another_without_index(stream: Events, _call: Call) -> Events:
+    """All streamed choices have index 0."""
+    for event in stream:
+        for choice in choices(event):
+            choice["index"] = 0
+        yield event

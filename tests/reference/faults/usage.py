@@ -1,0 +1,111 @@
+"""Faults of token counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.reference.call import Call
+from tests.reference.faults.kit import answer, events, payload
+
+TEXT = ("chat", "completions")
+
+
+@payload()
+def usage_zero(body: Any, _call: Call) -> None:
+    """All counts of usage are zero."""
+    usage = (body.get("usage") if isinstance(body, dict) else None) or {}
+    for key, value in usage.items():
+        if isinstance(value, int):
+            usage[key] = 0
+
+
+@answer(TEXT)
+def usage_missing(body: dict[str, Any], _call: Call) -> None:
+    """Plain answers have no usage."""
+    body.pop("usage", None)
+
+
+@payload()
+def usage_total_wrong(body: Any, _call: Call) -> None:
+    """total_tokens is not the sum."""
+    if isinstance(body, dict) and body.get("usage"):
+        body["usage"]["total_tokens"] += 1
+
+
+@payload(TEXT)
+def usage_counts_characters(body: Any, _call: Call) -> None:
+    """completion_tokens counts about four characters a token, as an estimate would."""
+    usage = body.get("usage")
+    if usage:
+        usage["completion_tokens"] = usage["completion_tokens"] * 4 + 3
+        usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
+
+
+@payload(TEXT, when=lambda call: (call.body.get("n") or 1) > 1)
+def usage_counts_one_choice(body: Any, call: Call) -> None:
+    """With n choices only one is counted."""
+    usage = body.get("usage")
+    if usage:
+        usage["completion_tokens"] //= call.body["n"]
+        usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
+
+
+@payload(TEXT)
+def prompt_tokens_constant(body: Any, _call: Call) -> None:
+    """prompt_tokens is the same for every prompt."""
+    usage = body.get("usage")
+    if usage:
+        usage["prompt_tokens"] = 10
+        usage["total_tokens"] = 10 + usage["completion_tokens"]
+
+
+@events(TEXT)
+def usage_in_stream_missing(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """stream_options.include_usage has no effect."""
+    for event in stream:
+        if isinstance(event, dict):
+            event.pop("usage", None)
+        if event == "[DONE]" or event["choices"]:
+            yield event
+
+
+@events(TEXT)
+def usage_in_stream_unasked(stream: Iterator[Any], call: Call) -> Iterator[Any]:
+    """A stream ends with a usage chunk although nobody asked."""
+    asked = (call.body.get("stream_options") or {}).get("include_usage")
+    last: Any = {}
+    for event in stream:
+        if event == "[DONE]" and not asked:
+            counts = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
+            yield {**last, "choices": [], "usage": counts}
+        last = event
+        yield event
+
+
+@events(TEXT)
+def usage_on_the_finish_chunk(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """Usage comes with the last choice, not in a chunk of its own with empty choices."""
+    held: Any = None
+    for event in stream:
+        if isinstance(event, dict) and not event["choices"] and held:
+            held["usage"] = event["usage"]
+            continue
+        if held:
+            yield held
+        held = event
+    yield held
+
+
+@payload("chat", stream=True)
+def usage_null_omitted(body: Any, _call: Call) -> None:
+    """With include_usage, earlier chunks have no `usage: null`."""
+    if body.get("choices") and "usage" in body:
+        del body["usage"]
+
+
+@payload("chat")
+def reasoning_tokens_uncounted(body: Any, _call: Call) -> None:
+    """completion_tokens_details.reasoning_tokens is always zero."""
+    if body.get("usage"):
+        body["usage"]["completion_tokens_details"]["reasoning_tokens"] = 0

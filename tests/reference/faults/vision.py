@@ -1,0 +1,62 @@
+"""Faults of image input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.reference.call import Call
+from tests.reference.faults.chat import messages
+from tests.reference.faults.kit import payload, request
+
+Parts = list[dict[str, Any]]
+
+
+def _change_images(body: dict[str, Any], change: Callable[[Parts], Parts]) -> None:
+    for message in messages(body):
+        parts = message.get("content")
+        if isinstance(parts, list) and all(isinstance(part, dict) for part in parts):
+            images = [part for part in parts if part.get("type") == "image_url"]
+            others = [part for part in parts if part.get("type") != "image_url"]
+            if images:
+                message["content"] = [*others, *change(images)] or [{"type": "text", "text": ""}]
+
+
+@request("chat")
+def images_ignored(body: dict[str, Any], _call: Call) -> None:
+    """Images are dropped; the text alone is answered."""
+    _change_images(body, lambda _images: [])
+
+
+@request("chat")
+def only_the_first_image(body: dict[str, Any], _call: Call) -> None:
+    """Of several images only the first is seen."""
+    _change_images(body, lambda images: images[:1])
+
+
+@request("chat")
+def images_in_wrong_order(body: dict[str, Any], _call: Call) -> None:
+    """Images are seen in reverse order."""
+    _change_images(body, lambda images: images[::-1])
+
+
+@request("chat")
+def malformed_images_dropped(body: dict[str, Any], _call: Call) -> None:
+    """Images that cannot be read are dropped silently."""
+    _change_images(body, lambda images: [i for i in images if len(str(i.get("image_url"))) > 200])
+
+
+@payload("chat")
+def images_cost_no_tokens(body: Any, call: Call) -> None:
+    """prompt_tokens does not count images."""
+    has = any(isinstance(m.get("content"), list) for m in messages(call.body))
+    if body.get("usage") and has:
+        body["usage"]["prompt_tokens"] = 12
+        body["usage"]["total_tokens"] = 12 + body["usage"]["completion_tokens"]
+
+
+@request("chat")
+def text_model_swallows_images(body: dict[str, Any], _call: Call) -> None:
+    """A text-only model accepts images and does not see them."""
+    if body.get("model") == "reference-text":
+        _change_images(body, lambda _images: [])

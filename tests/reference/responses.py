@@ -1,0 +1,296 @@
+"""POST /v1/responses and what it stores (openapi CreateResponse). Requests are translated into chat's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.reference import model, params
+from tests.reference.call import Call, Reply, find_model, new_id
+from tests.reference.chat import Generation
+from tests.reference.errors import ApiError
+from tests.reference.messages import parse
+from tests.reference.response_events import Writer
+from tests.reference.validate import (
+    EFFORTS,
+    SERVICE_TIERS,
+    Body,
+    boolean,
+    check,
+    integer,
+    invalid,
+    mapping,
+    metadata,
+    missing,
+    number,
+    one_of,
+    string,
+    wrong_type,
+)
+
+_RULES = {
+    "temperature": number(0, 2),
+    "top_p": number(0, 1),
+    "max_output_tokens": integer(16, model.CONTEXT),
+    "top_logprobs": integer(0, 20),
+    "stream": boolean,
+    "store": boolean,
+    "instructions": string,
+    "previous_response_id": string,
+    "parallel_tool_calls": boolean,
+    "metadata": metadata,
+    "user": string,
+    "truncation": one_of("auto", "disabled"),
+    "service_tier": one_of(*SERVICE_TIERS),
+    "text": mapping,
+    "reasoning": mapping,
+    "stream_options": mapping,
+}
+_ITEM_STORE = 1000  # responses kept
+
+
+def create(call: Call) -> Reply:
+    """Validate, translate, then answer whole or as a stream of typed events."""
+    body = call.body
+    known = find_model(body)
+    check(body, _RULES)
+    for name in ("background", "conversation", "prompt"):
+        if body.get(name):
+            raise ApiError(f"'{name}' is not supported here.", param=name, code="unsupported_parameter")
+    if body.get("stream_options") is not None and not body.get("stream"):
+        message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
+        raise ApiError(message, param="stream_options")
+    earlier = _earlier(call)
+    items = _items(body.get("input"))
+    system = [{"role": "system", "content": body["instructions"]}] if body.get("instructions") else []
+    try:
+        asked = _messages(items)
+        chat = _chat_body(body)
+        wish = params.wish(chat)
+        history = parse([*system, *earlier, *asked], vision=known.vision)
+        run = Generation(call, chat, history, wish)
+    except ApiError as error:
+        raise _renamed(error) from None
+    writer = Writer(call, run, _head(call, known.id))
+
+    def keep(response: Body) -> None:
+        if body.get("store") is False:
+            return
+        while len(call.state.responses) >= _ITEM_STORE:
+            call.state.responses.pop(next(iter(call.state.responses)))
+        history = [*earlier, *asked, *_messages(response["output"])]
+        call.state.responses[response["id"]] = {"response": response, "history": history, "input": items}
+
+    if call.stream:
+        return Reply(events=writer.events(keep), named=True)
+    *_, last = writer.events(keep)
+    return Reply(last["response"])
+
+
+def retrieve(call: Call) -> Reply:
+    return Reply(_stored(call)["response"])
+
+
+def delete(call: Call) -> Reply:
+    _stored(call)
+    del call.state.responses[call.argument]
+    return Reply({"id": call.argument, "object": "response", "deleted": True})
+
+
+def input_items(call: Call) -> Reply:
+    """The items that a stored response answered, latest first."""
+    items = [{"id": new_id("msg_", 24), "type": "message", **item} for item in reversed(_stored(call)["input"])]
+    ends = {"first_id": items[0]["id"], "last_id": items[-1]["id"]}
+    return Reply({"object": "list", "data": items, **ends, "has_more": False})
+
+
+def _stored(call: Call) -> dict[str, Any]:
+    stored = call.state.responses.get(call.argument)
+    if stored is None:
+        raise ApiError(f"Response with id '{call.argument}' not found.", status=404, param="response_id")
+    found: dict[str, Any] = stored
+    return found
+
+
+def _earlier(call: Call) -> list[Body]:
+    """The conversation that previous_response_id goes on from; its instructions are not part of it."""
+    previous = call.body.get("previous_response_id")
+    if previous is None:
+        return []
+    if previous not in call.state.responses:
+        message = f"Previous response with id '{previous}' not found."
+        raise ApiError(message, param="previous_response_id", code="previous_response_not_found")
+    history: list[Body] = call.state.responses[previous]["history"]
+    return history
+
+
+def _items(raw: Any) -> list[Body]:
+    """Input items; a string is one user message (openapi InputParam)."""
+    if raw is None:
+        raise missing("input")
+    if isinstance(raw, str):
+        return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": raw}]}]
+    if not isinstance(raw, list):
+        raise wrong_type("input", "a string or an array of objects", raw)
+    if not raw:
+        raise invalid("input", "expected at least 1 item.", "empty_array")
+    for at, item in enumerate(raw):
+        mapping(item, f"input[{at}]")
+    return raw
+
+
+def _messages(items: list[Body]) -> list[Body]:
+    """Items as chat messages; calls that follow each other are one assistant message."""
+    made: list[Body] = []
+    for at, item in enumerate(items):
+        kind = item.get("type") or "message"
+        here = f"input[{at}]"
+        if kind == "message":
+            made.append({"role": item.get("role"), "content": _content(item.get("content"), here)})
+        elif kind == "function_call":
+            function = {"name": item.get("name"), "arguments": item.get("arguments")}
+            call = {"id": item.get("call_id"), "type": "function", "function": function}
+            if made and made[-1].get("tool_calls"):
+                made[-1] = {**made[-1], "tool_calls": [*made[-1]["tool_calls"], call]}
+            else:
+                made.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        elif kind == "function_call_output":
+            output = item.get("output")
+            if output is None:
+                raise missing(f"{here}.output")
+            content = _content(output, here)
+            made.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": content})
+        elif kind != "reasoning":
+            raise invalid(f"{here}.type", f"'{kind}' items are not supported here.")
+    return made
+
+
+_PARTS: dict[str, Callable[[Body], Body]] = {
+    "input_text": lambda part: {"type": "text", "text": part.get("text")},
+    "output_text": lambda part: {"type": "text", "text": part.get("text")},
+    "input_image": lambda part: {
+        "type": "image_url",
+        "image_url": {"url": part.get("image_url"), "detail": part.get("detail")},
+    },
+}
+
+
+def _content(raw: Any, at: str) -> Any:
+    if not isinstance(raw, list):
+        return raw
+    parts = []
+    for number_, part in enumerate(raw):
+        here = f"{at}.content[{number_}]"
+        mapping(part, here)
+        make = _PARTS.get(str(part.get("type")))
+        if make is None:
+            raise invalid(f"{here}.type", f"'{part.get('type')}' is not one of {', '.join(_PARTS)}.")
+        parts.append(make(part))
+    return parts
+
+
+def _chat_body(body: Body) -> Body:
+    """The parameters in chat's terms."""
+    same = ("temperature", "top_p", "top_logprobs", "parallel_tool_calls")
+    chat: Body = {name: body[name] for name in same if body.get(name) is not None}
+    chat["max_completion_tokens"] = body.get("max_output_tokens")
+    include = body.get("include") or []
+    if not isinstance(include, list):
+        raise wrong_type("include", "an array of strings", include)
+    chat["logprobs"] = "message.output_text.logprobs" in include
+    effort = (body.get("reasoning") or {}).get("effort")
+    if effort is not None:
+        one_of(*EFFORTS)(effort, "reasoning.effort")
+        chat["reasoning_effort"] = effort
+    chat["response_format"] = _format((body.get("text") or {}).get("format"))
+    if not body.get("tools"):
+        chat.pop("parallel_tool_calls", None)
+        if body.get("tool_choice") not in (None, "auto", "none"):
+            raise ApiError("'tool_choice' is only allowed when 'tools' are specified.", param="tool_choice")
+        return chat
+    if not isinstance(body["tools"], list):
+        raise wrong_type("tools", "an array of objects", body["tools"])
+    chat["tools"] = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(body["tools"])]
+    chat["tool_choice"] = _choice(body.get("tool_choice"))
+    return chat
+
+
+def _format(raw: Any) -> Any:
+    if raw is None:
+        return None
+    mapping(raw, "text.format")
+    if raw.get("type") != "json_schema":
+        return raw
+    wrapper = {name: raw[name] for name in ("name", "schema", "strict", "description") if name in raw}
+    return {"type": "json_schema", "json_schema": wrapper}
+
+
+def _tool(raw: Any, at: str) -> Body:
+    mapping(raw, at)
+    one_of("function")(raw.get("type"), f"{at}.type")
+    function = {name: raw[name] for name in ("name", "description", "parameters", "strict") if name in raw}
+    return {"type": "function", "function": function}
+
+
+def _choice(raw: Any) -> Any:
+    """tool_choice: names stand flat here, below `function` in chat."""
+    if not isinstance(raw, dict):
+        return raw
+    if raw.get("type") == "function":
+        return {"type": "function", "function": {"name": raw.get("name")}}
+    if raw.get("type") == "allowed_tools":
+        listed = raw.get("tools")
+        nested = [_choice(tool) for tool in listed] if isinstance(listed, list) else listed
+        return {"type": "allowed_tools", "allowed_tools": {"mode": raw.get("mode"), "tools": nested}}
+    return raw
+
+
+def _renamed(error: ApiError) -> ApiError:
+    """The error in this endpoint's words."""
+    words = {"messages": "input", "max_completion_tokens": "max_output_tokens", "response_format": "text.format"}
+    for chat, here in words.items():
+        for field in ("message", "param"):
+            if error.error[field]:
+                error.error[field] = error.error[field].replace(chat, here).replace(".json_schema", "")
+    return error
+
+
+def _head(call: Call, name: str) -> Body:
+    """All of the response object that is known before generation (openapi Response)."""
+    body = call.body
+    reasoning = body.get("reasoning") or {}
+    text = body.get("text") or {}
+
+    def given(key: str, default: Any) -> Any:
+        return default if body.get(key) is None else body[key]
+
+    return {
+        "id": new_id("resp_", 40),
+        "object": "response",
+        "created_at": call.created,
+        "status": "in_progress",
+        "background": False,
+        "completed_at": None,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": body.get("instructions"),
+        "max_output_tokens": body.get("max_output_tokens"),
+        "max_tool_calls": None,
+        "model": name,
+        "output": [],
+        "parallel_tool_calls": given("parallel_tool_calls", True),
+        "previous_response_id": body.get("previous_response_id"),
+        "reasoning": {"effort": reasoning.get("effort"), "summary": reasoning.get("summary")},
+        "service_tier": "default",
+        "store": given("store", True),
+        "temperature": given("temperature", 1.0),
+        "text": {"format": text.get("format") or {"type": "text"}, "verbosity": text.get("verbosity") or "medium"},
+        "tool_choice": given("tool_choice", "auto"),
+        "tools": [{"strict": True, "parameters": None, **tool} for tool in body.get("tools") or []],
+        "top_logprobs": given("top_logprobs", 0),
+        "top_p": given("top_p", 1.0),
+        "truncation": given("truncation", "disabled"),
+        "usage": None,
+        "user": body.get("user"),
+        "metadata": given("metadata", {}),
+    }
