@@ -6,7 +6,10 @@ Plain and streamed answers are read with the same words. Reading what is not the
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +21,9 @@ from conformance.outcomes import Blocked, Fail, NotRun, TimedOut, Verdict
 from conformance.outcomes import Outcome as _Outcome
 
 T = TypeVar("T")
+
+_TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "([^"\\]|\\.)+"')
+"""A piece of text in a chunk, as `json.dumps` writes it."""
 
 
 class Refused(Verdict):
@@ -47,14 +53,24 @@ class Answer:
 
     @property
     def sent(self) -> dict[str, Any]:
-        """The request's JSON body."""
-        return dict(self.wire.request.body)
+        """The request's JSON object; empty if it had none."""
+        body = self.wire.request.body
+        return dict(body) if isinstance(body, dict) else {}
 
     @property
     def streamed(self) -> bool:
         """Whether a stream was asked for."""
         body = self.exchange.request.body
         return isinstance(body, dict) and body.get("stream") is True
+
+    @property
+    def asked(self) -> str:
+        """What was asked, whether plain or streamed: the request without `stream` and `stream_options`, as text."""
+        request = self.exchange.request
+        body = request.body
+        if isinstance(body, dict):
+            body = {key: value for key, value in body.items() if key not in ("stream", "stream_options")}
+        return f"{request.method} {request.path} {request.headers} {body!r}"
 
     # The bare wire
 
@@ -126,6 +142,19 @@ class Answer:
         if not 200 <= self.status < 300:
             raise Refused(self)
 
+    @cached_property
+    def readable(self) -> bool:
+        """Whether this is a 2xx answer in which all words of its class find what they read; never ends the check."""
+        try:
+            self._read()
+        except Verdict:
+            return False
+        return True
+
+    def _read(self) -> None:
+        """Read everything; ends the check if something is malformed."""
+        self.accepted()
+
     # Refusals
 
     @property
@@ -170,6 +199,11 @@ class Answer:
         pending = [self.events.pending] if self.events.pending else []
         return [event.data for event in (*self.events.events, *pending)]
 
+    @property
+    def arrivals(self) -> list[float]:
+        """When each event of a stream was complete, in seconds since the request was sent."""
+        return [sse.timed(event, self.wire.reads) for event in self.events.events]
+
     @cached_property
     def chunks(self) -> list[dict[str, Any]]:
         """The JSON objects of a stream, in order, without `[DONE]`; an error in the stream ends the check."""
@@ -209,6 +243,11 @@ class ToolCall:
                 actual=self.arguments,
             ) from None
 
+    @property
+    def asks(self) -> tuple[str, dict[str, Any]]:
+        """What the call asks for, without its id: two calls that ask for the same are equal here."""
+        return self.name, self.args
+
 
 @dataclass
 class Choice:
@@ -224,8 +263,18 @@ class Choice:
     logprobs: list[dict[str, Any]] | None = None
     raw: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def document(self) -> Any:
+        """The text as the JSON value that it must be."""
+        try:
+            return json.loads(self.text)
+        except ValueError as problem:
+            raise Fail(
+                f"the text is not JSON ({problem})", expected="a JSON document", actual=self.text[:300]
+            ) from None
 
-class _Generated(Answer):
+
+class Generated(Answer):
     """What chat and legacy completions have in common."""
 
     @cached_property
@@ -235,6 +284,9 @@ class _Generated(Answer):
         if not choices:
             raise Fail(f"{self.name}: no choices", expected="at least one choice", actual=self._shortened)
         return choices
+
+    def _read(self) -> None:
+        assert self.choices
 
     @property
     def choice(self) -> Choice:
@@ -255,6 +307,26 @@ class _Generated(Answer):
     def objects(self) -> list[dict[str, Any]]:
         """The response objects: the one of a plain answer, or all chunks of a stream."""
         return self.chunks if self.streamed else [self.body]
+
+    def values(self, key: str) -> list[Any]:
+        """The different values that a key has in the response objects, in order; None where it is absent."""
+        found: list[Any] = []
+        for value in (one.get(key) for one in self.objects):
+            if value not in found:
+                found.append(value)
+        return found
+
+    @property
+    def distinct_chunks(self) -> list[dict[str, Any]]:
+        """The chunks of a stream, but of those that differ in nothing but a piece of text only the first."""
+        distinct: dict[str, dict[str, Any]] = {}
+        for chunk in self.chunks:
+            distinct.setdefault(_TEXT.sub("", json.dumps(chunk)), chunk)
+        return list(distinct.values())
+
+    def pieces(self, index: int = 0) -> list[dict[str, Any]]:
+        """The entries of one choice in the chunks of a stream, in order."""
+        return [raw for chunk in self.chunks for raw, at in self._raw_choices(chunk) if at == index]
 
     @cached_property
     def usage(self) -> dict[str, Any]:
@@ -284,13 +356,23 @@ class _Generated(Answer):
         raise NotImplementedError
 
 
-class Chat(_Generated):
+class Chat(Generated):
     """An answer of POST /chat/completions."""
 
     @property
     def tool_calls(self) -> list[ToolCall]:
         """The tool calls of the first choice."""
         return self.choice.tool_calls
+
+    @property
+    def calls(self) -> list[tuple[str, dict[str, Any]]]:
+        """Name and arguments of each tool call of the first choice; the arguments must be JSON objects."""
+        return [call.asks for call in self.tool_calls]
+
+    @property
+    def document(self) -> Any:
+        """The text of the first choice as the JSON value that it must be."""
+        return self.choice.document
 
     @property
     def reasoning(self) -> str:
@@ -306,12 +388,17 @@ class Chat(_Generated):
 
     def deltas(self, index: int = 0) -> list[dict[str, Any]]:
         """The deltas of one choice of a stream, in order."""
-        return [
-            _expect(raw.get("delta"), dict, f"{self.name}: choices[].delta")
-            for chunk in self.chunks
-            for raw, at in self._raw_choices(chunk)
-            if at == index
-        ]
+        return [_expect(raw.get("delta"), dict, f"{self.name}: choices[].delta") for raw in self.pieces(index)]
+
+    def call_pieces(self, index: int = 0) -> dict[int, list[dict[str, Any]]]:
+        """The pieces of each tool call of one choice of a stream, in order, by the call's own index."""
+        pieces: dict[int, list[dict[str, Any]]] = {}
+        for delta in self.deltas(index):
+            for piece in delta.get("tool_calls") or []:
+                piece = _expect(piece, dict, f"{self.name}: a tool call delta")
+                at = _expect(piece.get("index"), int, f"{self.name}: tool_calls[].index of a delta")
+                pieces.setdefault(at, []).append(piece)
+        return pieces
 
     def _plain_choices(self) -> list[Choice]:
         choices = []
@@ -367,17 +454,24 @@ class Chat(_Generated):
         function = _expect(piece.get("function") or {}, dict, f"{self.name}: tool_calls[].function")
         call["id"] = call["id"] or piece.get("id")
         call["type"] = call["type"] or piece.get("type")
-        call["name"] += function.get("name") or ""
+        call["name"] += _optional(function.get("name"), str, f"{self.name}: name of a delta") or ""
         call["arguments"] += _optional(function.get("arguments"), str, f"{self.name}: arguments of a delta") or ""
 
 
-class Completion(_Generated):
+class Completion(Generated):
     """An answer of POST /completions, whose chunks have the same shape as its plain object."""
 
     @property
     def logprobs(self) -> dict[str, Any]:
         """The legacy logprobs object of the first choice; ends the check if there is none."""
         return _expect(self.choice.raw.get("logprobs"), dict, f"{self.name}: choices[0].logprobs")
+
+    def legacy(self, key: str, of: type[T], *, null_first: bool = False) -> list[T]:
+        """A parallel array of the legacy logprobs object: its entries, of this kind, without a first that is null."""
+        entries = _expect(self.logprobs.get(key), list, f"{self.name}: logprobs.{key}")
+        if null_first and entries[:1] != [None]:
+            raise Fail(f"{self.name}: logprobs.{key}[0] is not null", expected="null", actual=f"{entries[:1]}")
+        return [_expect(entry, of, f"{self.name}: an entry of logprobs.{key}") for entry in entries[null_first:]]
 
     def _plain_choices(self) -> list[Choice]:
         return [
@@ -413,7 +507,16 @@ class Embeddings(Answer):
     def vectors(self) -> list[list[float]]:
         """The embeddings as lists of numbers, in the order of their `index`."""
         ordered = sorted(self.items, key=lambda i: _expect(i.get("index"), int, f"{self.name}: data[].index"))
-        return [_expect(item.get("embedding"), list, f"{self.name}: data[].embedding") for item in ordered]
+        return [self._numbers(item.get("embedding")) for item in ordered]
+
+    @property
+    def each(self) -> list[list[float]]:
+        """The embeddings, which must be one for each text that was sent."""
+        sent = self.sent.get("input")
+        texts = 1 if not isinstance(sent, list) or all(isinstance(token, int) for token in sent) else len(sent)
+        if len(self.vectors) != texts:
+            raise Fail(f"{self.name}: not one embedding a text", expected=f"{texts}", actual=f"{len(self.vectors)}")
+        return self.vectors
 
     @property
     def vector(self) -> list[float]:
@@ -423,9 +526,30 @@ class Embeddings(Answer):
         return self.vectors[0]
 
     @property
+    def decoded(self) -> list[float]:
+        """The first embedding, which came as base64 of little-endian float32."""
+        encoded = _expect(self.items[0].get("embedding") if self.items else None, str, f"{self.name}: embedding")
+        try:
+            return [number for (number,) in struct.iter_unpack("<f", base64.b64decode(encoded, validate=True))]
+        except (ValueError, struct.error) as problem:
+            raise Fail(
+                f"{self.name}: the embedding is no float32 in base64 ({problem})",
+                expected="base64 of four bytes a number",
+                actual=encoded[:200],
+            ) from None
+
+    def _numbers(self, raw: Any) -> list[float]:
+        numbers = _expect(raw, list, f"{self.name}: data[].embedding")
+        return [_expect(number, float, f"{self.name}: a number of data[].embedding") for number in numbers]
+
+    @property
     def usage(self) -> dict[str, Any]:
         """The usage object."""
         return _expect(self.body.get("usage"), dict, f"{self.name}: usage")
+
+    def tokens(self, kind: str) -> int:
+        """One count of the usage object: `prompt` or `total`."""
+        return _expect(self.usage.get(f"{kind}_tokens"), int, f"{self.name}: usage.{kind}_tokens")
 
 
 class Models(Answer):
@@ -490,7 +614,9 @@ def _reasoning(message: dict[str, Any]) -> str:
 
 
 def _expect(value: Any, kind: type[T], what: str) -> T:
-    """`value`, which must be of `kind` (a bool is no integer); else the answer is malformed, and the check fails."""
+    """`value`, which must be of `kind` (a bool is no number); else the answer is malformed, and the check fails."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return value  # type: ignore[return-value]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
         raise Fail(f"{what} is not {_JSON_NAMES[kind]}", expected=_JSON_NAMES[kind], actual=json.dumps(value)[:200])
     return value
@@ -501,4 +627,10 @@ def _optional(value: Any, kind: type[T], what: str) -> T | None:
     return None if value is None else _expect(value, kind, what)
 
 
-_JSON_NAMES: dict[type, str] = {dict: "an object", list: "an array", str: "a string", int: "an integer"}
+_JSON_NAMES: dict[type, str] = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+}

@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., None])
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One requirement. `id` is `area.name`; `scenarios` are the names of what it judges, as its parameters name them."""
+    """One requirement. `id` is `area.name`; `scenarios` name what it judges, as its parameters do."""
 
     id: str
     feature: str

@@ -15,10 +15,11 @@ class Every:
     """The recorded answers of a target, as the parameter `every` of a check.
 
     Iterating remembers which answer is being judged, so that a failing `assert` is shown with its exchange.
+    Answers to OPTIONS and HEAD are left out: they have no body.
     """
 
     def __init__(self, answers: list[Answer]) -> None:
-        self._answers = answers
+        self._answers = [a for a in answers if a.exchange.request.method not in ("OPTIONS", "HEAD")]
         self.judged: Answer | None = None
 
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
@@ -30,14 +31,46 @@ class Every:
             self.judged = answer
             yield answer
 
-    def accepted(self, kind: type[A], *, streamed: bool | None = None) -> Iterator[A]:
-        """The 2xx answers of a kind; only streams, or only plain ones, if `streamed` is given."""
+    def accepted(self, kind: type[A], *, streamed: bool | None = None, malformed: bool = False) -> Iterator[A]:
+        """The whole 2xx answers of a kind; only streams, or only plain ones, if `streamed` is given.
+
+        Answers that cannot be read are left out, so that one of them does not end every check: the checks that judge
+        shapes and framing ask for them with `malformed`.
+        """
         return self.of(
             kind,
-            lambda a: a.ok and not a.exchange.error and streamed in (None, a.streamed),
+            lambda a: _whole(a) and a.ok and streamed in (None, a.streamed) and (malformed or a.readable),
             what=f"accepted {'streamed ' if streamed else ''}{kind.__name__}",
         )
+
+    def pairs(
+        self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, accepted: bool = True
+    ) -> Iterator[tuple[A, A]]:
+        """The plain and the streamed answer to each request that was sent both ways at temperature 0.
+
+        Both are whole and, unless `accepted` is false, 2xx and readable. `where` chooses among the streams.
+        """
+        plain = {
+            a.asked: a
+            for a in self._answers
+            if isinstance(a, kind) and _whole(a) and not a.streamed and "stream_options" not in a.sent
+        }
+
+        def is_twin(answer: A) -> bool:
+            other = plain.get(answer.asked)
+            if other is None or not answer.streamed or not _whole(answer) or answer.sent.get("temperature") != 0:
+                return False
+            return where(answer) and (not accepted or (answer.readable and other.readable))
+
+        for streamed in self.of(kind, is_twin, what=f"plain and streamed {kind.__name__}"):
+            yield plain[streamed.asked], streamed
 
     def refused(self) -> Iterator[Answer]:
         """The answers with a 4xx or 5xx."""
         return self.of(Answer, lambda a: (a.exchange.status or 0) >= 400 and not a.exchange.error, what="refused")
+
+
+def _whole(answer: Answer) -> bool:
+    """Whether the answer came to its end, and we did not hang up before."""
+    wire = answer.exchange
+    return wire.status is not None and not wire.error and wire.request.hang_up_after is None

@@ -1,8 +1,10 @@
 """Everything that a file of checks needs, in one import."""
 
-from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Models, ToolCall
+from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, ToolCall
+from conformance.certainty import certainty, tokens
 from conformance.check import check
 from conformance.every import Every
+from conformance.markup import markup_in
 from conformance.outcomes import Fail, Level, effect, lenient, shown
 from conformance.refusals import refused
 from conformance.schema import validate_against, violations
@@ -20,13 +22,17 @@ __all__ = [
     "Embeddings",
     "Every",
     "Fail",
+    "Generated",
     "Models",
     "ToolCall",
+    "certainty",
     "check",
     "effect",
     "lenient",
+    "markup_in",
     "refused",
     "shown",
+    "tokens",
     "validate_against",
     "violations",
 ]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from backends import find
-from backends.find import Wanted
+from backends.containers.device import DEVICES
+from backends.target import RUNTIMES, Wanted
 from backends.wire import Role
 from conformance.outcomes import Level
 
@@ -36,6 +37,7 @@ class Options:
     fail_on: Level | None
     replay: Path | None
     timeout: float
+    known: bool = False
     keys: tuple[str, ...] = field(repr=False, default=())
 
 
@@ -54,10 +56,32 @@ def add(parser: pytest.Parser) -> None:
         metavar="URL",
         help="measure the server that answers here, e.g. http://127.0.0.1:8000/v1",
     )
-    group.addoption("--model", metavar="ID", help="the chat model (default: the first that the server lists)")
-    group.addoption("--embedding-model", metavar="ID", help="the model for embeddings (default: the chat model)")
-    group.addoption("--vision-model", metavar="ID", help="the model that sees images (default: the chat model)")
-    group.addoption("--server-binary", metavar="PROGRAM", help="start this llama-server instead of the one found")
+    group.addoption(
+        "--runtime",
+        choices=RUNTIMES,
+        help="the only way to reach a server: one that answers already, a child process, or a container "
+        "(default: the first of these that works)",
+    )
+    group.addoption(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="what a container runs on (default: a GPU if there is one)",
+    )
+    group.addoption("--image", metavar="NAME:TAG", help="start a container from this image, not the usual one")
+    group.addoption("--model", metavar="ID", help="the chat model: an id, or the path of one for a server of our own")
+    group.addoption("--embedding-model", metavar="ID", help="the model for embeddings (default: found by asking)")
+    group.addoption("--vision-model", metavar="ID", help="the model that sees images (default: found by asking)")
+    group.addoption(
+        "--server-binary",
+        metavar="PROGRAM",
+        help="start this server, or this Python that has its module, not the usual",
+    )
+    group.addoption(
+        "--known",
+        action="store_true",
+        help="deviations listed in backends/NAME/known.toml do not fail the run; a listed one that passes does",
+    )
     group.addoption("--replay", metavar="RESULTS", help="judge the exchanges of an old results file; asks no server")
     group.addoption("--report", metavar="DIR", help=f"where results and pages go (default: {RUNS}/TIME-BACKEND)")
     group.addoption(
@@ -98,10 +122,16 @@ def parse(config: pytest.Config) -> Options:
                 base_url=url or None,
                 models=models,
                 server_binary=get("--server-binary"),
+                runtime=get("--runtime"),
+                device=get("--device"),
+                image=get("--image"),
                 key=key,
                 timeout=get("--timeout"),
             )
         )
+    names = [w.name for w in wanted]
+    if len(set(names)) < len(names):
+        raise pytest.UsageError(f"--backend {', '.join(names)}: name each server once.")
     fail_on = get("--fail-on")
     replay = get("--replay")
     return Options(
@@ -110,6 +140,7 @@ def parse(config: pytest.Config) -> Options:
         fail_on=None if fail_on == "never" else Level(fail_on.upper()),
         replay=Path(replay) if replay else None,
         timeout=get("--timeout"),
+        known=get("--known"),
         keys=(key,) if key else (),
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import json
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from backends.target import Target
 from backends.wire import Exchange
 from conformance.answers import Answer, Missing, view
 from conformance.outcomes import Verdict
-from fixtures.scenario import SCENARIOS, Scenario, with_needs
+from fixtures.scenario import SCENARIOS, Scenario, runs_alone, with_needs
 
 PATIENCE = 5.0
 """Seconds after which somebody who waits for an answer is told so."""
@@ -26,9 +27,28 @@ PATIENCE = 5.0
 class Recording(dict[str, Any]):
     """What is kept of a scenario: its `exchanges` (as JSON), or why it was `unsent`."""
 
-    @property
+    @cached_property
     def exchanges(self) -> list[Exchange]:
         return [Exchange.from_json(e) for e in self.get("exchanges", [])]
+
+    def answers(self, scenario: Scenario) -> Answer | list[Answer] | Missing:
+        """The same with words to read it; made once, so that each body is parsed once and not by every check."""
+        if self._answers is None:
+            self._answers = self._read(scenario)
+        return self._answers
+
+    _answers: Answer | list[Answer] | Missing | None = None
+
+    def _read(self, scenario: Scenario) -> Answer | list[Answer] | Missing:
+        if self.get("broken"):
+            raise RuntimeError(self["unsent"])
+        if not self.exchanges:
+            return Missing(scenario.name, self["unsent"], blocked=self.get("blocked", False))
+        read = [
+            view(e.request.path)(scenario.name if self["single"] else f"{scenario.name}[{number}]", e, scenario.control)
+            for number, e in enumerate(self.exchanges, start=1)
+        ]
+        return read[0] if self["single"] else read
 
 
 class Source(Protocol):
@@ -37,6 +57,47 @@ class Source(Protocol):
     def recording(self, name: str) -> Recording:
         """The recording of a scenario; waits until there is one."""
         ...
+
+
+class Sender:
+    """Sends scenarios to a target, one or several requests of each."""
+
+    def __init__(self, target: Target, timeout: float) -> None:
+        self._target = target
+        self._timeout = timeout
+        self._http = wire.client(timeout)
+        self._together = ThreadPoolExecutor(max_workers=16, thread_name_prefix="together")
+
+    def send(self, scenario: Scenario, source: Source, headers: tuple[tuple[str, str], ...] = ()) -> Recording:
+        """Send one scenario; what it needs comes from `source`, and `headers` go with each request."""
+        try:
+            built = scenario.build(*(answers(source, needed) for needed in scenario.needs))
+        except Verdict as problem:
+            return Recording(unsent=f"{scenario.name} needs an answer that is missing: {problem}", blocked=True)
+        requests = built if isinstance(built, list) else [built]
+        role = requests[0].role
+        deployment = self._target.deployment(role)
+        if deployment is None:
+            return Recording(unsent=self._target.missing.get(role, f"no {role} model"), blocked=True, single=True)
+        if scenario.keyed and not self._target.key:
+            why = "this target has no API key: start the server with one, and set OPENAI_API_KEY"
+            return Recording(unsent=why, blocked=True, single=True)
+        http = wire.client(self._timeout, one_connection=True) if scenario.one_connection else self._http
+
+        def exchange(request: wire.Request) -> dict[str, Any]:
+            request = dataclasses.replace(request, headers=(*request.headers, *headers))
+            at, model = deployment.base_url, deployment.model
+            return wire.send(request, at, model=model, http=http, key=self._target.key).to_json()
+
+        exchanges = list(self._together.map(exchange, requests) if scenario.together else map(exchange, requests))
+        if http is not self._http:
+            http.close()
+        return Recording(exchanges=exchanges, single=not isinstance(built, list))
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._together.shutdown(wait=False, cancel_futures=True)
+        self._http.close()
 
 
 class Recorder:
@@ -54,26 +115,23 @@ class Recorder:
         threads: int,
         on_wait: Callable[[str, float], None] | None = None,
     ) -> None:
-        self.target = target
-        self.directory = directory / target.name.replace("/", "_")
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory / target.name.replace("/", "_")
+        self._directory.mkdir(parents=True, exist_ok=True)
         self._timeout = timeout
         self._on_wait = on_wait
-        self._http = wire.client(timeout)
+        self._sender = Sender(target, timeout)
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="record")
-        self._together = ThreadPoolExecutor(max_workers=16, thread_name_prefix="together")
         self._futures: dict[str, Future[Recording]] = {}
         self._lock = threading.Lock()
 
     def prefetch(self, names: Iterable[str]) -> None:
         """Begin to send the scenarios and those they need; those that must run alone come last, one by one."""
         ordered = with_needs(names)
-        for name in ordered:
-            if not SCENARIOS[name].alone:
-                self._submit(name)
-        threading.Thread(
-            target=self._run_alone, args=([n for n in ordered if SCENARIOS[n].alone],), daemon=True
-        ).start()
+        alone = [name for name in ordered if runs_alone(name)]
+        with self._lock:
+            self._futures.update({name: Future() for name in alone if name not in self._futures})
+        others = [self._submit(name) for name in ordered if name not in alone]
+        threading.Thread(target=self._run_alone, args=(alone, others), daemon=True).start()
 
     def recording(self, name: str) -> Recording:
         """The recording of a scenario; sends it if nobody has yet, and says so every `PATIENCE` seconds of waiting."""
@@ -91,18 +149,12 @@ class Recorder:
     def close(self) -> None:
         """Send nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._together.shutdown(wait=False, cancel_futures=True)
-        self._http.close()
+        self._sender.close()
 
-    def _run_alone(self, names: list[str]) -> None:
-        with self._lock:
-            others = [f for n, f in self._futures.items() if n not in names]
-        for future in others:
-            with contextlib.suppress(BaseException):
-                future.result()
+    def _run_alone(self, names: list[str], others: list[Future[Recording]]) -> None:
+        wait(others)
         for name in names:
-            with contextlib.suppress(BaseException):
-                self._submit(name).result()
+            self._futures[name].set_result(self._record(SCENARIOS[name]))
 
     def _submit(self, name: str) -> Future[Recording]:
         with self._lock:
@@ -111,14 +163,14 @@ class Recorder:
             return self._futures[name]
 
     def _record(self, scenario: Scenario) -> Recording:
-        kept = self.directory / f"{scenario.name}.json"
+        kept = self._directory / f"{scenario.name}.json"
         claim = kept.with_suffix(".claim")
         try:
             os.close(os.open(claim, os.O_CREAT | os.O_EXCL))
         except FileExistsError:
             return self._await(kept)
         try:
-            recording = self._send(scenario)
+            recording = self._sender.send(scenario, self)
         except Exception as problem:
             recording = Recording(unsent=f"our harness could not send {scenario.name}: {problem!r}", broken=True)
         partial = kept.with_suffix(".partial")
@@ -135,26 +187,6 @@ class Recorder:
             time.sleep(0.005)
         return Recording(json.loads(kept.read_text()))
 
-    def _send(self, scenario: Scenario) -> Recording:
-        try:
-            built = scenario.build(*(answers(self, needed) for needed in scenario.needs))
-        except Verdict as problem:
-            return Recording(unsent=f"{scenario.name} needs an answer that is missing: {problem}", blocked=True)
-        requests = built if isinstance(built, list) else [built]
-        deployment = self.target.deployment(requests[0].role)
-        if deployment is None:
-            role = requests[0].role
-            return Recording(unsent=self.target.missing.get(role, f"no {role} model"), blocked=True, single=True)
-
-        def send(request: wire.Request) -> dict[str, Any]:
-            exchange = wire.send(
-                request, deployment.base_url, model=deployment.model, http=self._http, key=self.target.key
-            )
-            return exchange.to_json()
-
-        exchanges = list(self._together.map(send, requests) if scenario.together else map(send, requests))
-        return Recording(exchanges=exchanges, single=not isinstance(built, list))
-
 
 class Replay:
     """The exchanges of an old results file."""
@@ -169,15 +201,4 @@ class Replay:
 
 def answers(source: Source, name: str) -> Answer | list[Answer] | Missing:
     """What a check's parameter `name` stands for: the scenario's answer, or its answers if it has several requests."""
-    scenario = SCENARIOS[name]
-    recording = source.recording(name)
-    if recording.get("broken"):
-        raise RuntimeError(recording["unsent"])
-    exchanges = recording.exchanges
-    if not exchanges:
-        return Missing(name, recording["unsent"], blocked=recording.get("blocked", False))
-    if recording["single"]:
-        return view(exchanges[0].request.path)(name, exchanges[0], scenario.control)
-    return [
-        view(e.request.path)(f"{name}[{number}]", e, scenario.control) for number, e in enumerate(exchanges, start=1)
-    ]
+    return source.recording(name).answers(SCENARIOS[name])

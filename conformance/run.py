@@ -8,12 +8,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backends import find
+from backends import find, known
 from backends.errors import CannotMeasure
 from backends.target import Deployment, Target
 from conformance import catalogue, results
@@ -41,6 +42,9 @@ SHOWN: dict[Outcome, tuple[str, str, str]] = {
 }
 """How pytest shows an outcome: its word in the last line, its letter, its colour."""
 
+SHOWN_KNOWN = {"known": ("known", "k", "yellow"), "stale": ("stale", "S", "red")}
+"""How it shows one that `--known` knows of."""
+
 
 class Run:
     """What every process of a run does: parametrise by target, mark, hand out answers, judge."""
@@ -52,8 +56,10 @@ class Run:
         self.stopped: str | None = None
         """Why nothing can be measured, in one sentence."""
         self._judge = Judge(asked.keys)
+        self._known: dict[str, list[known.Deviation]] = {}
         self._needed: list[str] = []
         self._sources: dict[str, Source] = {}
+        self._all: dict[str, list[Answer]] = {}
 
     # Answers
 
@@ -65,11 +71,13 @@ class Run:
 
     def every(self, target: str) -> Every:
         """The answers to all scenarios that the selected checks need, or to all there are."""
-        found: list[Answer] = []
-        for name in scenario.with_needs(self._needed or scenario.SCENARIOS):
-            got = answers(self.source(target), name)
-            found += [a for a in (got if isinstance(got, list) else [got]) if isinstance(a, Answer)]
-        return Every(found)
+        if target not in self._all:
+            found: list[Answer] = []
+            for name in scenario.with_needs(self._needed or scenario.SCENARIOS):
+                got = answers(self.source(target), name)
+                found += [a for a in (got if isinstance(got, list) else [got]) if isinstance(a, Answer)]
+            self._all[target] = found  # Kept, so that each body is parsed once and not by every check.
+        return Every(self._all[target])
 
     def _record(self, directory: Path, threads: int, on_wait: Callable[[str, float], None] | None = None) -> None:
         for name, target in self.targets.items():
@@ -99,8 +107,7 @@ class Run:
             if found := _check_of(item):
                 item.add_marker(found.level.lower())
                 item.add_marker(found.feature)
-        # What judges all exchanges comes last, when they are there.
-        items.sort(key=lambda item: "every" in getattr(item, "fixturenames", ()))
+        items.sort(key=_when_answers_are_there)
 
     def _select(self, items: list[pytest.Item]) -> list[Check]:
         """The selected checks, each once; remembers which scenarios they need."""
@@ -141,14 +148,26 @@ class Run:
             arguments={name: given.get(name) for name in found.scenarios},
             duration=call.duration,
         )
+        result = replace(result, known=self._overlay(result))
         outcome = result.outcome
         report.when = "call"
         report.outcome = "passed" if outcome.good else "failed" if outcome.bad else "skipped"
+        if result.known:
+            report.outcome = "skipped" if result.known == "known" else "failed"
         report.conformance = result.to_json()  # type: ignore[attr-defined]
         if outcome is not Outcome.ERROR:
-            text = f"{outcome.upper()} {found.id}: {found.requirement}\n{result.message}"
-            report.longrepr = None if outcome.good else (str(item.path), 0, text) if report.skipped else text
+            text = f"{(result.known or outcome).upper()} {found.id}: {found.requirement}\n{result.message}"
+            report.longrepr = None if report.passed else (str(item.path), 0, text) if report.skipped else text
         return report
+
+    def _overlay(self, result: CheckResult) -> str | None:
+        """With `--known`: whether the outcome is a listed deviation, or one that is listed and no longer there."""
+        target = self.targets.get(result.target)
+        if not self.asked.known or target is None:
+            return None
+        if target.backend not in self._known:
+            self._known[target.backend] = known.load(target.backend, catalogue.load())
+        return known.overlay(self._known[target.backend], result.id, result.outcome, target.version)
 
 
 class MainRun(Run):
@@ -178,12 +197,16 @@ class MainRun(Run):
             return
         self._make_report_directory()
         try:
+            for wanted in self.asked.wanted if self.asked.known else ():
+                known.load(wanted.backend, catalogue.load())
             if self.asked.replay:
                 self._replay(self.asked.replay)
             else:
                 for wanted in self.asked.wanted:
-                    self._running.append(find.run(wanted))
+                    self._running.append(find.run(replace(wanted, say=self._say)))
                     self.targets[wanted.name] = self._running[-1].target
+        except known.BadKnown as problem:
+            raise pytest.UsageError(f"--known: {problem}") from None
         except CannotMeasure as problem:
             self.stopped, self._exit_code = str(problem), problem.exit_code
         except results.BadResults as problem:
@@ -206,6 +229,8 @@ class MainRun(Run):
         for target in self.targets.values():
             lines.append(f"measuring: {target.name} {target.version or '(version unknown)'}, {target.found}")
             lines.append("models: " + ", ".join(f"{d.model} ({d.role})" for d in target.deployments))
+            if "roles" in target.details:
+                lines.append(f"chosen: {target.details['roles']}")
             lines += [f"no {role} model: {why}" for role, why in target.missing.items()]
         return lines
 
@@ -217,6 +242,7 @@ class MainRun(Run):
             "stopped": self.stopped,
             "slots": self._slots,
             "targets": [t.to_json() for t in self.targets.values()],
+            "keys": {t.name: t.key for t in self.targets.values()},
         }
 
     @pytest.hookimpl(optionalhook=True)
@@ -251,9 +277,12 @@ class MainRun(Run):
         )
 
     def _say_wait(self, name: str, seconds: float) -> None:
+        self._say(f" waiting for {name} … {seconds:.0f} s")
+
+    def _say(self, text: str) -> None:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
-            terminal.write_line(f" waiting for {name} … {seconds:.0f} s")
+            terminal.write_line(text)
 
     # Results
 
@@ -288,8 +317,8 @@ class MainRun(Run):
         if line is None:
             return None
         outcome = Outcome(line["outcome"])
-        category, letter, colour = SHOWN[outcome]
-        return category, letter, (outcome.upper(), {colour: True})
+        category, letter, colour = SHOWN_KNOWN.get(line.get("known"), SHOWN[outcome])
+        return category, letter, (line.get("known", outcome).upper(), {colour: True})
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -309,6 +338,9 @@ class MainRun(Run):
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.stopped:
             terminalreporter.write_line(f"cannot measure: {self.stopped}", red=True, bold=True)
+        for result in (r for r in self.collected if r.known == "stale"):
+            file = f"backends/{self.targets[result.target].backend}/known.toml"
+            terminalreporter.write_line(f"stale: {result.id} passes now: remove its entry from {file}", red=True)
 
     def _verdict(self, exitstatus: int) -> int:
         """pytest's exit code, by `--fail-on` instead of by what pytest counts as failed."""
@@ -316,7 +348,10 @@ class MainRun(Run):
             return exitstatus
         order = list(Level)
         counting = order[: order.index(self.asked.fail_on) + 1] if self.asked.fail_on else []
-        failed = any(r.outcome is Outcome.ERROR or (r.outcome.bad and r.level in counting) for r in self.collected)
+        news = [r for r in self.collected if r.known != "known"]
+        failed = any(
+            r.outcome is Outcome.ERROR or r.known == "stale" or (r.outcome.bad and r.level in counting) for r in news
+        )
         return int(pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK)
 
     def pytest_unconfigure(self) -> None:
@@ -339,7 +374,7 @@ class WorkerRun(Run):
         if asked.replay:
             self._replay(asked.replay)
             return
-        keys = {w.name: w.key for w in asked.wanted}
+        keys = told["keys"]
         for data in told["targets"]:
             self.targets[data["name"]] = _target(data, key=keys.get(data["name"]))
 
@@ -353,6 +388,12 @@ def _target(data: dict[str, Any], **changes: Any) -> Target:
     """The inverse of `Target.to_json`."""
     deployments = tuple(Deployment(**d) for d in data["deployments"])
     return Target(**{**data, "deployments": deployments, **changes})
+
+
+def _when_answers_are_there(item: pytest.Item) -> int:
+    """Checks that judge all exchanges come last, and before them those of scenarios that run alone, after the rest."""
+    names = getattr(item, "fixturenames", ())
+    return 2 if "every" in names else int(any(scenario.runs_alone(n) for n in names if n in scenario.SCENARIOS))
 
 
 def _check_of(item: pytest.Item) -> Check | None:

@@ -113,3 +113,32 @@ def test_hanging_up_after_some_bytes() -> None:
         got = send(Request(body={}, hang_up_after=10), origin, model="m", http=http)
     assert got.error is None
     assert 10 <= len(got.body) <= 100_000
+
+
+def test_a_header_with_an_empty_value_is_left_out() -> None:
+    seen: list[dict[str, str]] = []
+
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        seen.append(headers)
+        return as_json({})
+
+    with serving(reply) as origin, wire.client(5) as http:
+        send(Request(headers=(("authorization", ""),)), origin, model="m", http=http, key="sk-secret")
+    assert "authorization" not in seen[0]
+
+
+def test_one_connection_carries_several_requests() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            for _ in range(2):
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        with wire.client(5, one_connection=True) as http:
+            first, second = (send(Request(method="GET"), url, model="m", http=http) for _ in range(2))
+    assert first.status == second.status == 200
+    assert first.port == second.port is not None

@@ -1,22 +1,127 @@
 """`stop`: generation ends at a given text, which is not part of the answer."""
 
-from conformance.kit import MUST, Chat, check, effect
+from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, refused, shown
+
+REQUEST = "openapi:CreateChatCompletionRequest.stop"
+REASON = "openapi:CreateChatCompletionResponse.choices.finish_reason"
 
 
-@check("stop", MUST, "openapi:CreateChatCompletionRequest.stop", core=True)
+def before(control: Chat, *stops: str) -> str:
+    """The control's text before the first of the stop strings; it must have one of them."""
+    found = [control.text.find(stop) for stop in stops if stop in control.text]
+    shown(found, f"the answer without stop has none of {stops}")
+    return control.text[: min(found)]
+
+
+@check("stop", MUST, REQUEST, core=True)
 def test_ends_the_text(count: Chat, count_stop: Chat) -> None:
     """Generation ends before the stop string, which is not part of the text."""
+    expected = before(count, count_stop.sent["stop"])
     effect(count_stop.text != count.text, "the text is the same as without stop")
-    assert count_stop.text == count.text.partition(count_stop.sent["stop"])[0]
+    assert count_stop.text == expected
 
 
-@check("stop", MUST, "openapi:CreateChatCompletionResponse.choices.finish_reason")
-def test_finish_reason_is_stop(count_stop: Chat) -> None:
+@check("stop", MUST, REASON)
+def test_finish_reason_is_stop(count_stop: Chat, count_stop_streamed: Chat) -> None:
     """A choice that ended at a stop string has finish_reason `stop`."""
     assert count_stop.finish_reason == "stop"
+    assert count_stop_streamed.finish_reason == "stop"
 
 
-@check("stop", MUST, "openapi:CreateChatCompletionRequest.stop")
+@check("stop", MUST, REQUEST)
 def test_streamed_text_is_the_same(count_stop: Chat, count_stop_streamed: Chat) -> None:
     """A stream ends at the same place as the plain answer."""
     assert count_stop_streamed.text == count_stop.text
+
+
+@check("stop", SHOULD, REQUEST)
+def test_ends_generation(count: Chat, count_stop: Chat) -> None:
+    """No further tokens are generated: the usage is lower than without stop."""
+    shown(count.finish_reason == "stop" or count.tokens("completion") > 20, "the answer is too short to compare")
+    assert count_stop.tokens("completion") < count.tokens("completion")
+
+
+@check("stop", MUST, REQUEST)
+def test_list_ends_at_what_comes_first(count: Chat, count_stop_list: Chat) -> None:
+    """Of several stop strings, the one that comes first in the text ends it."""
+    expected = before(count, *count_stop_list.sent["stop"])
+    effect(count_stop_list.text != count.text, "the text is the same as without stop")
+    assert count_stop_list.text == expected
+
+
+@check("stop", MUST, REQUEST)
+def test_list_same_in_streams(count_stop_list: Chat, count_stop_list_streamed: Chat) -> None:
+    """A stream with several stop strings ends at the same place."""
+    assert count_stop_list_streamed.text == count_stop_list.text
+
+
+@check("stop", MUST, REQUEST)
+def test_four_strings_count(count: Chat, count_stop_four: Chat) -> None:
+    """The last of four stop strings, as many as there may be, ends the text."""
+    expected = before(count, *count_stop_four.sent["stop"])
+    effect(count_stop_four.text != count.text, "the text is the same as without stop")
+    assert count_stop_four.text == expected
+
+
+@check("stop", MUST, REQUEST)
+def test_ends_at_several_tokens(count: Chat, count_stop_across: Chat) -> None:
+    """A stop string of several tokens ends the text before its first one."""
+    expected = before(count, count_stop_across.sent["stop"])
+    effect(count_stop_across.text != count.text, "the text is the same as without stop")
+    assert count_stop_across.text == expected
+
+
+@check("stop", MUST, REQUEST)
+def test_no_part_is_streamed(count_stop_across: Chat, count_stop_across_streamed: Chat) -> None:
+    """A stream holds back what may be the beginning of a stop string."""
+    assert count_stop_across_streamed.text == count_stop_across.text
+
+
+@check("stop", MUST, REQUEST)
+def test_beginning_is_no_end(count: Chat, count_stop_almost: Chat, count_stop_almost_streamed: Chat) -> None:
+    """Text that only begins like a stop string, or is in the prompt only, stays whole, in a stream too."""
+    shown(count_stop_almost.sent["stop"][-1] not in count.text, "the answer repeats the question")
+    assert count_stop_almost.text == count.text
+    assert count_stop_almost_streamed.text == count.text
+
+
+@check("stop", MUST, REQUEST)
+def test_may_be_at_the_beginning(count: Chat, count_stop_first: Chat, count_stop_first_streamed: Chat) -> None:
+    """An answer that begins with the stop string is empty."""
+    assert before(count, count_stop_first.sent["stop"]) == ""
+    effect(count_stop_first.text != count.text, "the text is the same as without stop")
+    assert count_stop_first.text == ""
+    assert count_stop_first_streamed.text == ""
+
+
+@check("stop", MUST, REQUEST)
+def test_may_be_beyond_ascii(unicode_words: Chat, unicode_stop: Chat, unicode_stop_streamed: Chat) -> None:
+    """A stop string of several bytes ends the text, and no half of a character remains."""
+    expected = before(unicode_words, unicode_stop.sent["stop"])
+    effect(unicode_stop.text != unicode_words.text, "the text is the same as without stop")
+    assert unicode_stop.text == expected
+    assert unicode_stop_streamed.text == expected
+
+
+@check("stop", MAY, "de-facto:an empty stop string is no stop string")
+def test_empty_text_ends_nothing(count: Chat, stop_empty_text: Chat) -> None:
+    """An empty stop string is refused, or has no effect."""
+    assert stop_empty_text.cleanly_refused or stop_empty_text.text == count.text
+
+
+@check("stop", SHOULD, REQUEST)
+def test_five_strings_are_refused(bad_stop_five: Chat) -> None:
+    """More than four stop strings are refused."""
+    refused(bad_stop_five)
+
+
+@check("stop", SHOULD, REQUEST)
+def test_number_is_refused(bad_stop_number: Chat) -> None:
+    """A stop that is neither text nor list is refused."""
+    refused(bad_stop_number)
+
+
+@check("stop", SHOULD, REQUEST)
+def test_list_of_numbers_is_refused(bad_stop_list_of_numbers: Chat) -> None:
+    """A list of stops that are no texts is refused."""
+    refused(bad_stop_list_of_numbers)

@@ -1,0 +1,56 @@
+"""Agreement: the same request, plain and as a stream, has the same answer (at temperature 0)."""
+
+from conformance.kit import MUST, Answer, Chat, Every, Generated, check
+
+
+@check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream")
+def test_same_status(every: Every) -> None:
+    """A request is refused as a stream exactly if it is refused without, with the same status."""
+    for plain, streamed in every.pairs(Answer, accepted=False):
+        assert streamed.status == plain.status
+
+
+@check("streaming", MUST, "openapi:CreateChatCompletionStreamResponse.choices.delta.content")
+def test_same_texts(every: Every) -> None:
+    """The choices of a stream have the texts of the plain answer."""
+    for plain, streamed in every.pairs(Generated):
+        assert [choice.text for choice in streamed.choices] == [choice.text for choice in plain.choices]
+
+
+@check("streaming", MUST, "openapi:CreateChatCompletionStreamResponse.choices.finish_reason")
+def test_same_finish_reasons(every: Every) -> None:
+    """The choices of a stream end for the reasons of the plain answer."""
+    for plain, streamed in every.pairs(Generated):
+        assert [c.finish_reason for c in streamed.choices] == [c.finish_reason for c in plain.choices]
+
+
+@check("reasoning", MUST, "de-facto:reasoning_content")
+def test_same_thoughts(every: Every) -> None:
+    """The choices of a stream have the thoughts of the plain answer."""
+    for plain, streamed in every.pairs(Chat):
+        assert [choice.reasoning for choice in streamed.choices] == [choice.reasoning for choice in plain.choices]
+
+
+@check("tools", MUST, "openapi:ChatCompletionMessageToolCallChunk")
+def test_same_tool_calls(every: Every) -> None:
+    """The pieces of a stream's tool calls join to the names and arguments of the plain answer."""
+    for plain, streamed in every.pairs(Chat):
+        called = [[(call.name, _dense(call.arguments)) for call in c.tool_calls] for c in streamed.choices]
+        assert called == [[(call.name, _dense(call.arguments)) for call in c.tool_calls] for c in plain.choices]
+
+
+@check("usage", MUST, "openapi:ChatCompletionStreamOptions.include_usage")
+def test_same_usage(every: Every) -> None:
+    """The usage of a stream that was asked for one is that of the plain answer."""
+    for plain, streamed in every.pairs(Generated, _asks_for_usage):
+        assert streamed.tokens("prompt") == plain.tokens("prompt")
+        assert streamed.tokens("completion") == plain.tokens("completion")
+
+
+def _asks_for_usage(answer: Generated) -> bool:
+    return bool((answer.sent.get("stream_options") or {}).get("include_usage"))
+
+
+def _dense(arguments: str) -> str:
+    """JSON text without white space, which a server may write anew."""
+    return "".join(arguments.split())

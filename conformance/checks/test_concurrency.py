@@ -1,0 +1,49 @@
+"""Many requests at once: each gets its own answer."""
+
+import re
+
+from conformance.kit import MUST, SHOULD, Chat, check, shown
+
+
+@check("concurrency", MUST, "de-facto:requests are independent", core=True)
+def test_answers_are_not_mixed(counts_alone: list[Chat], counts_together: list[Chat]) -> None:
+    """Of requests sent at once, none gets a part of another's answer."""
+    _not_mixed(counts_alone, counts_together)
+
+
+@check("concurrency", MUST, "de-facto:requests are independent")
+def test_streams_are_not_mixed(counts_alone: list[Chat], counts_together_streamed: list[Chat]) -> None:
+    """Of streams read at once, none gets a piece of another's."""
+    _not_mixed(counts_alone, counts_together_streamed)
+
+
+@check("concurrency", SHOULD, "docs:guides/advanced-usage#reproducible-outputs")
+def test_answers_are_the_same_as_alone(counts_alone: list[Chat], counts_together: list[Chat]) -> None:
+    """At temperature 0, requests sent at once get the answers that each gets alone."""
+    assert [answer.text for answer in counts_together] == [answer.text for answer in counts_alone]
+
+
+@check("concurrency", SHOULD, "docs:guides/advanced-usage#reproducible-outputs")
+def test_seeds_hold_under_load(seeds_together: list[Chat]) -> None:
+    """Requests with the same seed get the same text, also while others with other seeds are under way."""
+    texts = [answer.text for answer in seeds_together]
+    shown(len(set(texts)) > 1, "the model gives one text for every seed", actual=texts[0])
+    assert texts[::2] == texts[1::2]
+
+
+@check("concurrency", MUST, "openapi:CreateChatCompletionRequest.max_tokens")
+def test_parameters_are_not_mixed(limits_together: list[Chat]) -> None:
+    """Each request keeps its own parameters: answers have as many tokens as each allows."""
+    asked = [answer.sent["max_tokens"] for answer in limits_together]
+    assert [answer.tokens("completion") for answer in limits_together] == asked
+
+
+def _not_mixed(alone: list[Chat], together: list[Chat]) -> None:
+    """Judge by the words that only one of the questions has in its answer."""
+    said = [set(re.findall(r"\w+", answer.text)) for answer in alone]
+    for number, answer in enumerate(together):
+        foreign = set().union(*said[:number], *said[number + 1 :])
+        shown(said[number] - foreign, "the model has the same answers to different questions", actual=answer.text)
+        words = set(re.findall(r"\w+", answer.text))
+        assert words & (foreign - said[number]) == set()
+        assert words & (said[number] - foreign) != set()

@@ -1,0 +1,20 @@
+"""Connections: clients that go away, and clients that come back."""
+
+from conformance.kit import MUST, SHOULD, Chat, check, lenient, shown
+
+
+@check("connections", MUST, "de-facto:clients cancel", core=True)
+def test_answers_after_clients_went_away(capital: Chat, gone_away: list[Chat], capital_after_gone_away: Chat) -> None:
+    """Clients that close their connections in the middle of streams do not keep the server from answering others."""
+    shown(all("[DONE]" not in answer.wire.body.decode(errors="replace") for answer in gone_away), "the streams ended")
+    assert capital_after_gone_away.text == capital.text
+
+
+@check("connections", SHOULD, "sdk:official clients reuse connections")
+def test_connection_lasts_after_a_stream(capital_after_stream: list[Chat]) -> None:
+    """A connection is open for the next request after a stream, unless the answer said `Connection: close`."""
+    stream, question = capital_after_stream
+    if "close" in (stream.wire.header("connection") or "").lower():
+        lenient("the server closes the connection, and says so")
+    else:
+        assert question.wire.port == stream.wire.port, "another connection had to be opened"

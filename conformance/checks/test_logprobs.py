@@ -1,0 +1,194 @@
+"""`logprobs` and `top_logprobs`: how likely each token was, and which others were."""
+
+from typing import Any
+
+from conformance.kit import MUST, SHOULD, Chat, check, effect, refused, shown
+
+REQUEST = "openapi:CreateChatCompletionRequest.logprobs"
+TOP = "openapi:CreateChatCompletionRequest.top_logprobs"
+ENTRY = "openapi:ChatCompletionTokenLogprob"
+
+
+def spelled(entries: list[dict[str, Any]]) -> bytes:
+    """The bytes of all tokens together; those of a token without `bytes` are its text's."""
+    return b"".join(entry["token"].encode() if entry["bytes"] is None else bytes(entry["bytes"]) for entry in entries)
+
+
+@check("logprobs", MUST, REQUEST, core=True)
+def test_come_for_each_token(capital: Chat, capital_logprobs: Chat) -> None:
+    """With logprobs there is an entry for each token, and the tokens make up the same text."""
+    effect(capital_logprobs.choice.logprobs, "no logprobs came")
+    assert "".join(entry["token"] for entry in capital_logprobs.logprobs) == capital_logprobs.text
+    assert capital_logprobs.text == capital.text
+
+
+@check("logprobs", MUST, REQUEST)
+def test_absent_by_default(capital: Chat, capital_streamed: Chat) -> None:
+    """Without the parameter there are no logprobs."""
+    assert capital.choice.logprobs is None
+    assert capital_streamed.choice.logprobs is None
+
+
+@check("logprobs", MUST, REQUEST)
+def test_false_means_none(logprobs_false: Chat) -> None:
+    """With `logprobs: false` there are none."""
+    assert logprobs_false.choice.logprobs is None
+
+
+@check("logprobs", MUST, ENTRY + ".logprob")
+def test_are_logarithms_of_probabilities(capital_logprobs: Chat, hot_logprobs: list[Chat]) -> None:
+    """Each logprob is a number not above 0, of the token as of its alternatives."""
+    for entry in [e for answer in (capital_logprobs, *hot_logprobs) for e in answer.logprobs]:
+        for value in [entry["logprob"], *(top["logprob"] for top in entry["top_logprobs"])]:
+            assert isinstance(value, int | float)
+            assert value <= 0.001
+
+
+@check("logprobs", MUST, ENTRY + ".logprob")
+def test_tell_tokens_apart(hot_logprobs: list[Chat]) -> None:
+    """The probabilities are the model's: alternatives differ, and together they are not more than certain."""
+    alternatives = [[t["logprob"] for t in e["top_logprobs"]] for a in hot_logprobs for e in a.logprobs]
+    effect(any(len(set(values)) > 1 for values in alternatives), "all tokens are equally likely")
+    assert max(sum(2.718281828**value for value in values) for values in alternatives) < 1.01
+
+
+@check("logprobs", MUST, ENTRY + ".bytes")
+def test_bytes_spell_the_text(capital_logprobs: Chat, unicode_logprobs: Chat) -> None:
+    """The bytes of the tokens, put together, are the text in UTF-8, also where tokens cut characters."""
+    assert spelled(capital_logprobs.logprobs) == capital_logprobs.text.encode()
+    assert spelled(unicode_logprobs.logprobs) == unicode_logprobs.text.encode()
+
+
+@check("logprobs", MUST, ENTRY + ".bytes")
+def test_streamed_bytes_spell_the_text(unicode_logprobs_streamed: Chat) -> None:
+    """In a stream, too, no entry of a cut character is lost."""
+    assert spelled(unicode_logprobs_streamed.logprobs) == unicode_logprobs_streamed.text.encode()
+
+
+@check("logprobs", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs.content")
+def test_none_for_the_end(capital_logprobs: Chat) -> None:
+    """The end of the answer is no token of its text, and has no entry."""
+    assert [entry["token"] for entry in capital_logprobs.logprobs if not entry["token"]] == []
+
+
+@check("logprobs", SHOULD, ENTRY + ".bytes")
+def test_bytes_are_there(capital_logprobs: Chat) -> None:
+    """Each entry, and each alternative, has its bytes."""
+    for entry in capital_logprobs.logprobs:
+        for token in (entry, *entry["top_logprobs"]):
+            assert token["bytes"] == list(token["token"].encode()) or "\ufffd" in token["token"]
+
+
+@check("logprobs", MUST, TOP, core=True)
+def test_top_has_as_many_as_asked(capital_logprobs: Chat) -> None:
+    """Each entry has as many alternatives as top_logprobs says, or fewer where there are no more."""
+    effect(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), "no alternatives came")
+    assert max(len(entry["top_logprobs"]) for entry in capital_logprobs.logprobs) == 3
+
+
+@check("logprobs", MUST, TOP)
+def test_top_20(hot_logprobs: list[Chat]) -> None:
+    """20 alternatives, the most that the API allows, come."""
+    assert max(len(entry["top_logprobs"]) for answer in hot_logprobs for entry in answer.logprobs) == 20
+
+
+@check("logprobs", SHOULD, ENTRY + ".top_logprobs")
+def test_top_is_sorted(hot_logprobs: list[Chat]) -> None:
+    """Alternatives are different tokens, the likeliest first."""
+    for top in [entry["top_logprobs"] for answer in hot_logprobs for entry in answer.logprobs]:
+        values = [token["logprob"] for token in top]
+        assert values == sorted(values, reverse=True)
+        named = [token["token"] for token in top if token["token"] and "\ufffd" not in token["token"]]
+        assert len(set(named)) == len(named)
+
+
+@check("logprobs", MUST, ENTRY + ".top_logprobs")
+def test_token_is_among_the_top(capital_logprobs: Chat, count_logprobs_cut: Chat) -> None:
+    """At temperature 0 the token that came is the first alternative, with the same logprob."""
+    for entry in capital_logprobs.logprobs + count_logprobs_cut.logprobs:
+        assert entry["top_logprobs"][0]["token"] == entry["token"]
+        assert abs(entry["top_logprobs"][0]["logprob"] - entry["logprob"]) < 0.01
+
+
+@check("logprobs", SHOULD, ENTRY + ".logprob")
+def test_token_agrees_with_the_top(hot_logprobs: list[Chat]) -> None:
+    """A token has the same logprob as among its alternatives, however likely it was."""
+    for entry in [e for answer in hot_logprobs for e in answer.logprobs]:
+        same = [top["logprob"] for top in entry["top_logprobs"] if top["token"] == entry["token"]]
+        assert not same or min(abs(value - entry["logprob"]) for value in same) < 0.01
+
+
+@check("logprobs", MUST, ENTRY)
+def test_unlikely_tokens_have_their_own(hot_logprobs: list[Chat]) -> None:
+    """A token that was drawn although it was not the likeliest has a lower logprob than that one."""
+    unlikely = [
+        (e["logprob"], e["top_logprobs"][0]["logprob"])
+        for answer in hot_logprobs
+        for e in answer.logprobs
+        if e["top_logprobs"][0]["token"] != e["token"]
+    ]
+    shown(unlikely, "every token is the likeliest one")
+    for own, likeliest in unlikely:
+        assert own <= likeliest
+
+
+@check("logprobs", MUST, REQUEST)
+def test_as_many_as_tokens(count_logprobs_cut: Chat) -> None:
+    """An answer of four tokens has four entries."""
+    assert len(count_logprobs_cut.logprobs) == count_logprobs_cut.tokens("completion") == 4
+
+
+@check("logprobs", MUST, "openapi:CreateChatCompletionStreamResponse.choices.logprobs")
+def test_same_in_streams(capital_logprobs: Chat, capital_logprobs_streamed: Chat) -> None:
+    """A stream has the same tokens with the same logprobs as the plain answer."""
+    effect(capital_logprobs_streamed.choice.logprobs, "no logprobs came in the stream")
+    plain, streamed = ([e for e in a.logprobs if e["token"]] for a in (capital_logprobs, capital_logprobs_streamed))
+    assert [e["token"] for e in streamed] == [e["token"] for e in plain]
+    assert max(abs(s["logprob"] - p["logprob"]) for s, p in zip(streamed, plain, strict=True)) < 0.1
+
+
+@check("logprobs", MUST, "openapi:CreateChatCompletionStreamResponse.choices.logprobs")
+def test_stream_with_their_text(capital_logprobs_streamed: Chat) -> None:
+    """In a stream, the entries of a chunk are those of the text in the chunk or before it."""
+    text = named = ""
+    for choice in [choice for chunk in capital_logprobs_streamed.chunks for choice in chunk["choices"]]:
+        text += choice["delta"].get("content") or ""
+        named += "".join(e["token"] for e in (choice.get("logprobs") or {}).get("content") or [])
+        assert text.startswith(named) or named.startswith(text)
+    assert named == text
+
+
+@check("logprobs", SHOULD, TOP)
+def test_top_0_gives_the_token_only(top_logprobs_0: Chat) -> None:
+    """With `top_logprobs: 0` there are entries without alternatives."""
+    assert [entry["top_logprobs"] for entry in top_logprobs_0.logprobs] == [[]] * len(top_logprobs_0.logprobs)
+
+
+@check("logprobs", SHOULD, TOP)
+def test_no_alternatives_unless_asked(logprobs_only: Chat) -> None:
+    """Without top_logprobs there are entries without alternatives."""
+    assert [entry["top_logprobs"] for entry in logprobs_only.logprobs] == [[]] * len(logprobs_only.logprobs)
+
+
+@check("logprobs", SHOULD, TOP)
+def test_top_21_is_refused(bad_top_logprobs_21: Chat) -> None:
+    """More than 20 alternatives are refused."""
+    refused(bad_top_logprobs_21)
+
+
+@check("logprobs", SHOULD, TOP)
+def test_top_below_0_is_refused(bad_top_logprobs_negative: Chat) -> None:
+    """A negative number of alternatives is refused."""
+    refused(bad_top_logprobs_negative)
+
+
+@check("logprobs", SHOULD, TOP)
+def test_top_alone_is_refused(bad_top_logprobs_alone: Chat) -> None:
+    """Alternatives without logprobs are refused."""
+    refused(bad_top_logprobs_alone)
+
+
+@check("logprobs", SHOULD, REQUEST)
+def test_text_is_refused(bad_logprobs_text: Chat) -> None:
+    """A logprobs that is no boolean is refused."""
+    refused(bad_logprobs_text)

@@ -1,0 +1,135 @@
+"""`max_tokens` and its newer name `max_completion_tokens`: the most tokens that an answer may have."""
+
+from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, refused, shown, tokens
+
+OLD = "openapi:CreateChatCompletionRequest.max_tokens"
+NEW = "openapi:CreateChatCompletionRequest.max_completion_tokens"
+REASON = "openapi:CreateChatCompletionResponse.choices.finish_reason"
+
+
+@check("max_tokens", MUST, OLD, core=True)
+def test_cuts_the_answer(count: Chat, count_max_tokens: Chat) -> None:
+    """The answer ends early, and is the beginning of the longer one."""
+    effect(count_max_tokens.text != count.text, "the answer is as long as without the limit")
+    assert count.text.startswith(count_max_tokens.text)
+
+
+@check("max_tokens", MUST, REASON)
+def test_finish_reason_is_length(count_max_tokens: Chat) -> None:
+    """An answer that was cut has finish_reason `length`."""
+    assert count_max_tokens.finish_reason == "length"
+
+
+@check("max_tokens", MUST, OLD)
+def test_counts_tokens(count_logprobs: Chat, count_max_tokens: Chat) -> None:
+    """What comes are exactly as many tokens as allowed."""
+    assert count_max_tokens.text == "".join(tokens(count_logprobs)[:4])
+
+
+@check("max_tokens", MUST, "openapi:CompletionUsage.completion_tokens")
+def test_usage_is_the_limit(count_max_tokens: Chat, count_max_tokens_1: Chat) -> None:
+    """The usage of an answer that was cut is the limit."""
+    assert count_max_tokens.tokens("completion") == 4
+    assert count_max_tokens_1.tokens("completion") == 1
+
+
+@check("max_tokens", MUST, OLD)
+def test_may_be_1(count_max_tokens: Chat, count_max_tokens_1: Chat) -> None:
+    """A limit of 1 gives the first token."""
+    assert count_max_tokens.text.startswith(count_max_tokens_1.text)
+    assert count_max_tokens_1.text not in ("", count_max_tokens.text)
+    assert count_max_tokens_1.finish_reason == "length"
+
+
+@check("max_tokens", MUST, OLD)
+def test_same_in_streams(count_max_tokens: Chat, count_max_tokens_streamed: Chat) -> None:
+    """A stream is cut at the same place, and says so."""
+    assert count_max_tokens_streamed.text == count_max_tokens.text
+    assert count_max_tokens_streamed.finish_reason == "length"
+
+
+@check("max_tokens", MUST, OLD)
+def test_ample_limit_changes_nothing(count: Chat, count_max_tokens_ample: Chat) -> None:
+    """A limit that is not reached leaves the answer as it is, with finish_reason `stop`."""
+    assert count_max_tokens_ample.text.startswith(count.text)
+    shown(count_max_tokens_ample.tokens("completion") < 500, "the answer reached the limit")
+    assert count_max_tokens_ample.finish_reason == "stop"
+
+
+@check("max_tokens", SHOULD, "de-facto:the limit is optional")
+def test_default_is_no_limit(count_max_tokens_ample: Chat, count_without_limit: Chat) -> None:
+    """Without a limit an answer comes to its end."""
+    assert count_without_limit.text.startswith(count_max_tokens_ample.text)
+    assert count_without_limit.finish_reason == "stop"
+
+
+@check("max_tokens", SHOULD, OLD)
+def test_0_is_refused(bad_max_tokens_0: Chat) -> None:
+    """A limit of 0 is refused."""
+    refused(bad_max_tokens_0)
+
+
+@check("max_tokens", SHOULD, OLD)
+def test_negative_is_refused(bad_max_tokens_negative: Chat) -> None:
+    """A negative limit is refused."""
+    refused(bad_max_tokens_negative)
+
+
+@check("max_tokens", SHOULD, OLD)
+def test_text_is_refused(bad_max_tokens_text: Chat) -> None:
+    """A limit that is a text is refused."""
+    refused(bad_max_tokens_text)
+
+
+@check("max_completion_tokens", MUST, NEW, core=True)
+def test_completion_cuts_the_answer(count: Chat, count_max_completion_tokens: Chat) -> None:
+    """The answer ends early, and is the beginning of the longer one."""
+    effect(count_max_completion_tokens.text not in (count.text, ""), "the answer is as long as without the limit")
+    assert count.text.startswith(count_max_completion_tokens.text)
+
+
+@check("max_completion_tokens", MUST, NEW)
+def test_completion_counts_tokens(count_max_tokens: Chat, count_max_completion_tokens: Chat) -> None:
+    """It cuts where max_tokens cuts, with finish_reason `length` and as much usage."""
+    assert count_max_completion_tokens.text == count_max_tokens.text
+    assert count_max_completion_tokens.finish_reason == "length"
+    assert count_max_completion_tokens.tokens("completion") == 4
+
+
+@check("max_completion_tokens", MUST, NEW)
+def test_completion_same_in_streams(
+    count_max_completion_tokens: Chat, count_max_completion_tokens_streamed: Chat
+) -> None:
+    """A stream is cut at the same place, and says so."""
+    assert count_max_completion_tokens_streamed.text == count_max_completion_tokens.text
+    assert count_max_completion_tokens_streamed.finish_reason == "length"
+
+
+@check("max_completion_tokens", MUST, NEW)
+def test_completion_limits_thoughts(think_max_completion_tokens: Chat) -> None:
+    """Thoughts count: an answer that is cut in them has no more tokens than allowed."""
+    shown(
+        think_max_completion_tokens.reasoning or "<think>" in think_max_completion_tokens.text,
+        "the model did not think",
+    )
+    assert think_max_completion_tokens.tokens("completion") == 8
+    assert think_max_completion_tokens.finish_reason == "length"
+
+
+@check("max_completion_tokens", MAY, NEW)
+def test_completion_beside_max_tokens(count_both_limits: Chat) -> None:
+    """Beside a larger max_tokens it is refused, as OpenAI does, or holds."""
+    assert count_both_limits.cleanly_refused or count_both_limits.tokens("completion") == 4
+
+
+@check("max_completion_tokens", SHOULD, NEW)
+def test_completion_below_1_is_refused(bad_max_completion_tokens: list[Chat]) -> None:
+    """A limit of 0 and a negative one are refused."""
+    for answer in bad_max_completion_tokens:
+        refused(answer)
+
+
+@check("max_completion_tokens", SHOULD, NEW)
+def test_completion_text_is_refused(bad_max_completion_tokens_text: Chat) -> None:
+    """A limit that is a text is refused."""
+    refused(bad_max_completion_tokens_text)

@@ -1,0 +1,137 @@
+"""`messages`: instructions, earlier turns and all forms of content reach the model."""
+
+from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, shown
+from fixtures.scenarios.chat import TEN_WORDS
+
+
+def reached(answer: Chat) -> tuple[str, int]:
+    """What shows that something reached the model: it answers otherwise, or had more or fewer tokens to read."""
+    return answer.text, answer.tokens("prompt")
+
+
+# Instructions
+
+
+@check("system_messages", MUST, "openapi:ChatCompletionRequestSystemMessage", core=True)
+def test_system_message_is_obeyed(capital: Chat, banana_system: Chat) -> None:
+    """A system message reaches the model, which obeys it."""
+    effect(reached(banana_system) != reached(capital), "nothing changes with a system message")
+    shown("BANANA" in banana_system.text.upper(), f"the model answered {banana_system.text!r}")
+
+
+@check("system_messages", MUST, "openapi:ChatCompletionRequestSystemMessage.content")
+def test_system_message_in_parts(banana_system: Chat, banana_parts: Chat) -> None:
+    """A system message may be a list of text parts, with the same effect."""
+    assert reached(banana_parts) == reached(banana_system)
+
+
+@check("system_messages", SHOULD, "openapi:ChatCompletionRequestDeveloperMessage")
+def test_developer_message_is_obeyed(capital: Chat, banana_developer: Chat) -> None:
+    """A message of the developer, the newer name of the system, reaches the model, which obeys it."""
+    effect(reached(banana_developer) != reached(capital), "nothing changes with a developer message")
+    shown("BANANA" in banana_developer.text.upper(), f"the model answered {banana_developer.text!r}")
+
+
+@check("system_messages", SHOULD, "openapi:CreateChatCompletionRequest.messages")
+def test_late_system_message_is_read(two_turns: Chat, banana_late: Chat) -> None:
+    """A system message reaches the model wherever in the conversation it stands."""
+    effect(banana_late.tokens("prompt") > two_turns.tokens("prompt"), "the prompt has no more tokens")
+
+
+@check("system_messages", SHOULD, "openapi:CreateChatCompletionRequest.messages")
+def test_second_system_message_is_read(helpful_system: Chat, banana_second: Chat) -> None:
+    """Of two system messages both reach the model."""
+    effect(banana_second.tokens("prompt") > helpful_system.tokens("prompt"), "the prompt has no more tokens")
+
+
+# Earlier turns
+
+
+@check("conversation", MUST, "openapi:CreateChatCompletionRequest.messages", core=True)
+def test_earlier_turn_is_remembered(name_unknown: Chat, name_recalled: Chat) -> None:
+    """What was said in an earlier turn reaches the model, which uses it."""
+    effect(name_recalled.tokens("prompt") > name_unknown.tokens("prompt"), "earlier turns add no tokens")
+    shown("Alice" in name_recalled.text, f"the model answered {name_recalled.text!r}")
+
+
+@check("conversation", MUST, "openapi:CreateChatCompletionRequest.messages")
+def test_first_of_many_turns_is_remembered(name_recalled: Chat, name_recalled_late: Chat) -> None:
+    """However many turns there are, all of them reach the model; each word is a token or more."""
+    words = [len(message["content"].split()) for message in name_recalled_late.sent["messages"]]
+    more = name_recalled_late.tokens("prompt") - name_recalled.tokens("prompt")
+    assert more >= sum(words[2:-1])
+    shown("Alice" in name_recalled_late.text, f"the model answered {name_recalled_late.text!r}")
+
+
+@check("conversation", MUST, "openapi:ChatCompletionRequestUserMessage.content")
+def test_earlier_question_is_read(two_turns: Chat, longer_first_question: Chat) -> None:
+    """The words of an earlier question reach the model: ten more are ten tokens or more."""
+    more = longer_first_question.tokens("prompt") - two_turns.tokens("prompt")
+    assert more >= len(TEN_WORDS.split())
+
+
+@check("conversation", MUST, "openapi:ChatCompletionRequestAssistantMessage.content")
+def test_earlier_answer_is_read(two_turns: Chat, longer_first_answer: Chat) -> None:
+    """The words of an earlier answer reach the model: ten more are ten tokens or more."""
+    more = longer_first_answer.tokens("prompt") - two_turns.tokens("prompt")
+    assert more >= len(TEN_WORDS.split())
+
+
+@check("conversation", MUST, "sdk:a message of an answer is appended to messages as it came")
+def test_own_message_is_accepted(two_turns: Chat, two_turns_sent_back: Chat) -> None:
+    """The server's own message, sent back as it came, is an earlier turn like any other."""
+    shown("Paris" in str(two_turns_sent_back.sent["messages"][1].get("content")), "the first answer is another")
+    assert two_turns_sent_back.text == two_turns.text
+
+
+@check("conversation", MUST, "openapi:ChatCompletionRequestAssistantMessage.content")
+def test_earlier_answer_in_parts(two_turns: Chat, two_turns_parts: Chat) -> None:
+    """An earlier answer may be a list of text parts, with the same effect."""
+    assert reached(two_turns_parts) == reached(two_turns)
+
+
+@check("conversation", SHOULD, "openapi:ChatCompletionRequestAssistantMessage.content")
+def test_empty_earlier_answer_is_accepted(two_turns: Chat, two_turns_empty: Chat) -> None:
+    """An earlier answer may be an empty text."""
+    assert two_turns_empty.tokens("prompt") < two_turns.tokens("prompt")
+
+
+@check("conversation", SHOULD, "openapi:CreateChatCompletionRequest.messages")
+def test_two_questions_in_a_row(name_unknown: Chat, two_questions: Chat) -> None:
+    """Of two user messages in a row both reach the model: the four words of the first are four tokens or more."""
+    assert two_questions.tokens("prompt") >= name_unknown.tokens("prompt") + 4
+
+
+# Content
+
+
+@check("chat", MUST, "openapi:ChatCompletionRequestUserMessage.content")
+def test_one_part_is_the_text(capital: Chat, capital_part: Chat) -> None:
+    """A text as the only content part is the same as the text itself."""
+    assert reached(capital_part) == reached(capital)
+
+
+@check("chat", MUST, "openapi:ChatCompletionRequestUserMessage.content")
+def test_all_parts_are_read(capital: Chat, capital_parts: Chat) -> None:
+    """Of a text in two parts both reach the model."""
+    assert capital_parts.tokens("prompt") >= capital.tokens("prompt")
+
+
+@check("chat", SHOULD, "openapi:ChatCompletionRequestUserMessage.name")
+def test_name_is_accepted(capital: Chat, capital_named: Chat) -> None:
+    """A message may name its author; what was said still reaches the model."""
+    assert capital_named.tokens("prompt") >= capital.tokens("prompt")
+
+
+@check("chat", MAY, "openapi:ChatCompletionRequestUserMessage.name")
+def test_name_reaches_the_model(capital: Chat, capital_named: Chat) -> None:
+    """The name of a message's author reaches the model."""
+    effect(reached(capital_named) != reached(capital), "nothing changes with a name")
+
+
+@check("chat", MUST, "docs:api-reference/chat")
+def test_unicode_comes_back_whole(repeat_unicode: Chat) -> None:
+    """Letters, Chinese characters and an emoji go in and come out unharmed."""
+    shown(repeat_unicode.finish_reason == "stop", "the model did not end by itself")
+    assert "\ufffd" not in repeat_unicode.text
+    shown("café 你好 🚀" in repeat_unicode.text, f"the model answered {repeat_unicode.text!r}")

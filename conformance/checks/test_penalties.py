@@ -1,0 +1,145 @@
+"""`frequency_penalty` and `presence_penalty`: tokens that were used become less likely.
+
+Servers report the logprobs of the model, which penalties do not move; so the text is judged.
+"""
+
+from collections import Counter
+
+from conformance.kit import MUST, SHOULD, Chat, certainty, check, effect, refused, shown, tokens
+
+FREQUENCY = "openapi:CreateChatCompletionRequest.frequency_penalty"
+PRESENCE = "openapi:CreateChatCompletionRequest.presence_penalty"
+
+
+def repeats(text: str) -> bool:
+    """Whether a text ends in one piece of at most eight characters, again and again."""
+    tail = text[-32:]
+    return len(tail) == 32 and any((tail[:size] * 32)[:32] == tail for size in range(1, 9))
+
+
+def equal(some: list[Chat], others: list[Chat]) -> int:
+    """How many answers of a list have the same text as those of another."""
+    return sum(one.text == other.text for one, other in zip(some, others, strict=True))
+
+
+def most_used(answer: Chat) -> int:
+    """How often the token comes that comes most often."""
+    return Counter(tokens(answer)).most_common(1)[0][1]
+
+
+def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
+    """The prompt and the text before the first token in which two answers differ; and the two tokens."""
+    ours, theirs = tokens(likely), tokens(other)
+    prompt = likely.sent["messages"][0]["content"]
+    for at, (one, two) in enumerate(zip(ours, theirs, strict=False)):
+        if one != two:
+            return prompt + "".join(ours[:at]), one, two
+    return None
+
+
+def moved(before: list[Chat], again: list[Chat], after: list[Chat]) -> bool:
+    """Whether most of the answers that came again by themselves became others."""
+    steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.text == same.text]
+    shown(len(steady) >= 3, "the same seed does not give the same answer, so that nothing can be compared")
+    return sum(one.text != other.text for one, other in steady) > len(steady) / 2
+
+
+@check("frequency_penalty", MUST, FREQUENCY, core=True)
+def test_frequency_ends_repetition(repetitive: Chat, repetitive_frequency_penalty: Chat) -> None:
+    """A frequency_penalty of 2 changes a text that uses one token again and again."""
+    # A separator that was used 20 times has a logit 40 lower, e^-40: more than any model is sure of.
+    shown(max(map(repetitive.text.count, "\n, ")) >= 20, "the text without a penalty has no separator 20 times")
+    effect(repetitive_frequency_penalty.text != repetitive.text, "the text is the same as without a penalty")
+    assert not repeats(repetitive_frequency_penalty.text)
+
+
+@check("frequency_penalty", MUST, FREQUENCY)
+def test_frequency_same_in_streams(
+    repetitive_frequency_penalty: Chat, repetitive_frequency_penalty_streamed: Chat
+) -> None:
+    """A stream with a frequency_penalty has the same text as the plain answer."""
+    assert repetitive_frequency_penalty_streamed.text == repetitive_frequency_penalty.text
+
+
+@check("frequency_penalty", SHOULD, FREQUENCY)
+def test_frequency_below_0_repeats(repetitive: Chat, repetitive_frequency_reward: Chat) -> None:
+    """A frequency_penalty of -2 makes the text end in one piece, again and again."""
+    # Each use adds 2 to the logit of the token that leads already, until nothing else is ever chosen.
+    shown(max(map(repetitive.text.count, "\n, ")) >= 20, "the text without a penalty has no separator 20 times")
+    shown(not repeats(repetitive.text), "the text without a penalty repeats itself already")
+    effect(repetitive_frequency_reward.text != repetitive.text, "the text is the same as without a penalty")
+    assert repeats(repetitive_frequency_reward.text)
+
+
+@check("presence_penalty", MUST, PRESENCE, core=True)
+def test_presence_changes_the_text(
+    sampled: list[Chat], sampled_again: list[Chat], sampled_presence_penalty: list[Chat]
+) -> None:
+    """A presence_penalty of 2 changes uncertain answers that come again with their seeds."""
+    # The probe model's answers to this changed with each of 30 seeds, for -2 as well.
+    effect(moved(sampled, sampled_again, sampled_presence_penalty), "the answers are the same as without a penalty")
+
+
+@check("presence_penalty", MUST, PRESENCE)
+def test_presence_same_in_streams(
+    sampled: list[Chat],
+    sampled_streamed: list[Chat],
+    sampled_presence_penalty: list[Chat],
+    sampled_presence_penalty_streamed: list[Chat],
+) -> None:
+    """A stream with a presence_penalty has the same text as the plain answer, where that holds without it."""
+    shown(equal(sampled_streamed, sampled) >= 3, "the same seed gives another answer in a stream")
+    assert equal(sampled_presence_penalty_streamed, sampled_presence_penalty) >= 3
+
+
+@check("presence_penalty", MUST, PRESENCE)
+def test_presence_counts_once(sure: list[Chat], sure_presence_penalty: list[Chat]) -> None:
+    """A presence_penalty of 2 takes 2 from a logit and no more, however often the token was used."""
+    pairs = [(one, other) for one, other in zip(sure, sure_presence_penalty, strict=True) if certainty(one) > 2.2]
+    repeated = [most_used(one) for one, _ in pairs]
+    shown(max(repeated, default=0) >= 7, "no answer that uses a token seven times is sure enough")
+    assert [other.text for _, other in pairs] == [one.text for one, _ in pairs]
+
+
+@check("presence_penalty", SHOULD, PRESENCE)
+def test_presence_is_about_used_tokens(
+    unsure: list[Chat], unsure_presence_penalty: list[Chat], unsure_presence_reward: list[Chat]
+) -> None:
+    """A used token is the first to give way to another with a penalty, and the first to come instead with a reward."""
+    penalized = [p for p in map(parting, unsure, unsure_presence_penalty) if p]
+    rewarded = [p for p in map(parting, unsure, unsure_presence_reward) if p]
+    shown(penalized + rewarded, "the model is so sure of its answers that 2 changes nothing")
+    assert [gone for before, gone, _ in penalized if gone not in before] == []
+    assert [come for before, _, come in rewarded if come not in before] == []
+
+
+@check("frequency_penalty", SHOULD, "docs:api-reference/parameter-details")
+def test_count_what_was_sampled(used_in_prompt: Chat, used_in_prompt_penalized: Chat) -> None:
+    """Penalties count the tokens of the answer, not those of the prompt."""
+    assert used_in_prompt_penalized.text[:1] == used_in_prompt.text[:1]
+
+
+@check("frequency_penalty", SHOULD, FREQUENCY)
+def test_frequency_beyond_2_is_refused(bad_frequency_penalty: list[Chat]) -> None:
+    """A frequency_penalty above 2 or below -2 is refused."""
+    for answer in bad_frequency_penalty:
+        refused(answer)
+
+
+@check("frequency_penalty", SHOULD, FREQUENCY)
+def test_frequency_text_is_refused(bad_frequency_penalty_text: Chat) -> None:
+    """A frequency_penalty that is no number is refused."""
+    refused(bad_frequency_penalty_text)
+
+
+@check("presence_penalty", SHOULD, PRESENCE)
+def test_presence_beyond_2_is_refused(bad_presence_penalty: list[Chat]) -> None:
+    """A presence_penalty above 2 or below -2 is refused."""
+    for answer in bad_presence_penalty:
+        refused(answer)
+
+
+@check("presence_penalty", SHOULD, PRESENCE)
+def test_presence_text_is_refused(bad_presence_penalty_text: Chat) -> None:
+    """A presence_penalty that is no number is refused."""
+    refused(bad_presence_penalty_text)

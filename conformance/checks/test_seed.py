@@ -1,0 +1,68 @@
+"""`seed`: the same seed gives the same answer, another a different one.
+
+OpenAI promises its best effort: one answer of four may differ, where batching changes the last bits of a sum.
+"""
+
+from conformance.kit import MUST, SHOULD, Chat, check, effect, refused, shown
+
+REQUEST = "openapi:CreateChatCompletionRequest.seed"
+
+
+def equal(some: list[Chat], others: list[Chat]) -> int:
+    """How many answers of a list have the same text as those of another."""
+    return sum(one.text == other.text for one, other in zip(some, others, strict=True))
+
+
+@check("seed", MUST, REQUEST, core=True)
+def test_repeats_the_answer(hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat]) -> None:
+    """The same seed gives the same answer where answers vary without it."""
+    repeated = equal(sampled_again, sampled)
+    shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    effect(repeated >= 3, f"only {repeated} of 4 answers came again with the same seed")
+
+
+@check("seed", MUST, REQUEST, core=True)
+def test_others_give_other_answers(hot: list[Chat], sampled: list[Chat]) -> None:
+    """Different seeds give different answers."""
+    varied = {t.text for t in sampled}
+    shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    effect(len(varied) > 1, "four seeds give one answer")
+
+
+@check("seed", SHOULD, REQUEST)
+def test_same_in_streams(sampled: list[Chat], sampled_streamed: list[Chat]) -> None:
+    """A stream gives the same answer to a seed as a plain request."""
+    assert equal(sampled_streamed, sampled) >= 3
+
+
+@check("seed", SHOULD, REQUEST)
+def test_0_is_a_seed(hot: list[Chat], seed_zero: list[Chat]) -> None:
+    """0 is a seed like any other."""
+    shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    effect(seed_zero[0].text == seed_zero[1].text, "seed 0 gave two answers")
+
+
+@check("seed", SHOULD, REQUEST)
+def test_may_be_negative(hot: list[Chat], seed_negative: list[Chat]) -> None:
+    """A negative number is a seed like any other."""
+    shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    effect(seed_negative[0].text == seed_negative[1].text, "seed -1 gave two answers")
+
+
+@check("seed", SHOULD, REQUEST)
+def test_may_be_large(hot: list[Chat], seed_large: list[Chat]) -> None:
+    """A number of more than 32 bits is a seed like any other."""
+    shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    effect(seed_large[0].text == seed_large[1].text, "a seed of 41 bits gave two answers")
+
+
+@check("seed", SHOULD, REQUEST)
+def test_text_is_refused(bad_seed_text: Chat) -> None:
+    """A seed that is a text is refused."""
+    refused(bad_seed_text)
+
+
+@check("seed", SHOULD, REQUEST)
+def test_fraction_is_refused(bad_seed_fraction: Chat) -> None:
+    """A seed that is no integer is refused."""
+    refused(bad_seed_fraction)

@@ -1,0 +1,130 @@
+"""Images in messages: the model sees them."""
+
+from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, refused, shown
+
+IMAGE = "openapi:ChatCompletionRequestMessageContentPartImage"
+GUIDE = "docs:guides/images-vision"
+BLIND = "the model did not name the colour"
+
+
+def names(answer: Chat, *colours: str) -> bool:
+    """Whether the answer names these colours, in this order."""
+    at = [answer.text.lower().find(colour) for colour in colours]
+    return at == sorted(at) and min(at) >= 0
+
+
+@check("vision", MUST, IMAGE, core=True)
+def test_an_image_is_seen(look_red: Chat, look_blue: Chat) -> None:
+    """The answer to the same question changes with the image, and is about it."""
+    effect(look_blue.text != look_red.text, "the answer is the same for a red and a blue image")
+    shown(names(look_red, "red") and names(look_blue, "blue"), BLIND, actual=f"{look_red.text} / {look_blue.text}")
+
+
+@check("vision", MUST, "openapi:CompletionUsage.prompt_tokens")
+def test_an_image_costs_tokens(look_at_nothing: Chat, look_red: Chat) -> None:
+    """An image is part of the prompt, and counted with it."""
+    effect(look_red.tokens("prompt") > look_at_nothing.tokens("prompt") + 1, "the image costs no prompt tokens")
+
+
+@check("vision", MUST, IMAGE)
+def test_a_stream_sees_the_same(look_red: Chat, look_red_streamed: Chat) -> None:
+    """A streamed answer about an image is the plain one."""
+    assert look_red_streamed.text == look_red.text
+
+
+@check("vision", MUST, f"{IMAGE}.image_url.url")
+def test_jpeg_is_seen(look_red: Chat, look_jpeg: Chat) -> None:
+    """A JPEG is seen as the same image as PNG is."""
+    shown(names(look_red, "red"), BLIND)
+    assert names(look_jpeg, "red"), look_jpeg.text
+
+
+@check("vision", SHOULD, GUIDE)
+def test_webp_is_seen(look_red: Chat, look_webp: Chat) -> None:
+    """A WebP is seen as the same image as PNG is."""
+    shown(names(look_red, "red"), BLIND)
+    assert names(look_webp, "red"), look_webp.text
+
+
+@check("vision", MUST, IMAGE)
+def test_an_image_may_come_first(look_red: Chat, look_image_first: Chat) -> None:
+    """An image may stand before the text."""
+    shown(names(look_red, "red"), BLIND)
+    assert names(look_image_first, "red"), look_image_first.text
+
+
+@check("vision", MUST, IMAGE)
+def test_two_images_cost_more_than_one(look_red: Chat, look_red_blue: Chat) -> None:
+    """A message may have several images, and each is part of the prompt."""
+    one, two = look_red.tokens("prompt"), look_red_blue.tokens("prompt")
+    effect(two - one > 3, f"a second image raises the prompt only from {one} to {two} tokens")
+
+
+@check("vision", MUST, IMAGE)
+def test_images_keep_their_order(look_red_blue: Chat, look_blue_red: Chat) -> None:
+    """The model sees several images in the order in which they were sent."""
+    effect(look_blue_red.text != look_red_blue.text, "the answer is the same in both orders")
+    seen = f"{look_red_blue.text} / {look_blue_red.text}"
+    shown(names(look_red_blue, "red") and names(look_red_blue, "blue"), BLIND, actual=seen)
+    assert names(look_red_blue, "red", "blue"), seen
+    assert names(look_blue_red, "blue", "red"), seen
+
+
+@check("vision", MUST, "openapi:CreateChatCompletionRequest.messages")
+def test_an_earlier_image_stays_in_sight(look_red: Chat, look_back: Chat) -> None:
+    """An image of an earlier turn is still part of the prompt."""
+    effect(look_back.tokens("prompt") > look_red.tokens("prompt"), "the image is no longer part of the prompt")
+
+
+@check("vision", SHOULD, f"{IMAGE}.image_url.detail")
+def test_low_detail_costs_no_more(look_low: Chat, look_high: Chat) -> None:
+    """The image costs no more tokens with `detail: low` than with `high`."""
+    assert look_low.tokens("prompt") <= look_high.tokens("prompt")
+
+
+# What must be refused
+
+
+@check("vision", MUST, f"{IMAGE}.image_url.url")
+def test_broken_base64_is_refused(bad_image_base64: Chat) -> None:
+    """A data URL that is not base64 is refused."""
+    refused(bad_image_base64)
+
+
+@check("vision", MUST, GUIDE)
+def test_what_is_no_image_is_refused(bad_image_data: Chat) -> None:
+    """Data that are no image are refused."""
+    refused(bad_image_data)
+
+
+@check("vision", SHOULD, GUIDE)
+def test_a_cut_image_is_refused(bad_image_cut: Chat) -> None:
+    """An image that ends too early is refused."""
+    refused(bad_image_cut)
+
+
+@check("vision", SHOULD, f"{IMAGE}.image_url.url")
+def test_an_image_must_have_a_url(bad_image_without_url: Chat) -> None:
+    """An image part without its URL is refused."""
+    refused(bad_image_without_url)
+
+
+@check("vision", SHOULD, f"{IMAGE}.image_url.url")
+def test_an_unreachable_image_is_refused(bad_image_url_unreachable: Chat) -> None:
+    """A remote image that cannot be fetched is refused, and is no server error."""
+    refused(bad_image_url_unreachable, or_leniently=(403, 404, 422, 424))
+
+
+@check("vision", MAY, f"{IMAGE}.image_url.detail")
+def test_an_unknown_detail_is_refused(bad_image_detail: Chat) -> None:
+    """A level of detail that there is not is refused."""
+    refused(bad_image_detail)
+
+
+@check("vision", SHOULD, GUIDE)
+def test_a_model_without_eyes_refuses(describe_nothing: Chat, image_to_chat_model: Chat) -> None:
+    """A model that takes no images refuses them, and does not answer as if there were none."""
+    unseen = image_to_chat_model.ok and image_to_chat_model.tokens("prompt") <= describe_nothing.tokens("prompt") + 1
+    effect(not unseen, "the image was dropped in silence")
+    shown(not image_to_chat_model.ok, "the chat model takes images")
+    refused(image_to_chat_model, or_leniently=(404, 415, 422, 501))
