@@ -1,0 +1,268 @@
+"""What a page shows of a exchange: request, answer, timed events, `curl`, and the difference from its control."""
+
+from __future__ import annotations
+
+import base64
+import http
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from conformance import sse
+from conformance.results import CheckResult
+from reports.curl import curl
+from reports.hostile import cut
+from reports.pretty import parsed, pretty
+from reports.table import Column
+
+EVENTS_OPEN = 8
+"""Events of a stream that are shown before the rest is folded."""
+
+EVENTS = 160
+"""Events of a stream that are shown at all."""
+
+DIFFERENCES = 6
+"""Differences from a control that are named."""
+
+
+@dataclass(frozen=True)
+class TimedEvent:
+    """A server-sent event: seconds after the request at which it was whole (None: unknown), its type, and its data.
+
+    `same` names the members of a JSON object that are equal to the event before, and therefore left out of `data`.
+    """
+
+    at: float | None
+    type: str
+    data: str
+    same: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One exchange of a scenario, ready to be shown. `number` counts from 1; `of` is how many the scenario has."""
+
+    scenario: str
+    number: int
+    of: int
+    control: bool
+    data: dict[str, Any]
+    target: str
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What was sent."""
+        return dict(self.data["request"])
+
+    @property
+    def response(self) -> dict[str, Any]:
+        """What came back."""
+        return dict(self.data["response"])
+
+    @property
+    def name(self) -> str:
+        """The scenario, numbered if it has several requests."""
+        return self.scenario if self.of == 1 else f"{self.scenario}[{self.number}]"
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in a few words: status and time, or why there is no whole answer."""
+        status, error = self.response["status"], self.response["error"]
+        words = [f"{status} {_phrase(status)}".strip()] if status is not None else []
+        if error:
+            words.append({"closed": "connection closed early"}.get(error, error))
+        if self.seconds is not None:
+            words.append(duration(self.seconds))
+        return ", ".join(words) or "no answer"
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from the request to the last byte."""
+        reads = self.response["reads"]
+        return float(reads[-1][0]) if reads else self.response["headers_at_s"]
+
+    @cached_property
+    def sent(self) -> str:
+        """The body that was sent, for reading."""
+        if "body_bytes" in self.request:
+            return _text(self.request["body_bytes"])
+        body = self.request.get("body")
+        return "" if body is None else pretty(body)
+
+    @cached_property
+    def raw(self) -> bytes:
+        """The body that came back."""
+        body = self.response["body"]
+        return body["text"].encode("utf-8", "surrogatepass") if "text" in body else base64.b64decode(body["base64"])
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the answer is an event stream, by what the server says of it."""
+        kinds = [value for name, value in self.response["headers"] if name.lower() == "content-type"]
+        return any(kind.lower().startswith("text/event-stream") for kind in kinds)
+
+    @cached_property
+    def body(self) -> str:
+        """The answer's body, for reading: indented if it is JSON."""
+        text = _text(self.response["body"])
+        try:
+            return pretty(parsed(text))
+        except ValueError:
+            return text
+
+    @cached_property
+    def _stream(self) -> sse.Parsed:
+        return sse.parse(self.raw)
+
+    @cached_property
+    def events(self) -> list[TimedEvent]:
+        """The first events of the stream, with their times."""
+        reads = [(float(at), int(size)) for at, size in self.response["reads"]]
+        shown: list[TimedEvent] = []
+        before: Any = None
+        for event in self._stream.events[:EVENTS]:
+            value = _object(event.data)
+            same = tuple(k for k, v in value.items() if before and k in before and before[k] == v) if value else ()
+            if value and same:
+                rest = {k: v for k, v in value.items() if k not in same}
+                data = json.dumps(rest, ensure_ascii=False, separators=(",", ":"))
+            else:
+                data = event.data
+            kind = "" if event.event == "message" else event.event
+            shown.append(TimedEvent(_arrival(event, reads), kind, cut(data, 2_000), same))
+            before = value
+        return shown
+
+    @property
+    def more_events(self) -> int:
+        """How many events are not in `events`."""
+        return max(0, len(self._stream.events) - EVENTS)
+
+    @property
+    def violations(self) -> list[str]:
+        """What is wrong with the stream's framing."""
+        return [f"byte {v.offset}: {v.rule}" for v in self._stream.violations[:DIFFERENCES]]
+
+    @cached_property
+    def curl(self) -> str:
+        """The command that sends it again."""
+        return curl(self.request, recorded_as=(self.target, self.scenario, self.number))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a check was judged on: exchanges, scenarios that were not sent and why, what differs from the control."""
+
+    exchanges: list[Shown]
+    unsent: list[tuple[str, str]]
+    explanations: list[str]
+
+
+def evidence(column: Column, check: CheckResult) -> Evidence:
+    """The evidence of one check, its controls first."""
+    found: list[Shown] = []
+    unsent: list[tuple[str, str]] = []
+    for name in sorted(check.exchanges, key=lambda n: n not in check.controls):
+        recorded = column.exchanges(name)
+        if recorded is None or not recorded.get("exchanges"):
+            unsent.append((name, (recorded or {}).get("unsent", "the results file has no such exchange")))
+            continue
+        several = recorded["exchanges"]
+        found += [
+            Shown(name, number, len(several), name in check.controls, one, column.name)
+            for number, one in enumerate(several, start=1)
+        ]
+    return Evidence(found, unsent, _explanations(found))
+
+
+def differences(control: Any, judged: Any, where: str = "") -> list[str]:
+    """What differs between two requests' bodies, as `path: before → after`; equal bodies give an empty list."""
+    if isinstance(control, dict) and isinstance(judged, dict):
+        keys = list(dict.fromkeys([*judged, *control]))
+        return [
+            difference
+            for key in keys
+            for difference in differences(
+                control.get(key, _ABSENT), judged.get(key, _ABSENT), f"{where}.{key}" if where else str(key)
+            )
+        ]
+    if isinstance(control, list) and isinstance(judged, list) and len(control) == len(judged):
+        pairs = enumerate(zip(control, judged, strict=True))
+        return [d for n, (before, after) in pairs for d in differences(before, after, f"{where}[{n}]")]
+    if type(control) is type(judged) and control == judged:
+        return []
+    if control is _ABSENT:
+        return [f"{where} = {_short(judged)}"]
+    if judged is _ABSENT:
+        return [f"no {where}"]
+    return [f"{where} = {_short(judged)} (control: {_short(control)})"]
+
+
+def duration(seconds: float) -> str:
+    """Seconds for reading, with spaces that do not break."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}\N{NO-BREAK SPACE}ms"
+    if seconds < 100:
+        return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
+    return f"{seconds // 60:.0f}\N{NO-BREAK SPACE}min {seconds % 60:.0f}\N{NO-BREAK SPACE}s"
+
+
+_ABSENT = object()
+
+
+def _explanations(exchanges: list[Shown]) -> list[str]:
+    """For each judged request, how it differs from the control that is most like it."""
+    controls = [e for e in exchanges if e.control]
+    said = []
+    for judged in (e for e in exchanges if not e.control and controls):
+        found = [(differences(_whole(c), _whole(judged)), c.name) for c in controls]
+        differing, control = min(found, key=lambda pair: len(pair[0]))
+        shown = "; ".join(differing[:DIFFERENCES]) + (
+            f"; and {len(differing) - DIFFERENCES} more" * (len(differing) > DIFFERENCES)
+        )
+        said.append(
+            f"{judged.name} differs from the control {control} in: {shown}"
+            if differing
+            else f"{judged.name} is the same request as the control {control}"
+        )
+    return said
+
+
+def _whole(shown: Shown) -> dict[str, Any]:
+    """The request as what its differences are named by: the body's members, and the path if that differs."""
+    body = shown.request.get("body")
+    return {"path": shown.request["path"], **(body if isinstance(body, dict) else {"body": body or shown.sent})}
+
+
+def _short(value: Any) -> str:
+    flat = " ".join(pretty(value).split())
+    return flat if len(flat) <= 100 else flat[:99] + "…"
+
+
+def _arrival(event: sse.Event, reads: list[tuple[float, int]]) -> float | None:
+    try:
+        return sse.timed(event, reads)
+    except ValueError:  # Redaction changed the length of the body.
+        return None
+
+
+def _object(data: str) -> dict[str, Any] | None:
+    try:
+        value = parsed(data)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _text(body: dict[str, str]) -> str:
+    if "text" in body:
+        return body["text"]
+    return base64.b64decode(body["base64"]).decode("utf-8", "backslashreplace")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,55 @@
+"""JSON for the eye: indented, but what fits stays on one line; what is long is cut, and says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+WIDTH = 88
+"""Characters up to which an object or array stays on one line."""
+
+STRING, ITEMS, DEPTH = 1_500, 24, 40
+"""Characters of a string, numbers of an array, and levels of nesting that are shown."""
+
+_DATA_URL = re.compile(r"data:[\w.+/-]*(;[\w=.-]+)*,")
+
+
+def parsed(text: str) -> Any:
+    """The JSON value that a text is. Raises ValueError for anything else, also for what is nested too deep to read."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def pretty(value: Any) -> str:
+    """A JSON value as text for reading. It is no JSON where something was cut: `…` stands there."""
+    return _pretty(value, 0)
+
+
+def _pretty(value: Any, depth: int) -> str:
+    if not isinstance(value, dict | list) or not value:
+        return _scalar(value)
+    if depth >= DEPTH:
+        return "…"
+    if isinstance(value, dict):
+        opened, closed, nested = "{", "}", True
+        inner = [f"{_scalar(k)}: {_pretty(v, depth + 1)}" for k, v in value.items()]
+    else:
+        opened, closed, nested = "[", "]", any(isinstance(v, dict | list) for v in value)
+        inner = [_pretty(v, depth + 1) for v in value[:ITEMS]]
+        inner += [f"… {len(value) - ITEMS} more"] if len(value) > ITEMS else []
+    fits = sum(map(len, inner)) + 2 * len(inner) < WIDTH - 2 * depth and not any("\n" in i for i in inner)
+    if fits or not nested:
+        return f"{opened}{', '.join(inner)}{closed}"
+    indent = "\n" + "  " * (depth + 1)
+    return opened + indent + f",{indent}".join(inner) + f"\n{'  ' * depth}{closed}"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, str) and len(value) > 200 and (url := _DATA_URL.match(value)):
+        return f'"{value[: url.end() + 24]}… ({len(value):,} characters)"'
+    if isinstance(value, str) and len(value) > STRING:
+        return f'{json.dumps(value[:STRING], ensure_ascii=False)[:-1]}… ({len(value):,} characters)"'
+    return json.dumps(value, ensure_ascii=False)

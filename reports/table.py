@@ -1,0 +1,257 @@
+"""The matrix as data: columns, rows, cells and claims, from results files. Every page and the terminal read this."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from conformance import matrix
+from conformance.grading import Agreement, Status, agreement, status
+from conformance.matrix import Feature
+from conformance.outcomes import Level, Outcome
+from conformance.results import CheckResult, Results
+
+OTHER = "Rows of other suite versions"
+"""The group of features that results have and `matrix.toml` does not."""
+
+_LEVELS = list(Level)
+_WORST_FIRST = [
+    Outcome.ERROR,
+    Outcome.IGNORED,
+    Outcome.FAIL,
+    Outcome.TIMEOUT,
+    Outcome.REJECTED,
+    Outcome.INCONCLUSIVE,
+    Outcome.BLOCKED,
+    Outcome.NOT_RUN,
+    Outcome.LENIENT,
+    Outcome.PASS,
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A target of a results file. `key` is unique in the table and fit for links and file names."""
+
+    key: str
+    number: int
+    target: dict[str, Any]
+    results: Results
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def name(self) -> str:
+        """The target's name, as the run called it."""
+        return str(self.target["name"])
+
+    @property
+    def backend(self) -> str:
+        """The kind of server."""
+        return str(self.target["backend"])
+
+    @property
+    def version(self) -> str:
+        """The server's version, or that it is unknown."""
+        return str(self.target.get("version") or "version unknown")
+
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """How many checks ended how, worst first; those without any are left out."""
+        return tally(self.checks)
+
+    @property
+    def not_run(self) -> dict[str, int]:
+        """Why checks did not run, with how many."""
+        return dict(Counter(c.message for c in self.checks if c.outcome is Outcome.NOT_RUN))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why this column is not a whole run: it was cut or stopped. None for a whole one."""
+        footer = self.results.footer
+        if footer is None:
+            return "Incomplete: the run was cut, its results file has no end."
+        stopped = footer.get("stopped")
+        return f"Stopped: {stopped}" if stopped else None
+
+    def exchanges(self, scenario: str) -> dict[str, Any] | None:
+        """What was recorded of a scenario, as the results file has it."""
+        return self.results.exchanges.get((self.name, scenario))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What a document says of a cell, beside the measurement."""
+
+    source: str
+    says: str
+    agreement: Agreement
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the measurement contradicts it."""
+        return self.agreement in (Agreement.OVERCLAIMED, Agreement.UNDERCLAIMED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A feature on a target: its checks, worst first, their status, and the claims. Without checks: not measured."""
+
+    column: Column
+    feature: Feature
+    checks: tuple[CheckResult, ...]
+
+    @cached_property
+    def status(self) -> Status:
+        """The status, by `conformance.grading`."""
+        return status(self.checks)
+
+    @property
+    def word(self) -> str:
+        """The status in a word."""
+        return str(self.status) if self.checks else "not measured"
+
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """How many checks ended how, worst first."""
+        return tally(self.checks)
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claims of each document that has one."""
+        said = ((s, self.feature.claim(s, self.column.backend)) for s in matrix.CLAIM_SOURCES)
+        return tuple(
+            Claim(source=source, says=says, agreement=found)
+            for source, says in said
+            if says and (found := agreement(says, self.status))
+        )
+
+    @property
+    def surprising(self) -> bool:
+        """Whether the measurement contradicts a claim."""
+        return any(claim.wrong for claim in self.claims)
+
+    @property
+    def said(self) -> list[tuple[Claim, list[str]]]:
+        """The claims, each with all the sources that say the same."""
+        sources: dict[str, list[str]] = {}
+        for claim in self.claims:
+            sources.setdefault(claim.says, []).append(claim.source)
+        return [(next(c for c in self.claims if c.says == says), of) for says, of in sources.items()]
+
+    def claim(self, source: str) -> Claim | None:
+        """The claim of one document."""
+        return next((c for c in self.claims if c.source == source), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A feature on every target."""
+
+    feature: Feature
+    cells: tuple[Cell, ...]
+
+    @property
+    def measured(self) -> bool:
+        """Whether any target has a check of it."""
+        return any(c.checks for c in self.cells)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """The whole matrix."""
+
+    columns: tuple[Column, ...]
+    groups: dict[str, tuple[Row, ...]]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every row."""
+        return [row for rows in self.groups.values() for row in rows]
+
+    @property
+    def disagreements(self) -> dict[Agreement, list[tuple[Cell, Claim, list[str]]]]:
+        """The claims that the measurement contradicts, with the sources that say the same: over-, then underclaims."""
+        said = [(c, claim, of) for row in self.rows for c in row.cells for claim, of in c.said]
+        kinds = (Agreement.OVERCLAIMED, Agreement.UNDERCLAIMED)
+        found = {kind: [one for one in said if one[1].agreement is kind] for kind in kinds}
+        return {kind: some for kind, some in found.items() if some}
+
+    @property
+    def violations(self) -> list[CheckResult]:
+        """The checks that are a reason to fail a run: MUST first, then in the order of the matrix."""
+        order = {row.feature.id: number for number, row in enumerate(self.rows)}
+        bad = [c for column in self.columns for c in column.checks if c.outcome.bad]
+        return sorted(bad, key=lambda c: (_LEVELS.index(c.level), order[c.feature], c.id))
+
+
+def table(results: Sequence[Results]) -> Table:
+    """Put results files side by side: a column for each target of each, in the order given."""
+    columns: list[Column] = []
+    taken: set[str] = set()
+    for one in results:
+        checks = one.with_not_run()
+        for target in one.targets:
+            columns.append(
+                Column(
+                    key=_unique(slug(str(target["name"])), taken),
+                    number=len(columns) + 1,
+                    target=target,
+                    results=one,
+                    checks=tuple(c for c in checks if c.target == target["name"]),
+                )
+            )
+    rows = {feature.id: _row(feature, columns) for feature in _features(columns)}
+    groups: dict[str, tuple[Row, ...]] = {}
+    for row in rows.values():
+        groups[row.feature.group] = (*groups.get(row.feature.group, ()), row)
+    return Table(columns=tuple(columns), groups=groups)
+
+
+def tally(checks: Iterable[CheckResult]) -> dict[Outcome, int]:
+    """How many checks ended how, worst first."""
+    counted = Counter(c.outcome for c in checks)
+    return {outcome: counted[outcome] for outcome in _WORST_FIRST if counted[outcome]}
+
+
+def slug(name: str) -> str:
+    """A name fit for file names and fragments of links."""
+    return re.sub(r"[^A-Za-z0-9._@-]", "_", name)[:120].strip(".") or "_"
+
+
+def _unique(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 1
+    while name.lower() in taken:
+        number += 1
+        name = f"{wanted}-{number}"
+    taken.add(name.lower())
+    return name
+
+
+def _features(columns: Iterable[Column]) -> list[Feature]:
+    known = matrix.features()
+    others = dict.fromkeys(c.feature for column in columns for c in column.checks if c.feature not in known)
+    return [
+        *known.values(),
+        *(Feature(id=other, title=other, group=OTHER, what="", also=(), claims={}) for other in others),
+    ]
+
+
+def _row(feature: Feature, columns: Iterable[Column]) -> Row:
+    def worst_first(check: CheckResult) -> tuple[int, int, str]:
+        return _WORST_FIRST.index(check.outcome), _LEVELS.index(check.level), check.id
+
+    return Row(
+        feature=feature,
+        cells=tuple(
+            Cell(
+                column=column,
+                feature=feature,
+                checks=tuple(sorted((c for c in column.checks if c.feature == feature.id), key=worst_first)),
+            )
+            for column in columns
+        ),
+    )

@@ -1,0 +1,145 @@
+"""A run in the terminal: the matrix, then the violations, then what did not run."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from conformance import matrix
+from conformance.outcomes import Outcome
+from conformance.results import CheckResult
+from reports import words
+from reports.hostile import line, visible
+from reports.table import Cell, Claim, Column, Table
+
+_STATUS = {
+    "yes": "green",
+    "partial": "yellow",
+    "ignored": "bold magenta",
+    "no": "red",
+    "unknown": "dim",
+    "not measured": "dim",
+}
+_OUTCOME = {"fail": "red", "ignored": "bold magenta", "timeout": "red", "error": "bold red"}
+_NARROW, _WIDE = 76, 110
+"""Columns of a terminal from which claims stand beside the status, and from which there is a tally, too."""
+
+
+def text(shown: Table, *, width: int, colour: bool) -> str:
+    """The summary of a table for a terminal of `width` columns; nothing of a server's text controls the terminal."""
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=max(width, 30),
+        color_system="standard" if colour else None,
+        force_terminal=colour,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        legacy_windows=False,
+    )
+    for column in shown.columns:
+        if column.trouble:
+            console.print(Text(visible(column.trouble), "bold red"), soft_wrap=True)
+    if any(check.outcome is not Outcome.NOT_RUN for column in shown.columns for check in column.checks):
+        console.print(_matrix(shown, width))
+        _unmeasured(console, shown)
+    _violations(console, shown)
+    for column in shown.columns:
+        _not_run(console, column, named=len(shown.columns) > 1)
+    return out.getvalue()
+
+
+def _matrix(shown: Table, width: int) -> RichTable:
+    alone = len(shown.columns) == 1
+    beside = alone and width >= _NARROW
+    rich = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    rich.add_column("", overflow="fold", no_wrap=width >= _NARROW)
+    for column in shown.columns:
+        name = "measured" if alone else visible(f"{column.number} {column.name} {column.version}")
+        rich.add_column(name, overflow="fold", no_wrap=beside)
+    if beside:
+        for source in matrix.CLAIM_SOURCES:
+            rich.add_column(f"{words.DOCUMENTS[source]} says", overflow="fold")
+        if width >= _WIDE:
+            rich.add_column("checks", overflow="fold")
+    for group, rows in shown.groups.items():
+        measured = [row for row in rows if row.measured]
+        if not measured:
+            continue
+        rich.add_row(Text(group, "bold"))
+        for row in measured:
+            cells = [_status(c) if beside else _with_claims(c) for c in row.cells]
+            if beside:
+                cells += [_claim(row.cells[0].claim(source)) for source in matrix.CLAIM_SOURCES]
+                cells += [_tally(row.cells[0])] if width >= _WIDE else []
+            rich.add_row(Text("  " + visible(row.feature.title)), *cells)
+    return rich
+
+
+def _status(cell: Cell) -> Text:
+    return Text(f"{words.STATUS[cell.word]} {cell.word}", _STATUS[cell.word])
+
+
+def _with_claims(cell: Cell) -> Text:
+    said = _status(cell)
+    for claim, sources in cell.said:
+        if claim.wrong:
+            names = ", ".join(words.DOCUMENTS[s] for s in sources)
+            said.append(f"\n{names} ", "dim").append_text(_claim(claim))
+    return said
+
+
+def _claim(claim: Claim | None) -> Text:
+    if claim is None:
+        return Text("–", "dim")
+    said = Text(f"{words.STATUS[claim.says]} {claim.says}", "" if claim.wrong else "dim")
+    return said.append(f" {words.AGREEMENT[claim.agreement]}", "bold yellow") if claim.wrong else said
+
+
+def _tally(cell: Cell) -> Text:
+    return Text(", ", "dim").join(
+        Text(f"{number} {outcome}", _OUTCOME.get(outcome, "dim")) for outcome, number in cell.outcomes.items()
+    )
+
+
+def _unmeasured(console: Console, shown: Table) -> None:
+    left_out = [row.feature.title for row in shown.rows if not row.measured]
+    if left_out:
+        console.print(Text(f"Not measured, no check of them was selected: {', '.join(left_out)}", "dim"))
+
+
+def _violations(console: Console, shown: Table) -> None:
+    bad = shown.violations
+    if not bad:
+        return
+    console.print()
+    console.print(Text("Violations", "bold"), Text(f"({len(bad)}, MUST first)", "dim"))
+    for check in bad:
+        console.print(_violation(check, named=len(shown.columns) > 1), soft_wrap=True)
+
+
+def _violation(check: CheckResult, *, named: bool) -> Text:
+    """One line; the terminal may wrap it, a grep finds it whole."""
+    said = Text(f"{words.OUTCOME[check.outcome]} {check.outcome:8}", _OUTCOME[check.outcome])
+    said.append(f"{check.level:7}", "dim").append(visible(check.id), "bold")
+    if named:
+        said.append(f" on {visible(check.target)}")
+    said.append(f"  {line(check.requirement, 110)}")
+    reason = line(check.message, 120)
+    return said.append(f"  {reason}", "dim") if reason else said
+
+
+def _not_run(console: Console, column: Column, *, named: bool) -> None:
+    of = f" on {visible(column.name)}" if named else ""
+    undecided = (Outcome.REJECTED, Outcome.INCONCLUSIVE, Outcome.BLOCKED)
+    counts = [f"{column.outcomes[o]} {o}" for o in undecided if o in column.outcomes]
+    if counts:
+        console.print(Text(f"\nNeither passed nor violated{of}: {', '.join(counts)}", "dim"))
+    for reason, number in column.not_run.items():
+        console.print(
+            Text(f"Not run{of}: {number} of {len(column.checks)}, {line(reason, 300)}", "yellow"), soft_wrap=True
+        )

@@ -1,0 +1,58 @@
+"""The glyph that goes with each word; a colour never stands alone, and a glyph never without its word."""
+
+from __future__ import annotations
+
+from conformance.grading import Agreement
+
+STATUS = {"yes": "✓", "partial": "◐", "ignored": "⊘", "no": "✕", "unknown": "?", "not measured": "·"}
+"""Of a cell, and of a claim."""
+
+OUTCOME = {
+    "pass": "✓",
+    "lenient": "≈",
+    "fail": "✕",
+    "ignored": "⊘",
+    "rejected": "⊖",
+    "inconclusive": "?",
+    "blocked": "‖",
+    "timeout": "◷",
+    "error": "!",
+    "not-run": "–",
+}
+"""Of a check."""
+
+AGREEMENT = {
+    Agreement.CONFIRMED: "confirmed",
+    Agreement.OVERCLAIMED: "overclaimed",
+    Agreement.UNDERCLAIMED: "underclaimed",
+    Agreement.UNVERIFIED: "unverified",
+}
+
+MEANING = {
+    "yes": "the core check and every MUST pass",
+    "partial": "the core works, and a MUST is violated",
+    "ignored": "accepted, without effect",
+    "no": "refused, absent or wrong",
+    "unknown": "could not be decided; accuses nobody",
+    "pass": "the wire shows what is required",
+    "lenient": "an accepted alternative to it",
+    "fail": "the wire shows a violation",
+    "rejected": "refused with a clean error: honestly unsupported",
+    "inconclusive": "the model did not produce what is judged",
+    "blocked": "a prerequisite failed",
+    "timeout": "no answer in time",
+    "error": "our own fault, not the server's",
+    "not-run": "selected, and not run; never counted as passing",
+}
+"""What each word means, for the legend."""
+
+SOURCES = {
+    "openapi": "OpenAI's OpenAPI document",
+    "docs": "OpenAI's documentation",
+    "sdk": "an official client needs it",
+    "de-facto": "what every known server does",
+}
+"""Where a requirement comes from."""
+
+DOCUMENTS = {"guide": "guide", "own": "own docs"}
+"""The short name of a document whose claims are compared; `conformance.matrix.CLAIM_SOURCES` has the long ones."""

@@ -1,0 +1,170 @@
+"""How a server is found and identified, and which of its models play which role."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends import find, gguf, identify, listening
+from backends.attach import attach
+from backends.errors import CannotStart
+from backends.target import Target, Wanted
+from tests.fake import Reply, as_json, error, serving
+
+PROBE = Path(__file__).parent.parent / "fixtures/probe_model"
+HELLO = as_json({"choices": [{"message": {"role": "assistant", "content": "Hi"}}]})
+PROPS = as_json({"default_generation_settings": {}, "build_info": "b7-x", "total_slots": 3, "model_ftype": "Q4_K_M"})
+
+
+def listing(*models: str) -> Reply:
+    return as_json({"object": "list", "data": [{"id": m, "object": "model"} for m in models]})
+
+
+# Where
+
+
+@pytest.mark.parametrize(
+    ("value", "url"),
+    [
+        ("", "http://127.0.0.1:11434/v1"),
+        ("0.0.0.0", "http://127.0.0.1:11434/v1"),
+        (":8888", "http://127.0.0.1:8888/v1"),
+        ("gpu-box:8888", "http://gpu-box:8888/v1"),
+        ("http://gpu-box", "http://gpu-box:11434/v1"),
+    ],
+)
+def test_ollama_host_is_respected(value: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", value)
+    assert listening.usual_urls(find.backends()["ollama"]) == [url]
+
+
+def test_vllm_port_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_PORT", "8123")
+    assert listening.usual_urls(find.backends()["vllm"]) == ["http://127.0.0.1:8123/v1"]
+
+
+def usually_at(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "usual_urls", lambda data: ["http://127.0.0.1:9/v1", origin + "/v1"])
+
+
+def llama(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+    return {"/props": PROPS, "/v1/models": listing("m")}.get(path, HELLO)
+
+
+def test_a_server_that_answers_is_recognised_and_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(llama) as origin:
+        usually_at(origin, monkeypatch)
+        running = find.run(Wanted(backend="llamacpp"))
+    target = running.target
+    assert running.servers == []
+    assert f"attached to {origin}/v1, where llama.cpp answered already" in target.found
+    assert (target.version, target.slots, target.details["quantisation"]) == ("b7-x", 3, "Q4_K_M")
+
+
+def test_a_server_of_another_kind_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(llama) as origin:
+        usually_at(origin, monkeypatch)
+        with pytest.raises(CannotStart, match=f"what answers at {origin} is not vLLM"):
+            find.run(Wanted(backend="vllm", runtime="attach"))
+
+
+def test_a_process_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(llama) as origin:
+        usually_at(origin, monkeypatch)
+        running = find.run(Wanted(backend="llamacpp", runtime="process"))
+        running.stop()
+    assert running.target.found == "started from the xllamacpp wheel"
+    assert running.directory is not None
+    assert not running.directory.exists()
+
+
+# Roles
+
+
+def attached(can: dict[str, str], backend: str = "url", **wanted: Any) -> tuple[Target, list[str]]:
+    """Attach to a server with models that can do, by word, `chat`, `embed`, `see`; the target and what was asked."""
+    asked = []
+
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        if path.endswith("/models"):
+            return listing(*can)
+        model = json.loads(body)["model"]
+        if path == "/api/show":
+            words = {"chat": "completion", "embed": "embedding", "see": "vision", "call": "tools"}
+            return as_json({"capabilities": [words[w] for w in can[model].split()]})
+        need = "embed" if path.endswith("/embeddings") else "see" if b"image_url" in body else "chat"
+        asked.append(f"{need} {model}")
+        return HELLO if need in can[model].split() else error(400, f"{model} cannot {need}")
+
+    with serving(reply) as origin:
+        to = Wanted(backend=backend, base_url=origin + "/v1", timeout=5, **wanted)
+        return attach(to, origin + "/v1", find.backends()[backend]), asked
+
+
+def played(target: Target) -> dict[str, str]:
+    return {d.role: d.model for d in target.deployments}
+
+
+def test_roles_are_found_by_asking() -> None:
+    target, _ = attached({"nomic": "embed", "llama": "chat", "eyes": "chat see"})
+    assert played(target) == {"chat": "llama", "embedding": "nomic", "vision": "eyes"}
+    assert "chat: llama, number 2 of 3 tried" in target.details["roles"]
+
+
+def test_roles_are_found_by_capabilities_with_few_questions() -> None:
+    models = {"nomic": "embed", "small": "chat", "caller": "chat call", "eyes": "chat see"}
+    target, asked = attached(models, "ollama")
+    assert played(target) == {"chat": "caller", "embedding": "nomic", "vision": "eyes"}
+    assert asked == ["chat caller", "embed nomic", "see eyes"]
+
+
+def test_tries_are_bounded() -> None:
+    target, asked = attached({f"m{n}": "chat" for n in range(30)})
+    assert played(target) == {"chat": "m0"}
+    assert len(asked) == 1 + 8 + 8
+    assert "nor are 7 others that were tried" in target.missing["vision"]
+
+
+def test_named_models_are_taken_unasked() -> None:
+    target, asked = attached({"a": "chat", "b": "embed"}, models={"chat": "a", "embedding": "b", "vision": "a"})
+    assert played(target) == {"chat": "a", "embedding": "b", "vision": "a"}
+    assert asked == ["chat a"]
+
+
+# Identity
+
+
+def test_gguf_header_is_read() -> None:
+    header = gguf.read(PROBE / "probe-f16.gguf")
+    assert header.values["general.architecture"] == "qwen3"
+    assert header.values["tokenizer.ggml.tokens"] == 1024
+    assert header.quantisation == "F16"
+    assert sum(header.tensors.values()) == 984_448
+
+
+def test_gguf_gets_a_value(tmp_path: Path) -> None:
+    before = PROBE / "probe-f16.gguf"
+    after = tmp_path / "pooled.gguf"
+    after.write_bytes(gguf.with_number(before, "qwen3.pooling_type", 1))
+    old, new = gguf.read(before), gguf.read(after)
+    assert new.values == {**old.values, "qwen3.pooling_type": 1}
+    tail = before.read_bytes()[-1_900_000:]
+    assert after.read_bytes().endswith(tail)
+    assert (after.stat().st_size - new.tensors_end) // 32 == (before.stat().st_size - old.tensors_end) // 32
+
+
+@pytest.mark.parametrize("raw", [b"", b"GGUF", b"GGML" + bytes(99), (PROBE / "probe-f16.gguf").read_bytes()[:500]])
+def test_what_is_no_gguf_is_said(raw: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(raw)
+    with pytest.raises(gguf.NotGGUF):
+        gguf.read(tmp_path / "x.gguf")
+    assert identify.quantisation(tmp_path / "x.gguf") == "unknown"
+
+
+def test_models_are_told_apart_by_hash(tmp_path: Path) -> None:
+    assert identify.described(PROBE / "probe-f16.gguf") == "probe-f16.gguf (sha256 5c2ff1de6890)"
+    assert identify.described(PROBE / "probe").startswith("probe/ (sha256 of 5 files ")
+    assert identify.quantisation(PROBE / "probe") == "bfloat16"

@@ -1,0 +1,82 @@
+"""Runs that are killed at random moments leave no process behind.
+
+`python -m tests.test_backends_kill 20` does it as many times as one likes, and prints what was left each time.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
+STAGES = (1, 2, 4, 6, 7)
+"""Processes that a run has as it goes on: pytest, and a guard and a server for each of three models."""
+
+PATIENCE = 8.0
+"""Seconds for the guards to end their servers: `backends.guard.GRACE` and some."""
+
+SLOW = 60.0
+"""Seconds in which a run has all its processes, on a busy machine; on an idle one it takes 0.7."""
+
+
+def killed_run(number: signal.Signals, stage: int, later: float, *args: str) -> tuple[int, float]:
+    """Start a run, kill it `later` seconds after it has `stage` processes; how many it had then, and after how many
+    seconds it had none (inf: never)."""
+    mark = f"KILLED_RUN={uuid.uuid4()}"
+    name, _, value = mark.partition("=")
+    with tempfile.TemporaryDirectory() as report:
+        command = [sys.executable, "-m", "pytest", "-q", "--runtime=process", f"--report={report}", *args]
+        run = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, name: value}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + SLOW
+        while len(marked(mark)) < stage and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(later)
+        alive = len(marked(mark))
+        run.send_signal(number)
+        begun = time.monotonic()
+        while (left := marked(mark)) and time.monotonic() - begun < PATIENCE:
+            run.poll()
+            time.sleep(0.05)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        run.wait()
+    return alive, float("inf") if left else time.monotonic() - begun
+
+
+def marked(mark: str) -> list[int]:
+    """The processes that have the mark in their environment."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in environ.read_bytes():
+                found.append(int(environ.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_run_leaves_no_process(stage: int) -> None:
+    alive, gone_after = killed_run(KILLS[STAGES.index(stage)], stage, random.uniform(0.0, 0.3))
+    assert alive
+    assert gone_after < PATIENCE
+
+
+if __name__ == "__main__":
+    for turn in range(int(sys.argv[1])):
+        kind, moment = random.choice(KILLS), random.uniform(0.0, 3.0)
+        before, seconds = killed_run(kind, random.choice(STAGES), moment, *sys.argv[2:])
+        print(f"{turn + 1:3} {kind.name}: {before} processes, none after {seconds:.2f} s", flush=True)

@@ -1,0 +1,152 @@
+"""Servers of our own: what is started, what is said when that cannot be, and an Ollama with models made for it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from backends import find, launch, process
+from backends.errors import CannotStart
+from backends.target import Running, Wanted
+from conformance import results
+from tests.test_bad_input import measure
+
+ROOT = Path(__file__).parent.parent
+
+
+def started(**wanted: str) -> Running:
+    return find.run(Wanted(runtime="process", **wanted))  # type: ignore[arg-type]
+
+
+def test_missing_program_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(
+        CannotStart, match=r"^No Ollama found: install ollama, or name a running server with --base-url"
+    ):
+        started(backend="ollama")
+
+
+def test_everything_that_was_tried_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    with pytest.raises(CannotStart, match=r"No Ollama found.*nothing answers at http://127.0.0.1:9"):
+        find.run(Wanted(backend="ollama"))
+
+
+def test_missing_server_binary_is_one_sentence() -> None:
+    with pytest.raises(CannotStart, match="--server-binary /no/such is not a program that can be run"):
+        started(backend="llamacpp", server_binary="/no/such")
+
+
+def test_python_as_server_binary_has_the_module() -> None:
+    made = process.program(Wanted(backend="vllm", server_binary=sys.executable), find.backends()["vllm"])
+    assert made.command[:3] == [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+
+
+def test_missing_model_file_is_one_sentence(tmp_path: Path) -> None:
+    data = find.backends()["llamacpp"]
+    data = {**data, "deploy": {**data["deploy"], "chat": {**data["deploy"]["chat"], "file": "no/such.gguf"}}}
+    with pytest.raises(CannotStart, match=r"no/such.gguf is missing: bring it back with `git checkout"):
+        process.with_models(data, Wanted(backend="llamacpp"))
+    with pytest.raises(CannotStart, match="The model llama9 is no file here"):
+        process.with_models(data, Wanted(backend="llamacpp", models={"chat": "llama9"}))
+
+
+def test_the_users_model_file_is_served(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.gguf"
+    mine.write_bytes((ROOT / "fixtures/probe_model/probe-f16.gguf").read_bytes())
+    running = find.run(Wanted(backend="llamacpp", models={"chat": str(mine)}))
+    running.stop()
+    assert running.target.deployments[0].model == "mine"
+    assert "chat: mine.gguf" in running.target.details["model file"]
+
+
+def test_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+        server = launch.start(command, port, tmp_path / "x")
+        with pytest.raises(CannotStart, match=f"127.0.0.1:{port}: another program took that port"):
+            server.wait_until_healthy("/", 20)
+
+
+def test_a_server_that_ends_tells_its_last_words(tmp_path: Path) -> None:
+    server = launch.start([sys.executable, "-c", "print('no memory'); raise SystemExit(3)"], 9, tmp_path / "x")
+    with pytest.raises(CannotStart, match=r"(?s)ended before it answered\. Its log is .*no memory"):
+        server.wait_until_healthy("/", 20)
+
+
+def test_what_a_server_started_ends_with_it(tmp_path: Path) -> None:
+    """A child that left the server's group and ignores SIGTERM, and whose parent is gone, is ended too."""
+    child = f"""
+import os, signal, time
+os.setsid()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+open({str(tmp_path / "child")!r}, "w").write(str(os.getpid()))
+time.sleep(99)
+"""
+    code = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(99)"
+    server = launch.start([sys.executable, "-c", code], 9, tmp_path / "x")
+    while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
+        assert server.guard.poll() is None
+    server.stop()
+    assert not Path(f"/proc/{(tmp_path / 'child').read_text()}").exists()
+
+
+@pytest.fixture
+def ollama(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory on PATH with a stand-in `ollama`."""
+    program = tmp_path / "bin" / "ollama"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "tests/fake_ollama.py"} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "the-users"))
+    return program
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_ollama_gets_models_of_its_own(
+    ollama: Path, tmp_path: Path, blind: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if blind:
+        monkeypatch.setenv("FAKE_OLLAMA_BLIND", "1")
+    running = started(backend="ollama")
+    try:
+        target = running.target
+        again = find.run(Wanted(backend="ollama", base_url=target.deployments[0].base_url)).target
+    finally:
+        running.stop()
+    assert {d.role: d.model for d in target.deployments} == {
+        "chat": "probe:latest",
+        "embedding": "probe-embedding:latest",
+        "vision": "probe-vision:latest",
+    }
+    assert target.missing == {}
+    assert (target.version, target.found) == ("0.33.0-rc2", f"started from {ollama}, with a model store of its own")
+    assert {d.role: d.model for d in again.deployments}["embedding"] == "probe-embedding:latest"
+    assert "tools" in again.details["roles"]
+    assert not (tmp_path / "the-users").exists()
+
+
+def test_two_targets_in_one_run(ollama: Path, tmp_path: Path) -> None:
+    with_both = ["--backend", "llamacpp", "--backend", "ollama", "--runtime", "process", "--fail-on", "never"]
+    code, output = measure(tmp_path, *with_both, "-v")
+    assert code == pytest.ExitCode.OK, output
+    assert "measuring: llamacpp xllamacpp" in output
+    assert "measuring: ollama 0.33.0-rc2" in output
+    kept = results.read(tmp_path / "run" / "results.jsonl")
+    assert {c.target for c in kept.checks} == {"llamacpp", "ollama"}
+    assert len(kept.checks) == 2 * len(kept.header["selected"])
+
+
+def test_the_same_server_twice_is_refused(tmp_path: Path) -> None:
+    code, output = measure(tmp_path, "--backend", "llamacpp", "--backend", "llamacpp")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "name each server once" in output

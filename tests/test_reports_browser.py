@@ -1,0 +1,164 @@
+"""The page in a real browser: Debian's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.page import build
+from tests.reports_data import HOSTILE, check, results, stream, wire
+
+CHROMIUM = Path("/usr/bin/chromium")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
+QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report with one target, on which some things fail, and a hostile answer."""
+    made = [
+        check("stop.ends_the_text", "ignored", message=HOSTILE, exchanges=["s", "t"], controls=["t"]),
+        check("stop.streamed", "pass", exchanges=["t"], level="SHOULD"),
+        check("n.several", "fail", expected="[1, 2]", actual="[1, 3]", exchanges=["s"]),
+    ]
+    sent = {"s": wire('{"x": "' + "long " * 2000 + '"}', sent={"stop": HOSTILE}), "t": stream(*['{"a": 1}'] * 30)}
+    directory = tmp_path_factory.mktemp("one")
+    return build([results(directory, made, sent)], directory)
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report with eight targets, and evidence on pages of its own."""
+    directory = tmp_path_factory.mktemp("several")
+    run = results(directory, [check(exchanges=["s"]), check("n.several", "ignored")], {"s": wire()})
+    return build([run] * 8, directory, limit=1000)
+
+
+class Watched:
+    """A page and everything that went wrong or over the network in it."""
+
+    def __init__(self, context: Any, path: Path, fragment: str = "") -> None:
+        self.problems: list[str] = []
+        self.page = context.new_page()
+        self.page.on("console", lambda message: self.problems.append(message.text))
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.problems.append(dialog.message))
+        self.page.on("request", lambda request: self._requested(request.url))
+        self.page.goto(path.as_uri() + fragment)
+
+    def _requested(self, url: str) -> None:
+        if not url.startswith(("file:", "data:")):
+            self.problems.append(url)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1440])
+@pytest.mark.parametrize("which", ["index", "several"])
+def test_quiet_and_no_wider_than_the_window(
+    browser: Any, request: pytest.FixtureRequest, which: str, width: int, scheme: str
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    shown = Watched(context, request.getfixturevalue(which))
+    shown.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert shown.problems == []
+    ground = shown.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+    context.close()
+
+
+def test_a_key_opens_a_row_and_its_check(browser: Any, index: Path) -> None:
+    context = browser.new_context()
+    page = Watched(context, index).page
+    page.locator("details.row#stop > summary").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#stop").get_attribute("open") is not None
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    assert page.locator("details.check[open] .verdict").is_visible()
+    assert page.evaluate("location.hash") == "#llamacpp/stop.ends_the_text"
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "ui-search"
+    context.close()
+
+
+def test_without_script_all_is_there(browser: Any, index: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = Watched(context, index).page
+    assert not page.locator("#ui-tools").is_visible()
+    page.locator("#n > summary").click()
+    page.locator("[id='llamacpp/n.several'] > summary").click()
+    assert page.locator("[id='llamacpp/n.several'] mark").first.is_visible()
+    page.locator("[id='llamacpp/n.several'] .exchange > summary").click()
+    assert page.locator("[id='llamacpp/n.several'] .exchange").get_by_text("Send it again").is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("fragment", ["#stop", "#stop.ends_the_text", "#llamacpp/stop.ends_the_text"])
+def test_deep_links_open_their_place(browser: Any, index: Path, fragment: str) -> None:
+    context = browser.new_context()
+    page = Watched(context, index, fragment).page
+    assert page.locator("details.row#stop").get_attribute("open") is not None
+    assert page.locator("details.check[open]").count() == ("." in fragment)
+    context.close()
+
+
+def test_filters(browser: Any, index: Path) -> None:
+    context = browser.new_context()
+    page = Watched(context, index).page
+    rows = page.locator("details.row:visible")
+
+    def shown() -> list[str]:
+        return [row.get_attribute("id") for row in rows.all()]
+
+    page.locator("#ui-outcome").select_option("!")
+    assert shown() == ["stop", "n"]
+    page.locator("#ui-outcome").select_option("pass")
+    assert shown() == ["stop"]
+    page.locator("#ui-level").select_option("MUST")
+    assert shown() == []
+    page.locator("#ui-outcome").select_option("")
+    page.locator("#ui-level").select_option("")
+    page.locator("#ui-search").fill("several choices")
+    assert shown() == ["n"]
+    page.locator("#ui-search").fill("")
+    page.locator("#ui-surprising").check()
+    assert shown() == ["stop", "n"]
+    page.locator("#ui-expand").click()
+    assert page.locator("details.row[open]").count() == 2
+    context.close()
+
+
+def test_evidence_pages_lead_back(browser: Any, several: Path) -> None:
+    context = browser.new_context()
+    shown = Watched(context, several, "#llamacpp-3/stop.ends_the_text")
+    shown.page.get_by_text("1 exchange on the wire").locator("visible=true").click()
+    assert shown.page.url.endswith("evidence/llamacpp-3/stop.html#llamacpp-3/stop.ends_the_text")
+    assert shown.page.locator("details.check[open] .exchange").count() == 1
+    shown.page.locator(".suite a").click()
+    assert shown.page.url.endswith("index.html#stop")
+    assert shown.problems == []
+    context.close()
+
+
+def test_it_prints(browser: Any, index: Path) -> None:
+    context = browser.new_context()
+    page = Watched(context, index).page
+    page.emulate_media(media="print")
+    assert not page.locator("#ui-tools").is_visible()
+    assert page.locator("details.row#stop").is_visible()
+    assert page.pdf()[:5] == b"%PDF-"
+    context.close()
