@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -20,9 +22,11 @@ POLL = 0.02
 STOP = 8.0
 """Seconds to wait for a guard to end its server: `guard.GRACE` and some."""
 
+_TAKEN = ("address already in use", "couldn't bind", "errno 98", "failed to bind")
+
 
 @dataclass
-class Server:
+class Process:
     """A server process of ours, and where it answers (`origin`, without `/v1`)."""
 
     origin: str
@@ -35,43 +39,72 @@ class Server:
         deadline = time.monotonic() + seconds
         with httpx2.Client(trust_env=False, timeout=5) as http:
             while time.monotonic() < deadline:
+                healthy = False
+                with contextlib.suppress(httpx2.HTTPError):
+                    healthy = http.get(self.origin + path).status_code == 200
                 if self.guard.poll() is not None:
-                    raise CannotStart(f"{self._name} ended before it answered. Its last words:\n{self._last_words()}")
-                try:
-                    if http.get(self.origin + path).status_code == 200:
-                        return
-                except httpx2.HTTPError:
-                    pass
+                    raise CannotStart(self._why_it_ended())
+                if healthy:
+                    return
                 time.sleep(POLL)
-        self.stop()
-        raise CannotStart(f"{self._name} was not ready after {seconds:g} s; the end of its log:\n{self._last_words()}")
+        raise CannotStart(
+            f"{self._name} was not ready after {seconds:g} s. Its log is {self.log}; it ends:\n{self.last_words()}"
+        )
+
+    def ask_to_stop(self) -> None:
+        """Begin to stop the server, and return at once."""
+        if self.guard.stdin and not self.guard.stdin.closed:
+            with contextlib.suppress(OSError):
+                self.guard.stdin.write(b".")  # An orderly end; see backends.guard.
+                self.guard.stdin.flush()
+            with contextlib.suppress(OSError):
+                self.guard.stdin.close()
 
     def stop(self) -> None:
         """Stop the server and wait for its end; calling it twice is fine."""
-        if self.guard.stdin and not self.guard.stdin.closed:
-            self.guard.stdin.close()
+        self.ask_to_stop()
         try:
             self.guard.wait(STOP)
         except subprocess.TimeoutExpired:
             self.guard.kill()
+            self.guard.wait()
+
+    def last_words(self, lines: int = 15) -> str:
+        """The end of the log."""
+        return "\n".join(self.text().splitlines()[-lines:])
+
+    def text(self) -> str:
+        """The log."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     @property
     def _name(self) -> str:
         return " ".join(self.command[:3])
 
-    def _last_words(self, lines: int = 15) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def _why_it_ended(self) -> str:
+        if any(words in self.text().lower() for words in _TAKEN):
+            return (
+                f"{self._name} could not have the address {self.origin}: another program took that port. Run again; "
+                "if it happens again, end that program, or measure it with --base-url."
+            )
+        return f"{self._name} ended before it answered. Its log is {self.log}; it ends:\n{self.last_words()}"
 
 
-def start(command: list[str], port: int, log: Path) -> Server:
-    """Start a server that will listen on a loopback `port`, its output going to `log`."""
+def start(command: list[str], port: int, directory: Path, env: dict[str, str] | None = None) -> Process:
+    """Start a server that will listen on a loopback `port`; its log goes into the new `directory`.
+
+    `env` goes over this process's environment: what a backend's data sets is the same on every machine.
+    """
+    directory.mkdir(parents=True)
+    log = directory / "server.log"
     guard = subprocess.Popen(
         [sys.executable, "-m", "backends.guard", str(log), "--", *command],
         cwd=ROOT,
+        env={**os.environ, **(env or {})},
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
-    return Server(f"http://127.0.0.1:{port}", command, log, guard)
+    return Process(f"http://127.0.0.1:{port}", command, log, guard)
 
 
 def free_port() -> int:

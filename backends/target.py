@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from backends.wire import Role
+
+ROLES: tuple[Role, ...] = ("chat", "embedding", "vision")
+
+Runtime = Literal["attach", "process", "container"]
+RUNTIMES: tuple[Runtime, ...] = ("attach", "process", "container")
+"""How a server is reached, in the order of trying: one that answers already, a child process, a container."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user asked for: a backend's name, and what overrides its defaults.
+
+    `runtime` is the only way to be tried; None tries all. `device` and `image` are for containers: one of
+    `containers.device.DEVICES`, and another image than the backend's. `say` is told what takes long.
+    """
+
+    backend: str
+    base_url: str | None = None
+    models: dict[Role, str] = field(default_factory=dict)
+    server_binary: str | None = None
+    runtime: Runtime | None = None
+    device: str = "auto"
+    image: str | None = None
+    key: str | None = field(default=None, repr=False)
+    timeout: float = 60.0
+    say: Callable[[str], None] = field(default=lambda _: None, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The column's name: the backend, and the host if one was named."""
+        if self.base_url is None:
+            return self.backend
+        return f"{self.backend}@{urlsplit(self.base_url).netloc}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +59,8 @@ class Target:
     """One column: a server with the models that play the roles.
 
     `found` says in words how the server was reached; `missing` why a role is played by nobody; `details` are the facts
-    that a comparison needs (version, model file and hash, device, flags), by name; `slots` is how many requests are
-    sent at a time. The key never leaves this object.
+    that a comparison needs (build, model file and hash, quantisation, device, flags), by name; `slots` is how many
+    requests are sent at a time. The key never leaves this object.
     """
 
     name: str
@@ -51,3 +88,38 @@ class Target:
             "missing": self.missing,
             "details": self.details,
         }
+
+
+class Server(Protocol):
+    """Something that was started and must be stopped: a process, a container."""
+
+    def ask_to_stop(self) -> None:
+        """Begin to stop it, and return at once."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it and wait for its end; calling it twice is fine."""
+        ...
+
+
+@dataclass
+class Running:
+    """A target that answers, the servers that were started for it, and a directory that is removed with them."""
+
+    target: Target
+    servers: list[Server] = field(default_factory=list)
+    directory: Path | None = None
+
+    def stop(self) -> None:
+        """Stop what was started; what was only attached to goes on."""
+        stop_all(self.servers)
+        if self.directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def stop_all(servers: list[Server]) -> None:
+    """Stop all of them at the same time."""
+    for server in servers:
+        server.ask_to_stop()
+    for server in servers:
+        server.stop()

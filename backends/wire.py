@@ -25,7 +25,8 @@ class Request:
     """What is sent: `body` is JSON (any value), or bytes to be sent as they are, or None for no body.
 
     `path` is relative to the base URL, which ends in `/v1` (`/chat/completions`). `hang_up_after` closes the
-    connection once that many bytes of the answer have arrived.
+    connection once that many bytes of the answer have arrived. A header with an empty value is left out, also one
+    that `send` adds by itself.
     """
 
     method: str = "POST"
@@ -36,11 +37,13 @@ class Request:
     hang_up_after: int | None = None
 
     def with_model(self, model: str) -> Request:
-        """The same request with `MODEL` replaced by `model`, in the body's `model` and in the path."""
+        """The same request with `MODEL` replaced by `model`: in the path, and in the body's `model` or its bytes."""
         path = self.path.replace(MODEL, model)
         body = self.body
         if isinstance(body, dict) and body.get("model") == MODEL:
             body = {**body, "model": model}
+        if isinstance(body, bytes):
+            body = body.replace(MODEL.encode(), model.encode())
         return _replace(self, path=path, body=body)
 
     def content(self) -> bytes | None:
@@ -55,8 +58,9 @@ class Exchange:
     """The recorded wire of one request.
 
     `reads` are the sizes in bytes of the pieces in which the body arrived, with the time of each in seconds since the
-    request was sent. `error` says why an answer is missing or incomplete: `unreachable` (no connection), `closed`
-    (the server closed it early), `timeout`; `status` is then None if not even the headers arrived.
+    request was sent. `port` is ours: exchanges with the same one shared a connection. `error` says why an answer is
+    missing or incomplete: `unreachable` (no connection), `closed` (the server closed it early), `timeout`; `status` is
+    then None if not even the headers arrived.
     """
 
     request: Request
@@ -68,6 +72,7 @@ class Exchange:
     reads: tuple[tuple[float, int], ...] = ()
     error: WireError | None = None
     error_detail: str = ""
+    port: int | None = None
     started_at: float = field(default=0.0, compare=False)
     """Unix time at which the request was sent."""
 
@@ -96,6 +101,7 @@ class Exchange:
                 "body": _bytes_to_json(self.body),
                 "error": self.error,
                 "error_detail": self.error_detail,
+                "port": self.port,
             },
         }
 
@@ -120,13 +126,24 @@ class Exchange:
             reads=tuple((t, n) for t, n in got["reads"]),
             error=got["error"],
             error_detail=got["error_detail"],
+            port=got.get("port"),
             started_at=data["started_at"],
         )
 
 
-def client(timeout: float) -> httpx2.Client:
-    """A client for `send`; `timeout` in seconds bounds each wait and, in `send`, the whole answer."""
-    return httpx2.Client(timeout=timeout, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
+def client(timeout: float, *, one_connection: bool = False) -> httpx2.Client:
+    """A client for `send`; `timeout` in seconds bounds each wait and, in `send`, the whole answer.
+
+    Each request has a connection of its own (`Connection: close`): llama-server closes a connection after a stream
+    although it announces keep-alive, and a lost race there would look like a fault of the next request. With
+    `one_connection`, requests share one, as those of most clients do.
+    """
+    return httpx2.Client(
+        timeout=timeout,
+        trust_env=False,
+        headers={"connection": "keep-alive" if one_connection else "close"},
+        limits=httpx2.Limits(max_keepalive_connections=int(one_connection)),
+    )
 
 
 def send(request: Request, base_url: str, *, model: str, http: httpx2.Client, key: str | None = None) -> Exchange:
@@ -134,18 +151,16 @@ def send(request: Request, base_url: str, *, model: str, http: httpx2.Client, ke
 
     `base_url` ends in `/v1`; `http` is a `client()`, shared by all threads; `key` goes into the Authorization header
     and is kept out of the exchange, wherever the server repeats it.
-
-    Each request has a connection of its own (`Connection: close`): llama-server closes a connection after a stream
-    although it announces keep-alive, and a lost race there would look like a fault of the next request.
     """
     request = request.with_model(model)
     url = base_url.rstrip("/") + request.path if request.path.startswith("/") else request.path
-    headers = {"connection": "close", "accept-encoding": "identity"}
+    headers = {"accept-encoding": "identity"}
     if request.body is not None:
         headers["content-type"] = "application/json"
     if key:
         headers["authorization"] = f"Bearer {key}"
     headers |= {name.lower(): value for name, value in request.headers}
+    headers = {name: value for name, value in headers.items() if value}
 
     timeout = http.timeout.read or 60.0
     wall, start = time.time(), time.monotonic()
@@ -156,9 +171,11 @@ def send(request: Request, base_url: str, *, model: str, http: httpx2.Client, ke
     reads: list[tuple[float, int]] = []
     error: WireError | None = None
     detail = ""
+    port: int | None = None
     try:
         with http.stream(request.method, url, content=request.content(), headers=headers) as response:
             status, headers_at = response.status_code, _elapsed(start)
+            port = response.extensions["network_stream"].get_extra_info("client_addr")[1]
             got_headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw]
             for piece in response.iter_raw():
                 body += piece
@@ -184,6 +201,7 @@ def send(request: Request, base_url: str, *, model: str, http: httpx2.Client, ke
             reads=tuple(reads),
             error=error,
             error_detail=detail,
+            port=port,
             started_at=wall,
         ),
         key,

@@ -1,6 +1,6 @@
 """Everything that a file of checks needs, in one import."""
 
-from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, ToolCall
+from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, Response, ToolCall
 from conformance.certainty import certainty, tokens
 from conformance.check import check
 from conformance.every import Every
@@ -8,6 +8,7 @@ from conformance.markup import markup_in
 from conformance.outcomes import Fail, Level, effect, lenient, shown
 from conformance.refusals import refused
 from conformance.schema import validate_against, violations
+from conformance.shapes import fits
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
@@ -24,10 +25,12 @@ __all__ = [
     "Fail",
     "Generated",
     "Models",
+    "Response",
     "ToolCall",
     "certainty",
     "check",
     "effect",
+    "fits",
     "lenient",
     "markup_in",
     "refused",

@@ -185,6 +185,7 @@ def test_interrupted_at_any_moment_nothing_stays(tmp_path: Path, client: docker.
 
 def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path, client: docker.DockerClient) -> None:
     killed: list[int] = []
+    left = 0
     logs = set(Path(tempfile.gettempdir()).glob(engine.LOGS + "*/llama-server*.log"))
     for number in range(5):
         run = begun(tmp_path / str(number))
@@ -192,9 +193,10 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path, client:
         time.sleep(random.uniform(0, 4))
         run.kill()
         run.communicate(timeout=60)
-        assert ours(client, run.pid), "a killed run cannot remove its containers"
+        left += len(ours(client, run.pid))
         killed.append(run.pid)
     killed.append(done(tmp_path / "next"))
+    assert left, "a killed run cannot remove its containers"
     assert not [name for pid in killed for name in ours(client, pid)]
     assert set(Path(tempfile.gettempdir()).glob(engine.LOGS + "*/llama-server*.log")) <= logs
 

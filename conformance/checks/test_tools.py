@@ -1,6 +1,6 @@
 """`tools`: the model calls functions that the client describes, and the server reads the calls out of its text."""
 
-from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, lenient, markup_in, shown, validate_against
+from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, fits, lenient, markup_in, shown
 from fixtures import schemas
 from fixtures.tools import WEATHER
 
@@ -17,7 +17,7 @@ def test_the_model_calls_a_function(weather: Chat) -> None:
     assert markup_in(weather.text) == []
     shown(weather.tool_calls, NO_CALL)
     assert {call.name for call in weather.tool_calls} == {"get_weather"}
-    assert validate_against(weather.tool_calls[0].args, WEATHER["function"]["parameters"]) == []
+    fits(weather.tool_calls[0].args, WEATHER["function"]["parameters"])
     shown("Tokyo" in weather.tool_calls[0].args["location"], "the model asked for another place")
 
 
@@ -227,7 +227,7 @@ def test_response_format_leaves_tools_on(weather: Chat, weather_format: Chat) ->
 def test_tools_leave_response_format_on(capital_tools_format: Chat) -> None:
     """A text fits the response format although tools are offered."""
     shown(not capital_tools_format.tool_calls, "the model called a tool that it did not need")
-    assert validate_against(capital_tools_format.document, schemas.PERSON) == []
+    fits(capital_tools_format.document, schemas.PERSON)
 
 
 # The deprecated form

@@ -11,7 +11,7 @@ from conformance.kit import (
     Generated,
     Models,
     check,
-    violations,
+    fits,
 )
 
 DAY = 24 * 60 * 60
@@ -87,14 +87,14 @@ def test_answers_are_complete(every: Every) -> None:
 def test_chat_shape(every: Every) -> None:
     """A chat answer has all that clients read, in the right types."""
     for answer in every.accepted(Chat, streamed=False, malformed=True):
-        assert violations(answer.body, "chat.completion") == []
+        fits(answer.body, "chat.completion")
 
 
 @check("chat", SHOULD, "openapi:CreateChatCompletionResponse")
 def test_full_chat_shape(every: Every) -> None:
     """A chat answer has the complete published form, with its nulls (`refusal`, `logprobs`)."""
     for answer in every.accepted(Chat, streamed=False, malformed=True):
-        assert violations(answer.body, "chat.completion.full") == []
+        fits(answer.body, "chat.completion.full")
 
 
 @check("streaming", MUST, "openapi:CreateChatCompletionStreamResponse")
@@ -102,7 +102,7 @@ def test_chunk_shape(every: Every) -> None:
     """A chunk of a chat stream has all that clients read, in the right types."""
     for answer in every.accepted(Chat, streamed=True, malformed=True):
         for chunk in answer.distinct_chunks:
-            assert violations(chunk, "chat.completion.chunk") == []
+            fits(chunk, "chat.completion.chunk")
 
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse")
@@ -110,21 +110,21 @@ def test_full_chunk_shape(every: Every) -> None:
     """A chunk of a chat stream has the complete published form, with nulls only where that has them."""
     for answer in every.accepted(Chat, streamed=True, malformed=True):
         for chunk in answer.distinct_chunks:
-            assert violations(chunk, "chat.completion.chunk.full") == []
+            fits(chunk, "chat.completion.chunk.full")
 
 
 @check("completions", MUST, "openapi:CreateCompletionResponse")
 def test_completion_shape(every: Every) -> None:
     """A plain completion has all that clients read, in the right types."""
     for answer in every.accepted(Completion, streamed=False, malformed=True):
-        assert violations(answer.body, "text_completion") == []
+        fits(answer.body, "text_completion")
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionResponse")
 def test_full_completion_shape(every: Every) -> None:
     """A plain completion has the complete published form, with its nulls (`logprobs`)."""
     for answer in every.accepted(Completion, streamed=False, malformed=True):
-        assert violations(answer.body, "text_completion.full") == []
+        fits(answer.body, "text_completion.full")
 
 
 @check("completions", MUST, "openapi:CreateCompletionResponse")
@@ -132,7 +132,7 @@ def test_completion_chunk_shape(every: Every) -> None:
     """A chunk of a completion's stream has all that clients read, in the right types."""
     for answer in every.accepted(Completion, streamed=True, malformed=True):
         for chunk in answer.distinct_chunks:
-            assert violations(chunk, "text_completion.chunk") == []
+            fits(chunk, "text_completion.chunk")
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionResponse")
@@ -140,14 +140,14 @@ def test_full_completion_chunk_shape(every: Every) -> None:
     """A chunk of a completion's stream has the complete published form, with its nulls."""
     for answer in every.accepted(Completion, streamed=True, malformed=True):
         for chunk in answer.distinct_chunks:
-            assert violations(chunk, "text_completion.chunk.full") == []
+            fits(chunk, "text_completion.chunk.full")
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingResponse")
 def test_embeddings_shape(every: Every) -> None:
     """An answer with embeddings has all that clients read, in the right types."""
     for answer in every.accepted(Embeddings):
-        assert violations(answer.body, "embeddings") == []
+        fits(answer.body, "embeddings")
 
 
 @check("models", MUST, "openapi:ListModelsResponse")
@@ -155,7 +155,7 @@ def test_models_shape(every: Every) -> None:
     """The list of models has all that clients read, in the right types."""
     for answer in every.accepted(Models):
         shape = "models" if answer.wire.request.path == "/models" else "model"
-        assert violations(answer.body, shape) == []
+        fits(answer.body, shape)
 
 
 # Ids, times, names, numbers
@@ -243,14 +243,14 @@ def test_parts_are_within_the_whole(every: Every) -> None:
 def test_error_shape(every: Every) -> None:
     """A refusal has an error object with a message and a type."""
     for answer in every.refused():
-        assert violations(answer.json, "error") == []
+        fits(answer.json, "error")
 
 
 @check("errors", SHOULD, "openapi:Error")
 def test_full_error_shape(every: Every) -> None:
     """A refusal has the complete published form: message, type, param and code, the code no number."""
     for answer in every.refused():
-        assert violations(answer.json, "error.full") == []
+        fits(answer.json, "error.full")
 
 
 @check("errors", MUST, "docs:guides/error-codes")

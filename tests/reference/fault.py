@@ -36,8 +36,9 @@ def area_of(path: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One deviation, on requests to the endpoints `on` (none: all) that stream or not (None: both) and for which `when`
-    holds. A `legal` one is allowed by the API and flips no check; `flips` names the checks that the others must flip.
+    """One deviation, on requests to the endpoints `on` (none: all) that stream or not (None: both), have `parameter`,
+    and for which `when` holds. A `legal` one is allowed by the API and flips no check; `kills.toml` names the checks that the
+    others must flip.
     """
 
     name: str
@@ -47,15 +48,20 @@ class Fault:
     on: frozenset[str] = frozenset()
     stream: bool | None = None
     when: Callable[[Any], bool] | None = None
+    parameter: str | None = None
     legal: bool = False
-    flips: tuple[str, ...] = ()
 
-    def may_touch(self, path: str, stream: bool) -> bool:
-        """Whether it can act on a request like this: what `on` and `stream` say; `when` is asked of the Call itself."""
-        return (not self.on or area_of(path) in self.on) and (self.stream is None or self.stream is stream)
+    def may_touch(self, path: str, body: Any) -> bool:
+        """Whether it can act on a request like this; `when` is asked of the Call itself."""
+        body = body if isinstance(body, dict) else {}
+        return (
+            (not self.on or area_of(path) in self.on)
+            and self.stream in (None, body.get("stream") is True)
+            and (self.parameter is None or self.parameter in body)
+        )
 
     def touches(self, call: Any) -> bool:
-        return self.may_touch(call.path, call.stream) and (self.when is None or self.when(call))
+        return self.may_touch(call.path, call.body) and (self.when is None or self.when(call))
 
 
 class Active:

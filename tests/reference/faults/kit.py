@@ -44,7 +44,6 @@ def hook(
     stream: bool | None = None,
     when: Predicate | None = None,
     legal: bool = False,
-    flips: Iterable[str] = (),
 ) -> Callable[[Hook], Hook]:
     """The decorator behind all others."""
 
@@ -59,7 +58,6 @@ def hook(
                 stream=stream,
                 when=when,
                 legal=legal,
-                flips=tuple(flips),
             )
         )
         return function
@@ -87,7 +85,7 @@ wire = _named("wire")
 timing = _named("timing")
 
 
-def ignored(*names: str, on: str | Iterable[str] = (), flips: Iterable[str] = ()) -> None:
+def ignored(*names: str, on: str | Iterable[str] = ()) -> None:
     """For each parameter a fault `NAME-ignored`: the server accepts it and does nothing with it."""
     area = sys._getframe(1).f_globals["__name__"].rpartition(".")[2]
     for name in names:
@@ -98,4 +96,4 @@ def ignored(*names: str, on: str | Iterable[str] = (), flips: Iterable[str] = ()
         sentence = f"The parameter {name} is accepted and ignored."
         label = name.replace("_", "-") + "-ignored"
         hooks = {"request": drop}
-        add(Fault(name=label, sentence=sentence, area=area, hooks=hooks, on=_areas(on), flips=tuple(flips)))
+        add(Fault(name=label, sentence=sentence, area=area, hooks=hooks, on=_areas(on), parameter=name))

@@ -1,0 +1,59 @@
+"""`python -m backends`: look at servers without measuring them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from backends import doctor, known
+from backends.containers import compose, device, plan
+from backends.errors import CannotStart
+from backends.find import backends
+
+
+def main(argv: list[str]) -> int:
+    """Run a command; the exit code is 1 if it found a problem."""
+    parser = argparse.ArgumentParser(prog="python -m backends", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    ask = commands.add_parser("doctor", help="say what is wrong with a server's set-up, and what to do")
+    ask.add_argument("name", choices=sorted(backends()))
+    ask.add_argument("--base-url", help="the server's address, ending in /v1 (default: where the backend usually is)")
+    ask.add_argument("--model", help="the model to ask (default: the first that is listed)")
+    listing = commands.add_parser("known", help="print entries for backends/NAME/known.toml from a results file")
+    listing.add_argument("name", choices=sorted(backends()))
+    listing.add_argument("results", type=Path, metavar="RESULTS")
+    composing = commands.add_parser("compose", help="print the compose file of what --runtime container would start")
+    composing.add_argument("name", choices=sorted(name for name, data in backends().items() if "container" in data))
+    composing.add_argument("--device", choices=device.DEVICES, default="auto")
+    composing.add_argument("--image", metavar="NAME:TAG", help="another image than the backend's usual one")
+    asked = parser.parse_args(argv)
+    if asked.command == "known":
+        print(known.entries(asked.results, asked.name))
+        return 0
+    if asked.command == "compose":
+        return _compose(asked.name, asked.device, asked.image)
+    problems = 0
+    for finding in doctor.examine(asked.name, asked.base_url, asked.model):
+        print(finding, flush=True)
+        problems += finding.state == "problem"
+    print(f"{problems} problem{'s' * (problems != 1)} found." if problems else "No problem found.")
+    return int(problems > 0)
+
+
+def _compose(name: str, wanted: str, image: str | None) -> int:
+    """Print a compose file for a device, which this machine need not have."""
+    env = plan.environment(dict(os.environ), Path.cwd())
+    try:
+        chosen = device.choose(wanted, env) if wanted == "auto" else device.describe(wanted, env)
+        services = plan.services(backends()[name], chosen, env, image)
+    except CannotStart as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    print(compose.text(services, f"python -m backends compose {name} --device {chosen.name}"), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

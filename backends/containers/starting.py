@@ -1,0 +1,163 @@
+"""Start a backend's servers in containers: the probe model's, or one for the model that MODEL_PATH names."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+
+from backends import identify
+from backends.attach import attach
+from backends.containers import device as devices
+from backends.containers import engine, plan
+from backends.containers.container import Container, create
+from backends.containers.plan import Service
+from backends.errors import CannotStart
+from backends.ollama import models as ollama_models
+from backends.process import KEY
+from backends.target import Deployment, Running, Target, Wanted
+from backends.wire import Role
+
+
+def start(wanted: Wanted, data: dict[str, Any]) -> Running:
+    """Start the backend's containers, wait until they are healthy, say what they are. Raises CannotStart."""
+    try:
+        return _start(wanted, data)
+    except docker.errors.DockerException as problem:  # The engine ended, or says what nobody expected.
+        raise engine.explained(problem) from problem
+
+
+def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
+    if "container" not in data:
+        raise CannotStart(
+            f"{data['title']} has no container: name a running server with --base-url http://HOST:PORT/v1."
+        )
+    env = plan.environment(dict(os.environ), Path.cwd())
+    if "chat" in wanted.models:
+        env = named_by_option(env, wanted.models["chat"], data)
+    chosen = devices.choose(wanted.device, env)
+    key = (wanted.key or KEY) if "key" in data["deploy"] else wanted.key
+    wanted = replace(wanted, key=key)
+    services = plan.services(data, chosen, env, wanted.image, key)
+    client = engine.connect()
+    for name in engine.reap(client):
+        wanted.say(f"removed the container {name}, which a run that was killed had left")
+    image = engine.image(client, services[0].image, wanted.say)
+    run, directory = uuid.uuid4().hex[:12], Path(tempfile.mkdtemp(prefix=engine.LOGS))
+    containers: list[Container] = []
+    atexit.register(_remove, client, run)  # For a second Ctrl-C, or one that comes while the run ends by itself.
+    try:
+        for service in services:
+            ours = _with_free_name_and_port(service, client, run, env)
+            containers.append(create(client, ours, env, run, directory / f"{ours.name}.log"))
+        for number, container in enumerate(containers, start=1):
+            wanted.say(f"waiting for {data['title']} in a container, {number} of {len(containers)} …")
+            container.wait_until_healthy(data["container"]["health"], data["container"]["start_seconds"], wanted.say)
+        target = _target(wanted, data, chosen.name, containers)
+        about = {
+            "image": services[0].image,
+            "image digest": _digest(image),
+            "device": chosen.name,
+            **devices.facts(chosen.name, containers[0].ask),
+            "flags": " ".join(containers[0].command).replace(key or KEY, "KEY"),
+            "environment": " ".join(f"{k}={v}" for k, v in containers[0].environment.items() if "TOKEN" not in k),
+        }
+        target = replace(target, details={**target.details, **{k: v for k, v in about.items() if v}})
+    except BaseException as problem:
+        _remove(client, run)
+        if not isinstance(problem, CannotStart):
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return Running(target, list(containers), directory)
+
+
+def _remove(client: docker.DockerClient, run: str) -> None:
+    # An engine that has ended meanwhile has no container that runs.
+    with contextlib.suppress(docker.errors.DockerException, CannotStart, OSError):
+        engine.remove(client, run)
+
+
+def named_by_option(env: dict[str, str], model: str, data: dict[str, Any]) -> dict[str, str]:
+    """`env` with `--model` as MODEL_PATH; for a server that takes no path, MODELS_DIR must say where the model is."""
+    if "variables" in data["container"]["model"]:
+        return {**env, "MODEL_PATH": model}
+    if env.get("MODELS_DIR"):
+        return env
+    raise CannotStart(
+        f"--model {model}: a container of ours has only the probe model; set MODELS_DIR to the directory "
+        f"that has yours, or start {data['title']} and measure it with --runtime attach."
+    )
+
+
+def _with_free_name_and_port(service: Service, client: Any, run: str, env: dict[str, str]) -> Service:
+    """The guide's name and port if nobody has them, else others; a port that the user named stays."""
+    taken = {c.name for c in client.containers.list(all=True, ignore_removed=True)}
+    name = service.name if service.name not in taken else f"{service.name}-{run}"
+    port = plan.filled(service.publish, env)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(port)))
+        except OSError:
+            if not service.fixed:
+                probe.bind(("127.0.0.1", 0))
+                port = str(probe.getsockname()[1])
+    return replace(service, name=name, publish=port)
+
+
+def _target(wanted: Wanted, data: dict[str, Any], device: str, containers: list[Container]) -> Target:
+    """Who plays which role: as [deploy] says for the probe model, else found by asking."""
+    first = containers[0]
+    found = f"started in a container from {first.service.image} ({device})"
+    if first.service.role is None:
+        named = {role: model for role, model in wanted.models.items() if role != "chat" or not _is_path(data)}
+        return attach(replace(wanted, models=named), first.origin + "/v1", data, found)
+    deploy = data["deploy"]
+    origins: dict[Role, str] = {c.service.role: c.origin for c in containers if c.service.role}
+    missing: dict[Role, str] = {}
+    roles: list[Role] = [role for role in ("chat", "embedding", "vision") if role in deploy]
+    if deploy.get("create"):
+        missing = ollama_models.create(first.origin, {role: deploy[role] for role in roles})
+    told = identify.attached(first.origin, data, deploy["chat"]["model"], wanted.key)
+    files = {role: identify.repository_path(deploy[role]["file"]) for role in roles}
+    return Target(
+        name=wanted.name,
+        backend=wanted.backend,
+        found=found,
+        version=told.version,
+        deployments=tuple(
+            Deployment(role=role, base_url=origins.get(role, first.origin) + "/v1", model=deploy[role]["model"])
+            for role in roles
+            if role not in missing
+        ),
+        missing=missing,
+        details={
+            **told.details,
+            "model file": ", ".join(f"{role}: {identify.described(path)}" for role, path in files.items()),
+            "quantisation": ", ".join(f"{role}: {identify.quantisation(path)}" for role, path in files.items()),
+            "slots": str(deploy["slots"]),
+        },
+        slots=deploy["slots"],
+        key=wanted.key,
+    )
+
+
+def _is_path(data: dict[str, Any]) -> bool:
+    """Whether `--model` was the path of a file that is served under another name."""
+    return "variables" in data["container"]["model"]
+
+
+def _digest(image: Any) -> str:
+    """The registry's digest of an image; for one that was made here its own id."""
+    digests = image.attrs.get("RepoDigests") or []
+    return digests[0].partition("@")[2] if digests else f"{image.id} (made here)"

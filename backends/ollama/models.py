@@ -1,0 +1,79 @@
+"""Give a fresh Ollama its models through its HTTP API: files become blobs, blobs become a model."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import httpx2
+
+from backends import gguf
+from backends.errors import CannotStart
+from backends.launch import ROOT
+from backends.wire import Role
+
+SECONDS = 120.0
+"""For one step: hashing and converting a large model takes Ollama a while."""
+
+
+def create(origin: str, specs: dict[Role, dict[str, Any]]) -> dict[Role, str]:
+    """Create the model of each role as its `spec` in `backend.toml` says; returns why a role has none.
+
+    Raises CannotStart if the chat model cannot be created.
+    """
+    missing: dict[Role, str] = {}
+    with httpx2.Client(base_url=origin, timeout=SECONDS, trust_env=False) as http:
+        for role, spec in specs.items():
+            try:
+                _create(http, spec)
+            except (_Refused, httpx2.HTTPError) as problem:
+                sentence = f"Ollama could not make the model {spec['model']!r} from {spec['file']}: {problem}"
+                if role == "chat":
+                    raise CannotStart(sentence) from None
+                missing[role] = sentence
+    return missing
+
+
+class _Refused(Exception):
+    """Ollama answered with an error, or the model cannot do what its role needs."""
+
+
+def _create(http: httpx2.Client, spec: dict[str, Any]) -> None:
+    files = {}
+    for file in filter(None, (spec["file"], spec.get("projector"))):
+        path = ROOT / file
+        raw = path.read_bytes()
+        for key, number in (spec.get("values") or {}).items() if file == spec["file"] else ():
+            raw = gguf.with_number(path, key, number)
+        files[path.name] = _upload(http, raw)
+    asked = {"model": spec["model"], "files": files, "stream": False}
+    _done(http.post("/api/create", json=asked))
+    must = spec.get("must")
+    if must is None or must in _capabilities(http, spec["model"]):
+        return
+    if "template" in spec:
+        _done(http.post("/api/create", json={**asked, "template": (ROOT / spec["template"]).read_text()}))
+    elif must not in _capabilities(http, spec["model"]):
+        raise _Refused(f"it says that the model has no {must}")
+
+
+def _upload(http: httpx2.Client, raw: bytes) -> str:
+    digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    if http.head(f"/api/blobs/{digest}").status_code != 200:
+        _done(http.post(f"/api/blobs/{digest}", content=raw))
+    return digest
+
+
+def _capabilities(http: httpx2.Client, model: str) -> list[str]:
+    shown = _done(http.post("/api/show", json={"model": model}))
+    return list(shown.json().get("capabilities") or [])
+
+
+def _done(answer: httpx2.Response) -> httpx2.Response:
+    if answer.status_code not in (200, 201):
+        raise _Refused(
+            f"{answer.request.method} {answer.request.url.path} answered {answer.status_code}: {answer.text[:200]}"
+        )
+    if answer.content.startswith(b"{") and "error" in answer.json():
+        raise _Refused(str(answer.json()["error"])[:200])
+    return answer

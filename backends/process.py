@@ -1,0 +1,159 @@
+"""Start a backend's servers as child processes, with the probe model or the one that the user named."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backends import identify, launch
+from backends.errors import CannotStart
+from backends.ollama import models as ollama_models
+from backends.target import ROLES, Deployment, Running, Server, Target, Wanted, stop_all
+from backends.wire import Role
+
+KEY = "sk-openai-conformance"
+"""The API key of servers that are started here, if the user sets no other: no secret, but one that can be wrong."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is started: the command's beginning, words for the header, and the version if it is known without asking."""
+
+    command: list[str]
+    found: str
+    version: str | None = None
+
+
+def start(wanted: Wanted, data: dict[str, Any], chosen: Program) -> Running:
+    """Start the servers, wait until they are healthy, say what they are. Raises CannotStart."""
+    deploy = with_models(data, wanted)
+    key = wanted.key or KEY
+    roles = [role for role in ROLES if role in deploy]
+    directory = Path(tempfile.mkdtemp(prefix="openai-conformance-"))
+    processes: dict[Role, launch.Process] = {}
+    missing: dict[Role, str] = {}
+    try:
+        for role in roles:
+            if not deploy.get("one_server") or not processes:
+                processes[role] = _start_role(chosen, deploy, role, directory / role, key)
+        for number, server in enumerate(processes.values(), start=1):
+            wanted.say(f"waiting for {data['title']} {number} of {len(processes)} …")
+            server.wait_until_healthy(deploy["health"], deploy["start_seconds"])
+        first = processes[roles[0]]
+        if deploy.get("create"):
+            missing = ollama_models.create(first.origin, {role: deploy[role] for role in roles})
+    except BaseException as problem:
+        stop_all(list[Server](processes.values()))
+        if not isinstance(problem, CannotStart):
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+    deployments = tuple(
+        Deployment(role=role, base_url=processes.get(role, first).origin + "/v1", model=deploy[role]["model"])
+        for role in roles
+        if role not in missing
+    )
+    facts = identify.attached(first.origin, data, deploy["chat"]["model"], key)
+    target = Target(
+        name=wanted.name,
+        backend=wanted.backend,
+        found=chosen.found,
+        version=chosen.version or facts.version,
+        deployments=deployments,
+        missing=missing,
+        details=facts.details | _details(chosen, deploy, first, key),
+        slots=deploy["slots"],
+        key=key if "key" in deploy else wanted.key,
+    )
+    return Running(target, list(processes.values()), directory)
+
+
+def program(wanted: Wanted, data: dict[str, Any]) -> Program:
+    """The program to start: the one named by the user, else the first of the backend's that is there."""
+    options = data["process"]
+    if wanted.server_binary:
+        path = shutil.which(wanted.server_binary)
+        if path is None:
+            raise CannotStart(f"--server-binary {wanted.server_binary} is not a program that can be run.")
+        python = Path(path).name.startswith("python")
+        fitting = [option for option in options if python == ("module" in option)]
+        if not fitting:
+            raise CannotStart(f"--server-binary {path}: {data['title']} is not started from a Python.")
+        command = [
+            part if part == "{file}" else part.format(program=path, python=path) for part in fitting[0]["command"]
+        ]
+        return Program(command, f"started from {path}")
+    for option in options:
+        words = {"python": sys.executable, "program": shutil.which(option.get("program", "")), "file": "{file}"}
+        if words["program"] is None and not ("module" in option and importlib.util.find_spec(option["module"])):
+            continue
+        command = [part.format(**words) for part in option["command"]]
+        return Program(command, option["found"].format(**words), _package_version(option))
+    names = " or ".join(option.get("module") or option["program"] for option in options)
+    raise CannotStart(
+        f"No {data['title']} found: install {names}, or name a running server with --base-url http://HOST:PORT/v1."
+    )
+
+
+def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
+    """The `deploy` table with the user's models in it; all its files are there. Raises CannotStart."""
+    deploy = {**data["deploy"]}
+    for role, name in wanted.models.items():
+        path = Path(name).expanduser().resolve()
+        if path.exists():
+            deploy[role] = {**deploy[role], "file": str(path), "model": path.stem, "values": {}, "projector": None}
+        elif deploy.get("hub_ids"):
+            deploy[role] = {**deploy[role], "file": name, "model": name}
+        else:
+            raise CannotStart(
+                f"The model {name} is no file here: a server that this run starts needs the path of one "
+                f"(--model PATH.gguf); to measure a model of a running {data['title']}, add --runtime attach."
+            )
+    for role in ROLES:
+        for file in filter(None, (deploy.get(role, {}).get(key) for key in ("file", "projector"))):
+            if role not in wanted.models and not identify.repository_path(file).exists():
+                raise CannotStart(
+                    f"The model file {file} is missing: bring it back with `git checkout -- fixtures/probe_model`, "
+                    f"or name another with --{'' if role == 'chat' else role + '-'}model."
+                )
+    return deploy
+
+
+def _start_role(chosen: Program, deploy: dict[str, Any], role: Role, directory: Path, key: str) -> launch.Process:
+    port = launch.free_port()
+    spec = deploy[role]
+    words = {"port": port, "file": spec["file"], "model": spec["model"], "directory": directory}
+    words |= {"projector": spec.get("projector"), "key": key}
+    args = [*chosen.command, *deploy["args"], *deploy.get("key", []), *spec.get("args", [])]
+    env = {name: value.format(**words) for name, value in deploy.get("env", {}).items()}
+    return launch.start([arg.format(**words) for arg in args], port, directory, env)
+
+
+def _details(chosen: Program, deploy: dict[str, Any], first: launch.Process, key: str) -> dict[str, str]:
+    files = {role: identify.repository_path(deploy[role]["file"]) for role in ROLES if role in deploy}
+    there = {role: path for role, path in files.items() if path.exists()}
+    said = re.search(deploy["device"], first.text()) if "device" in deploy else None
+    details = {
+        "model file": ", ".join(f"{role}: {identify.described(path)}" for role, path in there.items()),
+        "quantisation": ", ".join(f"{role}: {identify.quantisation(path)}" for role, path in there.items()),
+        "device": f"{said[1] if said else deploy.get('device_else', 'CPU')}; {identify.host()}",
+        "flags": " ".join(first.command[len(chosen.command) :]).replace(key, "KEY"),
+        "environment": " ".join(f"{k}={v}" for k, v in deploy.get("env", {}).items() if "{" not in v),
+        "slots": str(deploy["slots"]),
+    }
+    return {name: value for name, value in details.items() if value}
+
+
+def _package_version(option: dict[str, Any]) -> str | None:
+    for package in option.get("packages", []):
+        try:
+            return f"{package} {importlib.metadata.version(package)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
