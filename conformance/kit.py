@@ -1,7 +1,7 @@
 """Everything that a file of checks needs, in one import."""
 
 from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, Response, ToolCall
-from conformance.certainty import certainty, tokens
+from conformance.certainty import certainty, joined, tokens
 from conformance.check import check
 from conformance.every import Every
 from conformance.markup import markup_in
@@ -31,6 +31,7 @@ __all__ = [
     "check",
     "effect",
     "fits",
+    "joined",
     "lenient",
     "markup_in",
     "refused",

@@ -18,13 +18,12 @@ from backends import find, known
 from backends.errors import CannotMeasure
 from backends.target import Deployment, Target
 from conformance import catalogue, results
-from conformance.answers import Answer
 from conformance.check import Check
 from conformance.every import Every
 from conformance.judge import Judge
 from conformance.options import Options
 from conformance.outcomes import Level, NotRun, Outcome
-from conformance.recording import Recorder, Recording, Replay, Source, answers
+from conformance.recording import Recorder, Recording, Replay, Source
 from conformance.results import CheckResult
 from fixtures import scenario
 
@@ -59,7 +58,6 @@ class Run:
         self._known: dict[str, list[known.Deviation]] = {}
         self._needed: list[str] = []
         self._sources: dict[str, Source] = {}
-        self._all: dict[str, list[Answer]] = {}
 
     # Answers
 
@@ -71,13 +69,7 @@ class Run:
 
     def every(self, target: str) -> Every:
         """The answers to all scenarios that the selected checks need, or to all there are."""
-        if target not in self._all:
-            found: list[Answer] = []
-            for name in scenario.with_needs(self._needed or scenario.SCENARIOS):
-                got = answers(self.source(target), name)
-                found += [a for a in (got if isinstance(got, list) else [got]) if isinstance(a, Answer)]
-            self._all[target] = found  # Kept, so that each body is parsed once and not by every check.
-        return Every(self._all[target])
+        return Every.of_scenarios(self.source(target), scenario.with_needs(self._needed or scenario.SCENARIOS))
 
     def _record(self, directory: Path, threads: int, on_wait: Callable[[str, float], None] | None = None) -> None:
         for name, target in self.targets.items():

@@ -1,6 +1,6 @@
 """The API key. Judged only on a target with one; the server may not know of it, which is not held against it."""
 
-from conformance.kit import MUST, SHOULD, Chat, Models, check, refused, shown
+from conformance.kit import MUST, SHOULD, Answer, Chat, Models, check, refused, shown
 
 NOT_GUARDED = "the server wants no key: it was started without one, or has none"
 
@@ -24,3 +24,11 @@ def test_guards_the_models(no_key: Chat, wrong_key: Chat, models_without_key: Mo
     """The list of models is refused without the API key, too."""
     shown(not (no_key.ok and wrong_key.ok), NOT_GUARDED)
     refused(models_without_key, 401, or_leniently=())
+
+
+@check("api_key", MUST, "docs:guides/error-codes#401")
+def test_guards_the_other_endpoints(no_key: Chat, wrong_key: Chat, others_without_key: list[Answer]) -> None:
+    """Completions, embeddings and responses are refused without the API key, if the server has them at all."""
+    shown(not (no_key.ok and wrong_key.ok), NOT_GUARDED)
+    for answer in others_without_key:
+        assert answer.status in (401, 404)

@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from conformance.kit import MAY, MUST, SHOULD, Completion, check, effect, refused, shown
+from conformance.kit import MAY, MUST, SHOULD, Completion, check, effect, joined, refused, shown
 
 BEGINNING = 8
 """Characters that tell two continuations apart; what follows may differ where prompts are computed together."""
@@ -192,7 +192,7 @@ def test_logprobs_are_parallel_arrays(continuation_logprobs: Completion) -> None
     answer = continuation_logprobs
     effect(answer.choice.raw.get("logprobs"), "there are no logprobs")
     tokens, tops = answer.legacy("tokens", str), answer.legacy("top_logprobs", dict)
-    assert "".join(tokens) == answer.text
+    assert joined(tokens, answer.text) == answer.text
     assert len(answer.legacy("token_logprobs", float)) == len(tokens)
     assert len(answer.legacy("text_offset", int)) == len(tops) == len(tokens)
 
@@ -218,7 +218,7 @@ def test_text_offsets_are_those_of_the_tokens(continuation_logprobs: Completion)
 def test_zero_logprobs_are_those_of_the_chosen(continuation_logprobs_zero: Completion) -> None:
     """`logprobs: 0` tells only the chosen tokens."""
     answer = continuation_logprobs_zero
-    assert "".join(answer.legacy("tokens", str)) == answer.text
+    assert joined(answer.legacy("tokens", str), answer.text) == answer.text
     assert len(answer.legacy("token_logprobs", float)) == len(answer.legacy("tokens", str))
 
 

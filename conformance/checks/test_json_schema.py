@@ -54,6 +54,13 @@ def test_without_strict_it_fits_as_well(capital: Chat, capital_person_lax: Chat)
     assert misfits(capital_person_lax, schemas.PERSON) == []
 
 
+@check("json_schema", SHOULD, f"{SOURCE}.json_schema.description")
+def test_with_a_description_it_fits_as_well(capital: Chat, capital_person_described: Chat) -> None:
+    """The schema may have a description, and the answer fits it."""
+    shown("{" not in capital.text, "the model answers in JSON by itself")
+    assert misfits(capital_person_described, schemas.PERSON) == []
+
+
 @check("json_schema", SHOULD, GUIDE)
 def test_keys_come_in_the_order_of_the_schema(person: Chat) -> None:
     """The keys come in the order in which the schema has them."""

@@ -1,24 +1,26 @@
 """`logprobs` and `top_logprobs`: how likely each token was, and which others were."""
 
-from typing import Any
 
-from conformance.kit import MUST, SHOULD, Chat, check, effect, refused, shown
+
+from conformance.kit import MUST, SHOULD, Chat, check, effect, joined, refused, shown
 
 REQUEST = "openapi:CreateChatCompletionRequest.logprobs"
 TOP = "openapi:CreateChatCompletionRequest.top_logprobs"
 ENTRY = "openapi:ChatCompletionTokenLogprob"
 
 
-def spelled(entries: list[dict[str, Any]]) -> bytes:
+def spelled(answer: Chat) -> bytes:
     """The bytes of all tokens together; those of a token without `bytes` are its text's."""
-    return b"".join(entry["token"].encode() if entry["bytes"] is None else bytes(entry["bytes"]) for entry in entries)
+    entries = answer.logprobs
+    pieces = [entry["token"].encode() if entry["bytes"] is None else bytes(entry["bytes"]) for entry in entries]
+    return joined(pieces, answer.text.encode())
 
 
 @check("logprobs", MUST, REQUEST, core=True)
 def test_come_for_each_token(capital: Chat, capital_logprobs: Chat) -> None:
     """With logprobs there is an entry for each token, and the tokens make up the same text."""
     effect(capital_logprobs.choice.logprobs, "no logprobs came")
-    assert "".join(entry["token"] for entry in capital_logprobs.logprobs) == capital_logprobs.text
+    assert joined([e["token"] for e in capital_logprobs.logprobs], capital_logprobs.text) == capital_logprobs.text
     assert capital_logprobs.text == capital.text
 
 
@@ -55,14 +57,14 @@ def test_tell_tokens_apart(hot_logprobs: list[Chat]) -> None:
 @check("logprobs", MUST, ENTRY + ".bytes")
 def test_bytes_spell_the_text(capital_logprobs: Chat, unicode_logprobs: Chat) -> None:
     """The bytes of the tokens, put together, are the text in UTF-8, also where tokens cut characters."""
-    assert spelled(capital_logprobs.logprobs) == capital_logprobs.text.encode()
-    assert spelled(unicode_logprobs.logprobs) == unicode_logprobs.text.encode()
+    assert spelled(capital_logprobs) == capital_logprobs.text.encode()
+    assert spelled(unicode_logprobs) == unicode_logprobs.text.encode()
 
 
 @check("logprobs", MUST, ENTRY + ".bytes")
 def test_streamed_bytes_spell_the_text(unicode_logprobs_streamed: Chat) -> None:
     """In a stream, too, no entry of a cut character is lost."""
-    assert spelled(unicode_logprobs_streamed.logprobs) == unicode_logprobs_streamed.text.encode()
+    assert spelled(unicode_logprobs_streamed) == unicode_logprobs_streamed.text.encode()
 
 
 @check("logprobs", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs.content")

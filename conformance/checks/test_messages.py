@@ -129,6 +129,19 @@ def test_name_reaches_the_model(capital: Chat, capital_named: Chat) -> None:
     effect(reached(capital_named) != reached(capital), "nothing changes with a name")
 
 
+@check("chat", SHOULD, "openapi:ChatCompletionRequestAssistantMessage.name")
+def test_other_names_are_accepted(two_turns: Chat, two_turns_named: Chat) -> None:
+    """Messages of the system and the assistant may have a name; what they say still reaches the model."""
+    assert two_turns_named.tokens("prompt") >= two_turns.tokens("prompt")
+
+
+@check("conversation", SHOULD, "openapi:ChatCompletionRequestAssistantMessage.refusal")
+def test_a_refusal_is_accepted(two_turns_empty: Chat, two_turns_refused: list[Chat]) -> None:
+    """An earlier answer may be a refusal, as the message's field or as a part of its content."""
+    for answer in two_turns_refused:
+        assert answer.text.strip() != ""
+
+
 @check("chat", MUST, "docs:api-reference/chat")
 def test_unicode_comes_back_whole(repeat_unicode: Chat) -> None:
     """Letters, Chinese characters and an emoji go in and come out unharmed."""

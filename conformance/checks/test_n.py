@@ -1,6 +1,6 @@
 """`n`: several answers to one request, told apart by their index."""
 
-from conformance.kit import MUST, SHOULD, Chat, check, effect, refused, shown
+from conformance.kit import MUST, SHOULD, Chat, check, effect, joined, refused, shown
 
 REQUEST = "openapi:CreateChatCompletionRequest.n"
 CHOICES = "openapi:CreateChatCompletionResponse.choices"
@@ -101,7 +101,7 @@ def test_seed_repeats_all_choices(things_n_3_seeded: list[Chat]) -> None:
 def test_each_choice_has_its_logprobs(things_n_3: Chat, things_n_3_streamed: Chat) -> None:
     """The logprobs of each choice are those of its own tokens, in a stream too."""
     for choice in things_n_3.choices + things_n_3_streamed.choices:
-        assert "".join(entry["token"] for entry in choice.logprobs or []) == choice.text
+        assert joined([entry["token"] for entry in choice.logprobs or []], choice.text) == choice.text
 
 
 @check("n", SHOULD, REQUEST)

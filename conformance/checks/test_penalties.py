@@ -12,9 +12,10 @@ PRESENCE = "openapi:CreateChatCompletionRequest.presence_penalty"
 
 
 def repeats(text: str) -> bool:
-    """Whether a text ends in one piece of at most eight characters, again and again."""
+    """Whether a text ends in one piece of at most eight characters, or in two or three characters, again and again."""
     tail = text[-32:]
-    return len(tail) == 32 and any((tail[:size] * 32)[:32] == tail for size in range(1, 9))
+    periodic = any((tail[:size] * 32)[:32] == tail for size in range(1, 9))
+    return len(tail) == 32 and (periodic or len(set(tail)) <= 3)
 
 
 def equal(some: list[Chat], others: list[Chat]) -> int:
@@ -38,10 +39,10 @@ def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
 
 
 def moved(before: list[Chat], again: list[Chat], after: list[Chat]) -> bool:
-    """Whether most of the answers that came again by themselves became others."""
+    """Whether an answer that came again by itself became another."""
     steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.text == same.text]
     shown(len(steady) >= 3, "the same seed does not give the same answer, so that nothing can be compared")
-    return sum(one.text != other.text for one, other in steady) > len(steady) / 2
+    return any(one.text != other.text for one, other in steady)
 
 
 @check("frequency_penalty", MUST, FREQUENCY, core=True)
@@ -76,7 +77,7 @@ def test_presence_changes_the_text(
     sampled: list[Chat], sampled_again: list[Chat], sampled_presence_penalty: list[Chat]
 ) -> None:
     """A presence_penalty of 2 changes uncertain answers that come again with their seeds."""
-    # The probe model's answers to this changed with each of 30 seeds, for -2 as well.
+    # On llama.cpp the probe model's answers to this changed with each of 30 seeds, on vLLM with one of four.
     effect(moved(sampled, sampled_again, sampled_presence_penalty), "the answers are the same as without a penalty")
 
 

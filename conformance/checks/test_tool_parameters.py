@@ -50,7 +50,9 @@ def test_strict_arguments_fit_many_parameters(call_flags: Chat) -> None:
 def test_a_function_may_have_no_parameters(call_now: Chat) -> None:
     """A function without `parameters` is called with the arguments `{}`."""
     shown(call_now.tool_calls, "the model called no tool")
-    assert call_now.calls[0] == ("get_time", {})
+    name, arguments = call_now.calls[0]
+    shown(arguments == {}, "the model made arguments up, which nothing forbids it unless the function is strict")
+    assert name == "get_time"
 
 
 @check("tools", MUST, "openapi:FunctionParameters")

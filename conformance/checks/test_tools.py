@@ -90,6 +90,12 @@ def test_tools_reach_the_model(capital: Chat, capital_tools: Chat) -> None:
     )
 
 
+@check("tools", MUST, "openapi:FunctionObject.description")
+def test_descriptions_reach_the_model(weather: Chat, weather_described: Chat) -> None:
+    """The description of a function is part of the prompt."""
+    effect(weather_described.tokens("prompt") > weather.tokens("prompt"), "a longer description is no longer prompt")
+
+
 @check("tools", MAY, "de-facto:OpenAI and vLLM refuse an empty list, llama.cpp and Ollama take it for none")
 def test_no_tools_are_an_empty_list(capital: Chat, capital_no_tools: Chat) -> None:
     """An empty list of tools is refused, or the same as none."""

@@ -54,14 +54,13 @@ class Fault:
     def may_touch(self, path: str, body: Any) -> bool:
         """Whether it can act on a request like this; `when` is asked of the Call itself."""
         body = body if isinstance(body, dict) else {}
-        return (
-            (not self.on or area_of(path) in self.on)
-            and self.stream in (None, body.get("stream") is True)
-            and (self.parameter is None or self.parameter in body)
-        )
+        return self._is_for(path, body.get("stream") is True) and (self.parameter is None or self.parameter in body)
 
     def touches(self, call: Any) -> bool:
-        return self.may_touch(call.path, call.body) and (self.when is None or self.when(call))
+        return self._is_for(call.path, call.stream) and (self.when is None or self.when(call))
+
+    def _is_for(self, path: str, stream: bool) -> bool:
+        return (not self.on or area_of(path) in self.on) and self.stream in (None, stream)
 
 
 class Active:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +23,6 @@ from backends import launch
 from backends.target import Deployment, Target
 from backends.wire import Role
 from conformance import catalogue
-from conformance.answers import Answer, Missing
 from conformance.check import Check
 from conformance.every import Every
 from conformance.judge import Judge
@@ -107,7 +106,7 @@ class Bench:
         problem: Exception | None = None
         try:
             for name in check.scenarios:
-                arguments[name] = Every(list(_all(source, anew))) if name == "every" else answers(source, name)
+                arguments[name] = Every.of_scenarios(source, anew) if name == "every" else answers(source, name)
             check.function(**arguments)
         except Exception as raised:
             problem = raised
@@ -152,13 +151,6 @@ def _signature(recording: Recording) -> list[Any]:
 def _numbered(body: bytes) -> bytes:
     seen: dict[bytes, int] = {}
     return _MADE_UP.sub(lambda found: b"#%d" % seen.setdefault(found[0], len(seen)), body)
-
-
-def _all(source: _Source, names: Iterable[str]) -> Iterator[Answer]:
-    for name in names:
-        got = answers(source, name)
-        if not isinstance(got, Missing):
-            yield from got if isinstance(got, list) else [got]
 
 
 def _nothing_to_judge(check: Check, result: CheckResult) -> bool:

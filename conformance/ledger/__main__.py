@@ -1,0 +1,67 @@
+"""python -m conformance.ledger: write docs/coverage.md, the ledger as a page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from conformance.ledger import TITLES, Row, coverage, general, resolve
+
+PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
+STATES = ("covered", "excluded", "open")
+FEW = 4
+"""Checks of one area that are named one by one; of more, only their number."""
+
+
+def page() -> str:
+    """The page as Markdown."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    rows = coverage()
+    yield "# What of OpenAI's API is covered"
+    yield ""
+    yield "Every parameter, field, event and error of these endpoints in OpenAI's OpenAPI document, with the checks that"
+    yield "cover it, or why none does. Made by `python -m conformance.ledger` from `conformance/ledger/`; do not edit."
+    yield ""
+    yield "| endpoint | names | covered | excluded | open |"
+    yield "|---|--:|--:|--:|--:|"
+    for endpoint, title in TITLES.items():
+        of = [row for row in rows if row.endpoint == endpoint]
+        yield f"| {title} | {len(of)} | {' | '.join(_counts(of))} |"
+    yield f"| all | {len(rows)} | {' | '.join(_counts(rows))} |"
+    for endpoint, title in TITLES.items():
+        of = [row for row in rows if row.endpoint == endpoint]
+        yield from ("", f"## {title}", "", "| name | checks |", "|---|---|")
+        for row in of:
+            if row.state != "excluded":
+                yield f"| `{row.name}` | {_shortened(row.checks) or '**open**'} |"
+        yield from ("", "Not covered:", "")
+        for why in dict.fromkeys(row.why for row in of if row.why):
+            yield f"* {why} {', '.join(f'`{row.name}`' for row in _topmost([r for r in of if r.why == why]))}"
+    yield from ("", "## Rules that are about no name", "")
+    for about, checks in general().items():
+        yield f"* {about}: {_shortened(resolve(checks))}"
+
+
+def _counts(rows: tuple[Row, ...] | list[Row]) -> list[str]:
+    counted = Counter(row.state for row in rows)
+    return [str(counted[state]) for state in STATES]
+
+
+def _shortened(checks: tuple[str, ...]) -> str:
+    areas = Counter(check.partition(".")[0] for check in checks)
+    named = [f"`{check}`" for check in checks if areas[check.partition(".")[0]] <= FEW]
+    return ", ".join(named + [f"`{area}` ({count} checks)" for area, count in areas.items() if count > FEW])
+
+
+def _topmost(rows: list[Row]) -> list[Row]:
+    """The rows that are not below another one."""
+    return [row for row in rows if not any(row.name.startswith(f"{other.name}.") for other in rows)]
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
