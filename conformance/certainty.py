@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import AnyStr
 
-from conformance.answers import Chat
+from conformance.answers import Chat, Generated
 from conformance.outcomes import shown
 
 
@@ -18,7 +18,7 @@ def tokens(answer: Chat) -> list[str]:
 def joined(pieces: Sequence[AnyStr], text: AnyStr) -> AnyStr:
     """The pieces of the tokens put together; without a last one for the end of the answer, if that makes the text.
 
-    Some servers have an entry for the token that ends the answer; that is judged on its own, not by whatever reads tokens.
+    Some servers have an entry for the token that ends the answer; that is judged on its own, not by what reads tokens.
     """
     whole, without_end = text[:0].join(pieces), text[:0].join(pieces[:-1])
     return without_end if without_end == text else whole
@@ -30,3 +30,13 @@ def certainty(answer: Chat) -> float:
     both = [sorted((t["logprob"] for t in entry["top_logprobs"]), reverse=True)[:2] for entry in answer.logprobs]
     shown(all(len(pair) == 2 for pair in both), f"{answer.name}: some token has no alternative to compare it with")
     return float(min(first - second for first, second in both))
+
+
+def moved(before: Sequence[Generated], again: Sequence[Generated], after: Sequence[Generated]) -> bool:
+    """Whether a parameter changed an answer: one that came again by itself, with the same seed, and then did not.
+
+    Answers that do not come again are left out: what is computed together differs in its last bits.
+    """
+    steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.text == same.text]
+    shown(len(steady) >= len(before) - 1, "the same seed does not give the same answer, so nothing can be compared")
+    return any(one.text != other.text for one, other in steady)

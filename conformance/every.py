@@ -87,7 +87,7 @@ class Every:
 
 
 def _whole(answer: Answer) -> bool:
-    """Whether the answer came to its end, we did not hang up before, and it was clear whether a stream was asked for."""
+    """Whether the answer came to its end, we did not hang up before, and it was clear if a stream was asked for."""
     wire = answer.exchange
     came = wire.status is not None and not wire.error and wire.request.hang_up_after is None
     return came and answer.asks_clearly

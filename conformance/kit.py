@@ -1,7 +1,7 @@
 """Everything that a file of checks needs, in one import."""
 
 from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, Response, ToolCall
-from conformance.certainty import certainty, joined, tokens
+from conformance.certainty import certainty, joined, moved, tokens
 from conformance.check import check
 from conformance.every import Every
 from conformance.markup import markup_in
@@ -34,6 +34,7 @@ __all__ = [
     "joined",
     "lenient",
     "markup_in",
+    "moved",
     "refused",
     "shown",
     "tokens",

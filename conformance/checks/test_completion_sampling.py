@@ -1,6 +1,6 @@
 """The sampling parameters of the legacy endpoint, each by its effect."""
 
-from conformance.kit import MUST, SHOULD, Completion, check, effect, refused, shown
+from conformance.kit import MUST, SHOULD, Completion, check, effect, moved, refused
 
 
 def texts(answers: list[Completion]) -> list[str]:
@@ -39,7 +39,9 @@ def test_tiny_top_p_is_greedy(continuation: Completion, continuation_top_p: Comp
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.seed")
 def test_seed_repeats_the_text(warm: list[Completion], warm_again: list[Completion]) -> None:
     """The same seed gives the same text, and others give others."""
-    effect(texts(warm_again) == texts(warm), "the same seed gave two texts")
+    # One of three may differ: what is computed together differs in its last bits.
+    again = sum(one == other for one, other in zip(texts(warm), texts(warm_again), strict=True))
+    effect(again >= 2, f"only {again} of 3 texts came again with the same seed")
     effect(len(set(texts(warm_again))) > 1, "three seeds gave one text")
 
 
@@ -56,8 +58,7 @@ def test_frequency_penalty_changes_the_text(
     warm: list[Completion], warm_again: list[Completion], warm_frequency_penalty: list[Completion]
 ) -> None:
     """With a frequency penalty the same seeds give other texts."""
-    shown(texts(warm_again) == texts(warm), "the texts vary without a penalty")
-    effect(texts(warm_frequency_penalty) != texts(warm), "the texts are the same as without a penalty")
+    effect(moved(warm, warm_again, warm_frequency_penalty), "the texts are the same as without a penalty")
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.presence_penalty")
@@ -65,8 +66,7 @@ def test_presence_penalty_changes_the_text(
     warm: list[Completion], warm_again: list[Completion], warm_presence_penalty: list[Completion]
 ) -> None:
     """With a presence penalty the same seeds give other texts."""
-    shown(texts(warm_again) == texts(warm), "the texts vary without a penalty")
-    effect(texts(warm_presence_penalty) != texts(warm), "the texts are the same as without a penalty")
+    effect(moved(warm, warm_again, warm_presence_penalty), "the texts are the same as without a penalty")
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.user")

@@ -1,7 +1,5 @@
 """`logprobs` and `top_logprobs`: how likely each token was, and which others were."""
 
-
-
 from conformance.kit import MUST, SHOULD, Chat, check, effect, joined, refused, shown
 
 REQUEST = "openapi:CreateChatCompletionRequest.logprobs"

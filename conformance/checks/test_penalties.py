@@ -5,7 +5,7 @@ Servers report the logprobs of the model, which penalties do not move; so the te
 
 from collections import Counter
 
-from conformance.kit import MUST, SHOULD, Chat, certainty, check, effect, refused, shown, tokens
+from conformance.kit import MUST, SHOULD, Chat, certainty, check, effect, moved, refused, shown, tokens
 
 FREQUENCY = "openapi:CreateChatCompletionRequest.frequency_penalty"
 PRESENCE = "openapi:CreateChatCompletionRequest.presence_penalty"
@@ -36,13 +36,6 @@ def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
         if one != two:
             return prompt + "".join(ours[:at]), one, two
     return None
-
-
-def moved(before: list[Chat], again: list[Chat], after: list[Chat]) -> bool:
-    """Whether an answer that came again by itself became another."""
-    steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.text == same.text]
-    shown(len(steady) >= 3, "the same seed does not give the same answer, so that nothing can be compared")
-    return any(one.text != other.text for one, other in steady)
 
 
 @check("frequency_penalty", MUST, FREQUENCY, core=True)

@@ -278,3 +278,10 @@ def test_effort_none_turns_thoughts_off(respond_think: Response, respond_effort_
     quiet = not respond_effort_none.reasoning and not markup_in(respond_effort_none.text)
     effect(quiet, "the model thinks nevertheless")
     assert respond_effort_none.text.strip() != ""
+
+
+@check("responses", MUST, "openapi:InputItem")
+def test_thoughts_can_be_sent_back(respond_think: Response, respond_think_back: Response) -> None:
+    """Thoughts can be sent back as they came, and the next question is answered."""
+    shown(respond_think.reasoning, "the model did not think")
+    assert respond_think_back.text.strip() != ""

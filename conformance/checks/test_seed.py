@@ -1,7 +1,9 @@
 """`seed`: the same seed gives the same answer, another a different one.
 
-OpenAI promises its best effort: one answer of four may differ, where batching changes the last bits of a sum.
+OpenAI promises its best effort: one answer of three or four may differ, where batching changes the last bits of a sum.
 """
+
+from collections import Counter
 
 from conformance.kit import MUST, SHOULD, Chat, check, effect, refused, shown
 
@@ -39,21 +41,21 @@ def test_same_in_streams(sampled: list[Chat], sampled_streamed: list[Chat]) -> N
 def test_0_is_a_seed(hot: list[Chat], seed_zero: list[Chat]) -> None:
     """0 is a seed like any other."""
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
-    effect(seed_zero[0].text == seed_zero[1].text, "seed 0 gave two answers")
+    effect(Counter(t.text for t in seed_zero).most_common(1)[0][1] >= 3, "seed 0 gave several answers")
 
 
 @check("seed", SHOULD, REQUEST)
 def test_may_be_negative(hot: list[Chat], seed_negative: list[Chat]) -> None:
     """A negative number is a seed like any other."""
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
-    effect(seed_negative[0].text == seed_negative[1].text, "seed -1 gave two answers")
+    effect(equal(seed_negative[3:], seed_negative[:3]) >= 2, "the same negative seeds gave other answers")
 
 
 @check("seed", SHOULD, REQUEST)
 def test_may_be_large(hot: list[Chat], seed_large: list[Chat]) -> None:
     """A number of more than 32 bits is a seed like any other."""
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
-    effect(seed_large[0].text == seed_large[1].text, "a seed of 41 bits gave two answers")
+    effect(equal(seed_large[3:], seed_large[:3]) >= 2, "the same seeds of 41 bits gave other answers")
 
 
 @check("seed", SHOULD, REQUEST)

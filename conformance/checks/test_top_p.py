@@ -11,10 +11,10 @@ REQUEST = "openapi:CreateChatCompletionRequest.top_p"
 @check("top_p", MUST, REQUEST, core=True)
 def test_tiny_is_greedy(greedy: list[Chat], hot: list[Chat], hot_top_p_tiny: list[Chat]) -> None:
     """A top_p near 0 leaves only the likeliest token, whatever the temperature."""
-    # Two of three suffice, since batching may break a tie; without top_p, two come so by chance in 1 of 100 runs.
+    # Three of four suffice, since batching may break a tie; without top_p, three come by chance in 1 of 10,000 runs.
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
     likeliest = {t.text for t in greedy}
-    effect(sum(t.text in likeliest for t in hot_top_p_tiny) >= 2, "answers vary as without top_p")
+    effect(sum(t.text in likeliest for t in hot_top_p_tiny) >= 3, "answers vary as without top_p")
 
 
 @check("top_p", MUST, REQUEST)
@@ -22,14 +22,14 @@ def test_same_in_streams(greedy: list[Chat], hot: list[Chat], hot_top_p_tiny_str
     """A top_p near 0 has the same effect in a stream."""
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
     likeliest = {t.text for t in greedy}
-    effect(sum(t.text in likeliest for t in hot_top_p_tiny_streamed) >= 2, "streams vary as without top_p")
+    effect(sum(t.text in likeliest for t in hot_top_p_tiny_streamed) >= 3, "streams vary as without top_p")
 
 
 @check("top_p", SHOULD, REQUEST)
 def test_0_is_greedy(greedy: list[Chat], hot_top_p_0: list[Chat]) -> None:
     """The least value, 0, is accepted and leaves only the likeliest token."""
     likeliest = {t.text for t in greedy}
-    effect(sum(t.text in likeliest for t in hot_top_p_0) >= 2, "answers vary as without top_p")
+    effect(sum(t.text in likeliest for t in hot_top_p_0) >= 3, "answers vary as without top_p")
 
 
 @check("top_p", MUST, REQUEST)

@@ -11,7 +11,7 @@ endpoint accounts for them:
     why = "Has no meaning on a server of one's own."
     names = ["request.service_tier", "*.moderation"]     names, with all that is below them
 
-The more exact row counts. `general.toml` has the checks that are about no name: rules for every answer, how a connection
+A row of a name itself counts first, then an exclusion, then the longest row with `*`. `general.toml` has the checks that are about no name: rules for every answer, how a connection
 behaves, agreement of the modes.
 """
 
@@ -53,10 +53,9 @@ class Entry:
             return True
         return bool(self.why) and fnmatchcase(name, f"{self.pattern}.*")
 
-    @property
-    def exactness(self) -> int:
-        """How much of a name the line says."""
-        return len(self.pattern.replace("*", ""))
+    def rank(self, name: str) -> tuple[int, int]:
+        """Which of several lines counts for a name: the one with the highest rank."""
+        return 2 if self.pattern == name else 1 if self.why else 0, len(self.pattern)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +123,7 @@ def resolve(checks: tuple[str, ...]) -> tuple[str, ...]:
 
 def _row(endpoint: str, name: str) -> Row:
     fitting = [entry for entry in entries(endpoint) if entry.holds_for(name)]
-    best = max(fitting, key=lambda entry: entry.exactness, default=Entry(endpoint=endpoint, pattern=name))
+    best = max(fitting, key=lambda entry: entry.rank(name), default=Entry(endpoint=endpoint, pattern=name))
     return Row(endpoint=endpoint, name=name, checks=resolve(best.checks), why=best.why)
 
 
