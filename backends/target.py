@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ RUNTIMES: tuple[Runtime, ...] = ("attach", "process", "container")
 class Wanted:
     """What the user asked for: a backend's name, and what overrides its defaults.
 
+    `among` is set where several models of one backend are measured, each as a column of its own.
     `runtime` is the only way to be tried; None tries all. `device` and `image` are for containers: one of
     `containers.device.DEVICES`, and another image than the backend's. `say` is told what takes long.
     """
@@ -29,6 +30,7 @@ class Wanted:
     backend: str
     base_url: str | None = None
     models: dict[Role, str] = field(default_factory=dict)
+    among: bool = False
     server_binary: str | None = None
     runtime: Runtime | None = None
     device: str = "auto"
@@ -39,10 +41,10 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """The column's name: the backend, and the host if one was named."""
-        if self.base_url is None:
-            return self.backend
-        return f"{self.backend}@{urlsplit(self.base_url).netloc}"
+        """The column's name: the backend, the host if one was named, and the model if there are several."""
+        host = f"@{urlsplit(self.base_url).netloc}" if self.base_url else ""
+        model = f":{PurePath(self.models['chat']).name}" if self.among else ""
+        return f"{self.backend}{host}{model}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,11 +21,7 @@ TIMEOUT = 60.0
 
 RUNS = Path("reports/runs")
 
-_MODEL_OPTIONS: dict[Role, str] = {
-    "chat": "--model",
-    "embedding": "--embedding-model",
-    "vision": "--vision-model",
-}
+_MODEL_OPTIONS: dict[Role, str] = {"embedding": "--embedding-model", "vision": "--vision-model"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +65,12 @@ def add(parser: pytest.Parser) -> None:
         help="what a container runs on (default: a GPU if there is one)",
     )
     group.addoption("--image", metavar="NAME:TAG", help="start a container from this image, not the usual one")
-    group.addoption("--model", metavar="ID", help="the chat model: an id, or the path of one for a server of our own")
+    group.addoption(
+        "--model",
+        action="append",
+        metavar="ID",
+        help="the chat model: an id, or the path of one for a server of our own; several give several columns",
+    )
     group.addoption("--embedding-model", metavar="ID", help="the model for embeddings (default: found by asking)")
     group.addoption("--vision-model", metavar="ID", help="the model that sees images (default: found by asking)")
     group.addoption(
@@ -103,7 +104,8 @@ def parse(config: pytest.Config) -> Options:
     """Read the options. Raises pytest.UsageError with a sentence for the user."""
     get = config.getoption
     base_url = get("--base-url")
-    models: dict[Role, str] = {role: get(option) for role, option in _MODEL_OPTIONS.items() if get(option)}
+    others: dict[Role, str] = {role: get(option) for role, option in _MODEL_OPTIONS.items() if get(option)}
+    chats: list[dict[Role, str]] = [{"chat": model} for model in get("--model") or []] or [{}]
     key = os.environ.get("OPENAI_API_KEY") or None
     wanted = []
     for text in get("--backend") or ["url" if base_url else DEFAULT_BACKEND]:
@@ -116,11 +118,12 @@ def parse(config: pytest.Config) -> Options:
         url = url or base_url
         if url and not url.startswith(("http://", "https://")):
             raise pytest.UsageError(f"--base-url {url}: begin with http:// or https://, e.g. http://127.0.0.1:8000/v1.")
-        wanted.append(
+        wanted += [
             Wanted(
                 backend=name,
                 base_url=url or None,
-                models=models,
+                models={**chat, **others},
+                among=len(chats) > 1,
                 server_binary=get("--server-binary"),
                 runtime=get("--runtime"),
                 device=get("--device"),
@@ -128,10 +131,11 @@ def parse(config: pytest.Config) -> Options:
                 key=key,
                 timeout=get("--timeout"),
             )
-        )
+            for chat in chats
+        ]
     names = [w.name for w in wanted]
     if len(set(names)) < len(names):
-        raise pytest.UsageError(f"--backend {', '.join(names)}: name each server once.")
+        raise pytest.UsageError(f"{', '.join(names)}: name each server once, and each model.")
     fail_on = get("--fail-on")
     replay = get("--replay")
     return Options(

@@ -31,7 +31,7 @@ def measure(tmp_path: Path, *args: str, key: str | None = None) -> tuple[int, st
     environment = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
     if key:
         environment["OPENAI_API_KEY"] = key
-    command = [sys.executable, "-m", "pytest", "-q", "conformance/checks/test_stop.py", "--timeout", "5", *args]
+    command = [sys.executable, "-m", "pytest", "-q", "conformance/checks/test_stop.py", "--timeout=5", *args]
     if "--report" not in args:
         command += ["--report", str(tmp_path / "run")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
