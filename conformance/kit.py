@@ -6,6 +6,7 @@ from conformance.check import check
 from conformance.every import Every
 from conformance.markup import markup_in
 from conformance.outcomes import Fail, Level, effect, lenient, shown
+from conformance.ran import Ran
 from conformance.refusals import refused
 from conformance.schema import validate_against, violations
 from conformance.shapes import fits
@@ -25,6 +26,7 @@ __all__ = [
     "Fail",
     "Generated",
     "Models",
+    "Ran",
     "Response",
     "ToolCall",
     "certainty",

@@ -13,11 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from backends import wire
-from backends.target import Target
+from backends import program, wire
+from backends.program import CannotRun, Ended, Program
+from backends.target import Deployment, Target
 from backends.wire import Exchange
 from conformance.answers import Answer, Missing, view
 from conformance.outcomes import Verdict
+from conformance.ran import Ran
 from fixtures.scenario import SCENARIOS, Scenario, runs_alone, with_needs
 
 PATIENCE = 5.0
@@ -25,7 +27,7 @@ PATIENCE = 5.0
 
 
 class Recording(dict[str, Any]):
-    """What is kept of a scenario: its `exchanges` (as JSON), or why it was `unsent`."""
+    """What is kept of a scenario: its `exchanges` (as JSON), with how a `program` ended; or why it was `unsent`."""
 
     @cached_property
     def exchanges(self) -> list[Exchange]:
@@ -42,12 +44,14 @@ class Recording(dict[str, Any]):
     def _read(self, scenario: Scenario) -> Answer | list[Answer] | Missing:
         if self.get("broken"):
             raise RuntimeError(self["unsent"])
-        if not self.exchanges:
+        if not self.exchanges and "program" not in self:
             return Missing(scenario.name, self["unsent"], blocked=self.get("blocked", False))
         read = [
             view(e.request.path)(scenario.name if self["single"] else f"{scenario.name}[{number}]", e, scenario.control)
             for number, e in enumerate(self.exchanges, start=1)
         ]
+        if "program" in self:
+            return Ran(scenario.name, read, Ended.from_json(self["program"]))
         return read[0] if self["single"] else read
 
 
@@ -74,14 +78,16 @@ class Sender:
             built = scenario.build(*(answers(source, needed) for needed in scenario.needs))
         except Verdict as problem:
             return Recording(unsent=f"{scenario.name} needs an answer that is missing: {problem}", blocked=True)
-        requests = built if isinstance(built, list) else [built]
-        role = requests[0].role
+        role = built[0].role if isinstance(built, list) else built.role
         deployment = self._target.deployment(role)
         if deployment is None:
             return Recording(unsent=self._target.missing.get(role, f"no {role} model"), blocked=True, single=True)
         if scenario.keyed and not self._target.key:
             why = "this target has no API key: start the server with one, and set OPENAI_API_KEY"
             return Recording(unsent=why, blocked=True, single=True)
+        if isinstance(built, Program):
+            return self._run(built, deployment, headers)
+        requests = built if isinstance(built, list) else [built]
         http = wire.client(self._timeout, one_connection=True) if scenario.one_connection else self._http
 
         def exchange(request: wire.Request) -> dict[str, Any]:
@@ -93,6 +99,17 @@ class Sender:
         if http is not self._http:
             http.close()
         return Recording(exchanges=exchanges, single=not isinstance(built, list))
+
+    def _run(self, built: Program, at: Deployment, headers: tuple[tuple[str, str], ...]) -> Recording:
+        """Run a program; its exchanges, and how it ended."""
+        key = self._target.key
+        try:
+            ended, exchanges = program.run(
+                built, at.base_url, model=at.model, http=self._http, key=key, headers=headers
+            )
+        except CannotRun as problem:
+            return Recording(unsent=str(problem), blocked=True, single=True)
+        return Recording(exchanges=[e.to_json() for e in exchanges], single=False, program=ended.to_json(built))
 
     def close(self) -> None:
         """Send nothing more."""

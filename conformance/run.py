@@ -175,6 +175,8 @@ class MainRun(Run):
         self._writer: results.Writer | None = None
         self._written: set[tuple[str, str]] = set()
         self._has_workers = bool(getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None))
+        if not config.option.collectonly:
+            self._make_report_directory()
 
     @property
     def results_file(self) -> Path:
@@ -187,7 +189,6 @@ class MainRun(Run):
     def pytest_sessionstart(self) -> None:
         if self.config.option.collectonly:
             return
-        self._make_report_directory()
         try:
             for wanted in self.asked.wanted if self.asked.known else ():
                 known.load(wanted.backend, catalogue.load())

@@ -29,7 +29,7 @@ def measure(report: Path, *args: str) -> dict[str, str]:
 
 
 def test_workers_and_replay_say_the_same(tmp_path: Path) -> None:
-    some = ["conformance/checks", "-k", "stop or tool or chat"]
+    some = ["conformance/checks", "-k", "stop or parallel or usage"]
     alone = measure(tmp_path / "alone", *some)
     assert set(alone.values()) & {"pass"}
     assert measure(tmp_path / "workers", *some, "-n", "2") == alone

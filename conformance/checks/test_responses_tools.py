@@ -85,9 +85,16 @@ def test_parallel_calls_can_be_turned_off(respond_cities: Response, respond_citi
 
 @check("responses_tools", MUST, CHOICE)
 def test_none_forbids_calls(respond_weather: Response, respond_weather_none: Response) -> None:
-    """With tool_choice `none` the answer is a text."""
+    """With tool_choice `none` no function is called, even if the question needs one."""
     shown(respond_weather.tool_calls, NO_CALL)
-    effect(not respond_weather_none.tool_calls, "the model called a tool")
+    effect(not respond_weather_none.tool_calls, "a function was called")
+
+
+@check("responses_tools", SHOULD, CHOICE)
+def test_none_gives_a_message(respond_weather: Response, respond_weather_none: Response) -> None:
+    """With tool_choice `none` the answer is a text, and no call in the model's own notation."""
+    shown(respond_weather.tool_calls and not respond_weather_none.tool_calls, "a function was called")
+    assert respond_weather_none.text.strip() != ""
     assert markup_in(respond_weather_none.text) == []
 
 

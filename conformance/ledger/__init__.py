@@ -11,8 +11,8 @@ endpoint accounts for them:
     why = "Has no meaning on a server of one's own."
     names = ["request.service_tier", "*.moderation"]     names, with all that is below them
 
-A row of a name itself counts first, then an exclusion, then the longest row with `*`. `general.toml` has the checks that are about no name: rules for every answer, how a connection
-behaves, agreement of the modes.
+A row of a name itself counts first, then an exclusion, then the longest row with `*`. `general.toml` has the checks
+that are about no name: rules for every answer, how a connection behaves, agreement of the modes.
 """
 
 from __future__ import annotations

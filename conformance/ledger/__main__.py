@@ -23,8 +23,8 @@ def _lines() -> Iterator[str]:
     rows = coverage()
     yield "# What of OpenAI's API is covered"
     yield ""
-    yield "Every parameter, field, event and error of these endpoints in OpenAI's OpenAPI document, with the checks that"
-    yield "cover it, or why none does. Made by `python -m conformance.ledger` from `conformance/ledger/`; do not edit."
+    yield "Every parameter, field, event and error of these endpoints in OpenAI's OpenAPI document, with the checks"
+    yield "that cover it, or why none does. Made by `python -m conformance.ledger` from `conformance/ledger/`."
     yield ""
     yield "| endpoint | names | covered | excluded | open |"
     yield "|---|--:|--:|--:|--:|"

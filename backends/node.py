@@ -1,0 +1,86 @@
+"""Node.js with OpenAI's official SDK: found on PATH, and installed on demand outside the repository."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+SDK = "6.49.0"
+"""The pinned version of the npm package `openai`: the last that runs on Node.js 20."""
+
+SECONDS = 60
+"""For npm to install it. It takes seven; more only where the registry is out of reach."""
+
+
+class NoNode(Exception):
+    """There is no Node.js, or its SDK cannot be had; `str()` says so in one sentence, and what to do."""
+
+
+def sdk() -> Path:
+    """The directory whose `node_modules` has the SDK; installs it if it is not there yet. Raises NoNode."""
+    found = _sdk()
+    if isinstance(found, NoNode):
+        raise found
+    return found
+
+
+def node() -> str:
+    """The program. Raises NoNode."""
+    found = shutil.which("node")
+    if found is None:
+        raise NoNode("there is no node on PATH: install Node.js 20 or later for what concerns the Node SDK")
+    return found
+
+
+@cache
+def _sdk() -> Path | NoNode:
+    """Tried once, so that a registry out of reach costs its time only once."""
+    directory = _cache() / f"openai-node-{SDK}"
+    try:
+        if not (directory / "node_modules" / "openai" / "package.json").exists():
+            _install(directory)
+    except NoNode as problem:
+        return problem
+    return directory
+
+
+def _install(directory: Path) -> None:
+    """Into a directory of our own, which then gets its name, so that no other worker meets half an installation."""
+    node()
+    npm = shutil.which("npm")
+    if npm is None:
+        raise NoNode("there is no npm on PATH: install it for what concerns the Node SDK")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f"{directory.name}-", dir=directory.parent))
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", "--fetch-retries=1"]
+    try:
+        subprocess.run(
+            [npm, "install", f"openai@{SDK}", "--prefix", str(fresh), *options],
+            cwd=fresh,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+        if not directory.exists():
+            fresh.rename(directory)
+    except subprocess.CalledProcessError as problem:
+        why = (problem.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise NoNode(f"npm cannot install openai@{SDK} ({why}); rows of the Node SDK need it once") from None
+    except subprocess.TimeoutExpired:
+        raise NoNode(f"npm needs over {SECONDS} s for openai@{SDK}; rows of the Node SDK need it once") from None
+    except OSError:
+        if not directory.exists():  # Else another worker was faster.
+            raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "openai-conformance"

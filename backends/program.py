@@ -1,0 +1,212 @@
+"""Run a client program, such as an example of a guide, against a target, and record what it sends and what comes back.
+
+Between program and target stands a relay on a port of its own: it sends what the program sends through `wire.send`. So
+a program leaves exchanges like any request, and neither its text nor its output ever holds the API key.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import io
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, cast
+
+import httpx2
+
+from backends import node
+from backends.wire import MODEL, Exchange, Request, Role, send
+
+ADDRESS = "http://localhost:8000/v1"
+"""How programs name the server; replaced by the relay's address."""
+
+KEPT = 4000
+"""Characters that are kept of what a program prints, from the end."""
+
+
+class CannotRun(Exception):
+    """What the program needs is not there; `str()` says what, in one sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A client that is run, where a scenario otherwise sends a request.
+
+    `file` is Python, JavaScript (`.mjs`) or shell. `changes` are texts that are replaced in it; `MODEL` in them
+    stands for the name of the model that plays `role`.
+    """
+
+    file: Path
+    role: Role = "chat"
+    changes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a program ended: its exit code (None: it was stopped after its time), and what it printed."""
+
+    exit_code: int | None
+    output: str
+    errors: str
+
+    def to_json(self, program: Program) -> dict[str, Any]:
+        """As a results file has it."""
+        return {"file": program.file.name, "changes": [list(change) for change in program.changes], **vars(self)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Ended:
+        """The inverse of `to_json`."""
+        return cls(exit_code=data["exit_code"], output=data["output"], errors=data["errors"])
+
+
+def run(
+    program: Program,
+    base_url: str,
+    *,
+    model: str,
+    http: httpx2.Client,
+    key: str | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> tuple[Ended, list[Exchange]]:
+    """Run a program against `base_url`: how it ended, and its exchanges in order.
+
+    `headers` go with each of its requests. It has twice the time of one answer of `http`, a `wire.client()`.
+    Raises CannotRun.
+    """
+    seconds = 2 * (http.timeout.read or 60.0)
+    until = time.monotonic() + seconds
+    exchanges: list[Exchange] = []
+
+    def pass_on(request: Request) -> Exchange | None:
+        if time.monotonic() > until:
+            return None
+        own = tuple((k, v) for k, v in request.headers if not (key and k == "authorization"))
+        request = Request(**{**request.__dict__, "headers": (*own, *headers), "role": program.role})
+        exchanges.append(send(request, base_url, model=model, http=http, key=key))
+        return exchanges[-1]
+
+    with _Relay(pass_on) as relay:
+        Thread(target=relay.serve_forever, args=(0.01,), daemon=True).start()
+        text = program.file.read_text(encoding="utf-8").replace(ADDRESS, relay.base_url)
+        for old, new in program.changes:
+            text = text.replace(old, new.replace(MODEL, model))
+        ended = _RUNNERS[program.file.suffix](text, program.file.name, seconds)
+        relay.shutdown()
+    return ended, exchanges
+
+
+def _python(text: str, name: str, _: float) -> Ended:
+    """In this interpreter: starting another and importing the SDK takes a second. The relay bounds its time."""
+    _not_by_proxy()
+    output, errors = io.StringIO(), io.StringIO()
+    meanings = {"__name__": "__main__", "print": functools.partial(builtins.print, file=output)}
+    try:
+        exec(compile(text, name, "exec"), meanings)
+    except Exception:
+        traceback.print_exc(file=errors)
+    return _ended(1 if errors.getvalue() else 0, output.getvalue(), errors.getvalue())
+
+
+def _shell(text: str, name: str, seconds: float) -> Ended:
+    if not shutil.which("curl"):
+        raise CannotRun("there is no curl on PATH: install it for the examples that use it")
+    return _process(["sh", "-s"], text, Path.cwd(), seconds)
+
+
+def _javascript(text: str, name: str, seconds: float) -> Ended:
+    """A module finds packages beside itself, so a copy is run beside a link to the SDK."""
+    try:
+        sdk, program = node.sdk(), node.node()
+    except node.NoNode as problem:
+        raise CannotRun(str(problem)) from None
+    with tempfile.TemporaryDirectory(prefix="openai-conformance-") as made:
+        directory = Path(made)
+        (directory / "node_modules").symlink_to(sdk / "node_modules", target_is_directory=True)
+        (directory / name).write_text(text, encoding="utf-8")
+        return _process([program, name], "", directory, seconds)
+
+
+def _process(command: list[str], stdin: str, directory: Path, seconds: float) -> Ended:
+    _not_by_proxy()
+    try:
+        done = subprocess.run(
+            command, input=stdin.encode(), cwd=directory, capture_output=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Ended(exit_code=None, output="", errors=f"stopped after {seconds:g} s")
+    return _ended(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _ended(exit_code: int | None, output: str, errors: str) -> Ended:
+    """curl reports its progress as errors, so these are kept of a failed program only."""
+    return Ended(exit_code=exit_code, output=output[-KEPT:], errors=errors[-KEPT:] if exit_code else "")
+
+
+def _not_by_proxy() -> None:
+    """The relay is on this machine, whatever proxy the environment names."""
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = os.environ.get(name, "")
+        if "127.0.0.1" not in hosts:
+            os.environ[name] = ",".join(filter(None, [hosts, "127.0.0.1"]))
+
+
+_RUNNERS: dict[str, Callable[[str, str, float], Ended]] = {".py": _python, ".sh": _shell, ".mjs": _javascript}
+
+
+class _Relay(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, pass_on: Callable[[Request], Exchange | None]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pass_on = pass_on
+        self.base_url = f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Passes a request on, and its answer back once it is whole, with the same status, headers and bytes."""
+
+    OWN = frozenset({"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "content-type"})
+    """Headers that belong to one connection, and those that `send` sets itself."""
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        headers = tuple((k.lower(), v) for k, v in self.headers.items() if k.lower() not in self.OWN)
+        path = self.path.removeprefix("/v1")
+        request = Request(method=self.command, path=path, body=_parsed(raw), headers=headers)
+        exchange = cast(_Relay, self.server).pass_on(request)
+        self.close_connection = True
+        if exchange is None or exchange.status is None:
+            return
+        self.send_response_only(exchange.status)
+        for name, value in exchange.headers:
+            if name.lower() not in self.OWN - {"content-type"}:
+                self.send_header(name, value)
+        # Of an answer that was cut, more is announced than comes, so that the program sees it cut.
+        self.send_header("content-length", str(len(exchange.body) + bool(exchange.error)))
+        self.send_header("connection", "close")
+        self.end_headers()
+        self.wfile.write(exchange.body)
+
+    do_GET = do_DELETE = do_POST
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: what matters is recorded."""
+
+
+def _parsed(raw: bytes) -> Any:
+    """The JSON that was sent; anything else as it is."""
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return raw

@@ -1,0 +1,101 @@
+"""Rules tried on generated requests, which `fixtures/draw.py` drew once: every run sends the same."""
+
+from conformance.checks.test_embeddings import same
+from conformance.kit import MUST, SHOULD, Answer, Chat, Embeddings, check, effect, refused, shown, validate_against
+from fixtures.scenarios.properties import BATCH
+
+REQUEST = "openapi:CreateChatCompletionRequest"
+CUT = "the model did not end within max_tokens"
+
+
+@check("properties", MUST, f"{REQUEST}.stop")
+def test_any_stop_ends_the_text(count: Chat, drawn_stops: list[Chat], drawn_stops_streamed: list[Chat]) -> None:
+    """Any text that comes in an answer ends it there as a stop string, in a stream too."""
+    for answer in (*drawn_stops, *drawn_stops_streamed):
+        stop = answer.sent["stop"]
+        shown(stop in count.text, "the answer is too short to cut anything from")
+        effect(answer.text != count.text, f"the text is the same as without stop {stop!r}")
+        assert (stop, answer.text) == (stop, count.text[: count.text.find(stop)])
+
+
+@check("properties", MUST, f"{REQUEST}.max_tokens")
+def test_any_limit_gives_the_first_tokens(count: Chat, drawn_limits: list[Chat]) -> None:
+    """An answer with a limit is the beginning of the one without, in as many tokens as the limit allows."""
+    for answer in drawn_limits:
+        limit = answer.sent["max_tokens"]
+        shown(count.tokens("completion") > limit, "the answer is too short to be cut")
+        assert (answer.tokens("completion"), answer.finish_reason) == (limit, "length")
+        assert (limit, answer.text) == (limit, count.text[: len(answer.text)])
+
+
+@check("properties", MUST, "openapi:CreateChatCompletionStreamResponse")
+def test_any_stream_joins_to_the_text(drawn_words: list[Chat]) -> None:
+    """A stream joins to the plain answer, whatever characters the question has."""
+    for plain, streamed in zip(drawn_words[::2], drawn_words[1::2], strict=True):
+        question = plain.sent["messages"][0]["content"]
+        assert (question, streamed.text) == (question, plain.text)
+        assert (question, streamed.finish_reason) == (question, plain.finish_reason)
+
+
+@check("properties", MUST, f"{REQUEST}.messages")
+def test_any_text_is_answered(drawn_words: list[Chat]) -> None:
+    """A question of any characters is answered, and its tokens are counted."""
+    for answer in drawn_words[::2]:
+        assert answer.tokens("prompt") > 0
+
+
+@check("properties", MUST, "openapi:ResponseFormatJsonSchema.json_schema.strict")
+def test_any_schema_is_kept(drawn_documents: list[Chat]) -> None:
+    """The answer fits the schema, whatever that is."""
+    for answer in drawn_documents:
+        shown(answer.finish_reason != "length", CUT, actual=answer.text)
+        schema = answer.sent["response_format"]["json_schema"]["schema"]
+        assert (schema, validate_against(answer.document, schema)) == (schema, [])
+
+
+@check("properties", MUST, "openapi:ChatCompletionNamedToolChoice")
+def test_any_function_is_called(drawn_tools: list[Chat]) -> None:
+    """A named function is called, with arguments that fit its parameters, whatever those are."""
+    for answer in drawn_tools:
+        shown(answer.finish_reason != "length", CUT, actual=answer.text)
+        function = answer.sent["tools"][0]["function"]
+        called = [call.name for call in answer.tool_calls]
+        effect(called == [function["name"]], "another function was called, or none", actual=called)
+        assert (function, validate_against(answer.calls[0][1], function["parameters"])) == (function, [])
+
+
+@check("properties", MUST, "openapi:CreateEmbeddingResponse.data.index")
+def test_any_order_permutes_the_vectors(drawn_permutations: list[Embeddings]) -> None:
+    """Texts in another order get the same vectors in that order."""
+    first, *others = drawn_permutations
+    for answer in others:
+        order = [BATCH.index(text) for text in answer.sent["input"]]
+        moved = [same(vector, first.each[place]) for vector, place in zip(answer.each, order, strict=True)]
+        assert (order, moved) == (order, [True] * len(BATCH))
+
+
+@check("properties", MUST, "docs:guides/error-codes", core=True)
+def test_nothing_wrong_breaks_the_server(bad_drawn: list[Answer], bad_drawn_json: list[Answer]) -> None:
+    """No wrong request is answered with 5xx, or never."""
+    broken = [a.wire.request.body for a in (*bad_drawn, *bad_drawn_json) if a.status >= 500 and a.status != 501]
+    assert broken == []
+
+
+@check("properties", SHOULD, REQUEST)
+def test_wrong_types_are_refused(bad_drawn: list[Answer]) -> None:
+    """A value of a wrong type is refused, whatever the parameter."""
+    for answer in bad_drawn:
+        refused(answer)
+
+
+@check("properties", MUST, "docs:guides/error-codes")
+def test_broken_json_is_refused(bad_drawn_json: list[Answer]) -> None:
+    """A body that ends too early is refused, wherever it was cut."""
+    for answer in bad_drawn_json:
+        refused(answer)
+
+
+@check("properties", MUST, "docs:guides/error-codes", core=True)
+def test_answers_afterwards(capital: Chat, capital_after_drawn: Chat) -> None:
+    """After all these requests the server answers as before."""
+    assert capital_after_drawn.text == capital.text

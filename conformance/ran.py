@@ -1,0 +1,45 @@
+"""What a program did that was run in place of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from backends.program import Ended
+from conformance.answers import Answer
+from conformance.outcomes import Fail, TimedOut
+
+A = TypeVar("A", bound=Answer)
+
+
+class Ran(list[Answer]):
+    """The answers that a program got, in order, and with them how it ended. `name` is the scenario's."""
+
+    def __init__(self, name: str, answers: Iterable[Answer], ended: Ended) -> None:
+        super().__init__(answers)
+        self.name = name
+        self.ended = ended
+
+    @property
+    def output(self) -> str:
+        """What it printed, or the end of that; ends the check unless all requests were accepted and it ended well."""
+        for answer in self:
+            answer.accepted()
+        if self.ended.exit_code is None:
+            raise TimedOut(f"{self.name}: the program did not end ({self.ended.errors})")
+        if self.ended.exit_code != 0 or not self:
+            why = self.ended.errors.strip().splitlines() or ["it sent nothing"]
+            raise Fail(f"{self.name}: the program failed: {why[-1]}", expected="exit code 0", actual=self.ended.errors)
+        return self.ended.output
+
+    @property
+    def lines(self) -> list[str]:
+        """What it printed, line by line."""
+        return self.output.splitlines()
+
+    def got(self, kind: type[A]) -> A:
+        """The last of its answers, which must be of this kind; ends the check where `output` does."""
+        assert isinstance(self.output, str)
+        if not isinstance(self[-1], kind):
+            raise Fail(f"{self.name}: the program asked {self[-1].wire.request.path}", expected=kind.__name__)
+        return self[-1]

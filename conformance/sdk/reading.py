@@ -1,0 +1,94 @@
+"""What a client should understand of an answer: our own reading, in the form in which the SDKs' readings come."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from conformance.answers import Answer, Completion, Embeddings, Generated, Models, Response
+from conformance.outcomes import Fail
+
+Reading = dict[str, Any]
+"""JSON data: what it holds depends on the endpoint, as the functions below say."""
+
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+RAISED = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    409: "ConflictError",
+    422: "UnprocessableEntityError",
+    429: "RateLimitError",
+}
+"""The exceptions that the SDKs have for statuses, of the same names in both."""
+
+
+def reading(answer: Answer) -> Reading:
+    """Our own reading of an answer; ends the check if it is malformed."""
+    if not answer.ok:
+        return {"raised": raised(answer.status), "message": answer.error.get("message")}
+    if isinstance(answer, Generated):
+        return {
+            "choices": [
+                {
+                    "index": choice.index,
+                    "text": choice.text,
+                    "calls": [[call.id, call.name, call.arguments] for call in choice.tool_calls],
+                    "finish_reason": choice.finish_reason,
+                }
+                for choice in answer.choices
+            ],
+            "usage": counts([one.get("usage") for one in answer.objects]),
+        }
+    if isinstance(answer, Response):
+        calls = [[call.id, call.name, call.arguments] for call in answer.tool_calls]
+        return {"text": answer.text, "calls": calls, "status": answer.state}
+    if isinstance(answer, Embeddings):
+        return {"vectors": [numbers(item.get("embedding")) for item in answer.items]}
+    if isinstance(answer, Models):
+        return {"ids": answer.ids if is_list(answer) else [answer.body.get("id")]}
+    raise Fail(f"{answer.name}: the SDKs have no method for {answer.wire.request.path}")
+
+
+def kind(answer: Answer) -> str:
+    """The method of the SDKs that reads an answer."""
+    if isinstance(answer, Completion):
+        return "completions"
+    if isinstance(answer, Generated):
+        return "chat"
+    if isinstance(answer, Models):
+        return "models" if is_list(answer) else "model"
+    return "embeddings" if isinstance(answer, Embeddings) else "responses"
+
+
+def is_list(answer: Answer) -> bool:
+    """Whether this is the list of models, and not one of them."""
+    return answer.wire.request.path == "/models"
+
+
+def counts(usages: list[Any]) -> list[Any] | None:
+    """The counts of the last usage there is: prompt, completion and total."""
+    there = [usage for usage in usages if isinstance(usage, Mapping)]
+    return [there[-1].get(name) for name in COUNTS] if there else None
+
+
+def numbers(embedding: Any) -> list[float]:
+    """The numbers of an embedding, which is a list, or base64 of float32."""
+    if isinstance(embedding, str):
+        return [number for (number,) in struct.iter_unpack("<f", base64.b64decode(embedding))]
+    return list(embedding)
+
+
+def raised(status: int) -> str:
+    """The name of the exception for a status."""
+    return RAISED.get(status, "InternalServerError" if status >= 500 else "APIStatusError")
+
+
+def headers(answer: Answer) -> list[tuple[str, str]]:
+    """The headers of an answer, without those that belong to the connection on which it came."""
+    gone = ("connection", "content-length", "transfer-encoding", "keep-alive")
+    return [(name, value) for name, value in answer.whole.headers if name.lower() not in gone]

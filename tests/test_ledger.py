@@ -1,0 +1,148 @@
+"""The ledger accounts for every name of the API and for every check, and its page is up to date."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance import catalogue, ledger
+from conformance.ledger import TITLES, Entry, Row
+from conformance.ledger.__main__ import PAGE, page
+from tests.ledger_names import names
+
+ENDPOINTS = list(TITLES)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_no_name_is_open(endpoint: str) -> None:
+    assert [row.name for row in ledger.coverage() if row.endpoint == endpoint and row.state == "open"] == []
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_each_line_is_about_a_name(endpoint: str) -> None:
+    """And decides about at least one."""
+    listed = ledger.names()[endpoint]
+    assert [e.pattern for e in ledger.entries(endpoint) if not any(e.holds_for(name) for name in listed)] == []
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_no_name_is_both_covered_and_excluded(endpoint: str) -> None:
+    covered = [e.pattern for e in ledger.entries(endpoint) if e.checks]
+    excluded = [e for e in ledger.entries(endpoint) if e.why]
+    assert [name for name in covered for e in excluded if "*" not in name and e.holds_for(name)] == []
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_each_line_has_checks_or_a_reason(endpoint: str) -> None:
+    entries = ledger.entries(endpoint)
+    assert [e.pattern for e in entries if not e.checks and not e.why.strip()] == []
+    assert len({e.pattern for e in entries}) == len(entries)
+
+
+def test_all_checks_exist() -> None:
+    for endpoint in ENDPOINTS:
+        for entry in ledger.entries(endpoint):
+            ledger.resolve(entry.checks)
+    for checks in ledger.general().values():
+        ledger.resolve(checks)
+
+
+def test_each_check_is_named() -> None:
+    named = {check for row in ledger.coverage() for check in row.checks}
+    named |= {check for checks in ledger.general().values() for check in ledger.resolve(checks)}
+    assert sorted(set(catalogue.load()) - named) == []
+
+
+def test_unknown_checks_are_found() -> None:
+    with pytest.raises(ValueError, match="there is no check nothing"):
+        ledger.resolve(("nothing.like_this",))
+
+
+def test_ranks() -> None:
+    """The name itself, then an exclusion, then the longest row with a star."""
+    star = Entry(endpoint="chat", pattern="request.a.*", checks=("x",))
+    longer = Entry(endpoint="chat", pattern="request.a.b.*", checks=("x",))
+    excluded = Entry(endpoint="chat", pattern="*.b", why="because")
+    exact = Entry(endpoint="chat", pattern="request.a.b.c", checks=("x",))
+    name = "request.a.b.c"
+    assert all(entry.holds_for(name) for entry in (star, longer, excluded, exact))
+    assert sorted((exact, excluded, star, longer), key=lambda e: e.rank(name)) == [star, longer, excluded, exact]
+    assert not star.holds_for("request.a")
+
+
+def test_states() -> None:
+    def state(checks: tuple[str, ...], why: str) -> str:
+        return Row(endpoint="chat", name="request.n", checks=checks, why=why).state
+
+    assert [state(("n.may_be_1",), ""), state((), "because"), state((), "")] == ["covered", "excluded", "open"]
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m conformance.ledger"
+
+
+def test_names_are_made_from_a_document(tmp_path: Path) -> None:
+    """From parameters, forms told apart, fields to any depth, and events."""
+    document = _document()
+    made = names(document)
+    assert made["chat"][:7] == [
+        "request.n",
+        "request.messages",
+        "request.messages.user",
+        "request.messages.user.content",
+        "request.messages.tool",
+        "request.messages.tool.tool_call_id",
+        "request.tools",
+    ]
+    assert "request.tools.hologram" in made["chat"]
+    assert "request.tools.hologram.depth" not in made["chat"]
+    assert "response.tools" in made["chat"]
+    assert "response.tools.hologram" not in made["chat"]
+    assert "stream.id" in made["chat"]
+    assert made["model"][0] == "request.model"
+    assert "event.response.refusal.delta.delta" in made["responses"]
+    assert "event.response.mcp_call.done.output" not in made["responses"]
+    (tmp_path / "document.json").write_text(json.dumps(document))
+    command = [sys.executable, "-m", "tests.ledger_names", str(tmp_path / "document.json")]
+    assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout) == made
+
+
+def _form(key: str, value: str, **fields: dict[str, object]) -> dict[str, object]:
+    return {"type": "object", "properties": {key: {"enum": [value]}, **fields}}
+
+
+def _document() -> dict[str, object]:
+    text: dict[str, object] = {"type": "string"}
+    tools = {"type": "array", "items": {"oneOf": [_form("type", "function"), _form("type", "hologram", depth=text)]}}
+    messages = {"anyOf": [_form("role", "user", content=text), _form("role", "tool", tool_call_id=text)]}
+    request = {"properties": {"n": text, "messages": {"type": "array", "items": messages}, "tools": tools}}
+    response = {"properties": {"id": text, "tools": tools}}
+
+    def content(schema: object) -> dict[str, object]:
+        return {"content": {"application/json": {"schema": schema}}}
+
+    answer = {"responses": {"200": content(response)}}
+    asked = {"requestBody": content(request), **answer}
+    by_id = {"parameters": [{"name": "model"}], **answer}
+    events = {
+        "Delta": _form("type", "response.refusal.delta", delta=text),
+        "Mcp": _form("type", "response.mcp_call.done", output=text),
+    }
+    schemas = {
+        "Error": {"properties": {"message": text}},
+        "CreateChatCompletionStreamResponse": response,
+        "CreateCompletionResponse": response,
+        "ResponseStreamEvent": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in events]},
+        **events,
+    }
+    posted = ("/chat/completions", "/completions", "/embeddings", "/responses")
+    paths = {
+        **{path: {"post": asked} for path in posted},
+        "/models": {"get": answer},
+        "/models/{model}": {"get": by_id},
+    }
+    return {"paths": paths, "components": {"schemas": schemas}}

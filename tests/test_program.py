@@ -1,0 +1,155 @@
+"""Programs in place of requests: run through the relay, recorded, and judged by what they print and how they end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from backends import program, wire
+from backends.program import ADDRESS, CannotRun, Ended, Program
+from backends.wire import MODEL, Exchange
+from conformance.answers import Answer
+from conformance.outcomes import Blocked, Outcome, Verdict
+from conformance.ran import Ran
+from conformance.recording import Recording
+from conformance.sdk import read_by_node, read_by_python, reading
+from fixtures.scenario import Scenario
+from fixtures.scenarios.examples import EXAMPLES, NAMES
+from tests.fake import Reply, as_json, serving
+from tests.made import answer, chat_body, chunk, refusal, streamed
+
+ENDED = Ended(exit_code=0, output="Paris\n", errors="")
+
+
+def ran(*answers: object, ended: Ended = ENDED) -> Ran:
+    return Ran("made", answers, ended)  # type: ignore[arg-type]
+
+
+def test_examples_name_the_address_that_is_replaced() -> None:
+    files = [file for file in EXAMPLES.iterdir() if file.suffix in (".py", ".sh", ".mjs")]
+    assert len(files) == 12
+    for file in files:
+        text = file.read_text()
+        assert text.count(ADDRESS) == 1, file
+        assert any(name in text for name in NAMES) == ("models" not in file.name), file
+
+
+def test_output_is_that_of_a_program_that_went_well() -> None:
+    assert ran(answer(chat_body())).lines == ["Paris"]
+
+
+@pytest.mark.parametrize(
+    ("did", "outcome"),
+    [
+        (ran(answer(refusal(), status=404)), Outcome.REJECTED),
+        (ran(answer({}, status=500)), Outcome.FAIL),
+        (ran(answer(chat_body()), ended=Ended(exit_code=1, output="", errors="KeyError: 'x'")), Outcome.FAIL),
+        (ran(answer(chat_body()), ended=Ended(exit_code=None, output="", errors="")), Outcome.TIMEOUT),
+        (ran(), Outcome.FAIL),
+    ],
+)
+def test_output_ends_the_check_otherwise(did: Ran, outcome: Outcome) -> None:
+    with pytest.raises(Verdict) as ended:
+        assert did.output
+    assert ended.value.outcome is outcome
+
+
+def test_a_recording_survives_its_file() -> None:
+    scenario = Scenario(
+        name="s", build=lambda: [], needs=(), control=False, together=False, alone=False, one_connection=False,
+        keyed=False, purpose="",
+    )  # fmt: skip
+    kept = Recording(exchanges=[], single=False, program=ENDED.to_json(Program(file=Path("a.py"))))
+    read = kept.answers(scenario)
+    assert isinstance(read, Ran)
+    assert read.ended == ENDED
+
+
+def run(file: Path, url: str, **more: object) -> tuple[Ended, list[Exchange]]:
+    changes = (("gpt-3.5-turbo", MODEL),)
+    asked = Program(file=file, changes=changes)
+    return program.run(asked, url + "/v1", model="mine", http=wire.client(5), **more)  # type: ignore[arg-type]
+
+
+def test_a_python_program_runs_against_the_server_with_its_key() -> None:
+    seen: list[tuple[str, dict[str, str], bytes]] = []
+
+    def reply(_: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        seen.append((path, headers, body))
+        return as_json(chat_body("Paris"))
+
+    with serving(reply) as url:
+        ended, (exchange,) = run(EXAMPLES / "chat.py", url, key="sk-secret", headers=(("x-fault", "none"),))
+    assert ended == ENDED
+    ((path, headers, body),) = seen
+    assert path == "/v1/chat/completions"
+    assert headers["authorization"] == "Bearer sk-secret"
+    assert headers["x-fault"] == "none"
+    assert json.loads(body)["model"] == "mine"
+    assert exchange.request.body["max_tokens"] == 100
+    assert "sk-secret" not in json.dumps(exchange.to_json())
+
+
+def test_a_program_that_fails_says_why(tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text("print('so far')\n1 / 0\n")
+    ended, exchanges = run(file, "http://127.0.0.1:9")
+    assert (ended.exit_code, ended.output, exchanges) == (1, "so far\n", [])
+    assert ended.errors.endswith("ZeroDivisionError: division by zero\n")
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
+def test_a_program_whose_server_is_gone_fails() -> None:
+    with serving(lambda *a: as_json(chat_body())) as url:
+        assert run(EXAMPLES / "chat.sh", url)[0].exit_code == 0
+    ended, (exchange,) = run(EXAMPLES / "chat.sh", "http://127.0.0.1:9")
+    assert exchange.error == "unreachable"
+    assert ended.exit_code not in (0, None)
+
+
+@pytest.mark.parametrize(("file", "lacks"), [("chat.sh", "curl"), ("chat.mjs", "node")])
+def test_what_is_not_installed_is_named(file: str, lacks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(CannotRun, match=f"no {lacks} on PATH"):
+        run(EXAMPLES / file, "http://127.0.0.1:9")
+
+
+STREAM = [
+    chunk({"role": "assistant", "content": ""}),
+    chunk({"content": "Par"}),
+    chunk({"content": "is"}),
+    chunk({}, "stop"),
+]
+CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+READABLE = [
+    answer(chat_body()),
+    answer(chat_body(None, "tool_calls", tool_calls=[CALL])),
+    streamed(*STREAM),
+    streamed(chunk({"tool_calls": [CALL]}), chunk({}, "tool_calls")),
+    answer(refusal(), status=404),
+    answer({"data": [{"id": "m", "object": "model"}], "object": "list"}, path="/models"),
+]
+
+
+@pytest.mark.parametrize("made", READABLE)
+def test_python_reads_what_we_read(made: Answer) -> None:
+    assert read_by_python(made) == reading(made)
+
+
+@pytest.mark.parametrize("made", READABLE)
+def test_node_reads_what_we_read(made: Answer) -> None:
+    try:
+        read = read_by_node(made)
+    except Blocked as why:
+        pytest.skip(str(why))
+    assert read == reading(made)
+
+
+def test_what_the_sdk_cannot_read_is_a_violation() -> None:
+    for read in (read_by_python, read_by_node):
+        with pytest.raises(Verdict) as ended:
+            read(answer(b"data: null\n\n", content_type="text/event-stream", sent={"stream": True}))
+        assert ended.value.outcome in (Outcome.FAIL, Outcome.BLOCKED)
