@@ -1,0 +1,44 @@
+"""Recorded exchanges with the words that checks use to read them.
+
+Plain and streamed answers are read with the same words. Reading what is not there ends the check: a refusal with
+`Refused`, a malformed answer with `Fail`; so a check never has to ask first.
+"""
+
+from __future__ import annotations
+
+from conformance.answers.answer import Answer, Missing, Refused
+from conformance.answers.generated import Chat, Choice, Completion, Generated, ToolCall
+from conformance.answers.lists import Embeddings, Models
+from conformance.answers.response import Response
+
+VIEWS: dict[str, type[Answer]] = {
+    "/chat/completions": Chat,
+    "/completions": Completion,
+    "/embeddings": Embeddings,
+    "/models": Models,
+    "/responses": Response,
+}
+"""Which words fit which path; a path below one of these has its words too."""
+
+
+def view(path: str) -> type[Answer]:
+    """The class whose words fit an exchange with `path`."""
+    fitting = [cls for known, cls in VIEWS.items() if path == known or path.startswith(known + "/")]
+    return fitting[0] if fitting else Answer
+
+
+__all__ = [
+    "VIEWS",
+    "Answer",
+    "Chat",
+    "Choice",
+    "Completion",
+    "Embeddings",
+    "Generated",
+    "Missing",
+    "Models",
+    "Refused",
+    "Response",
+    "ToolCall",
+    "view",
+]

@@ -1,0 +1,243 @@
+"""An exchange with words to read it, whatever its endpoint, and what stands for one that was not sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from backends.wire import Exchange
+from conformance import sse
+from conformance.answers.values import expect
+from conformance.outcomes import Blocked, Fail, NotRun, Outcome, TimedOut, Verdict
+
+
+class Refused(Verdict):
+    """A check read an answer that the server refused; `rejected` if it did so cleanly, else `fail`."""
+
+    def __init__(self, answer: Answer) -> None:
+        clean = answer.cleanly_refused
+        self.outcome = Outcome.REJECTED if clean else Outcome.FAIL
+        self.answer = answer
+        how = answer.error_message if clean else f"{answer.exchange.body[:160].decode(errors='replace')!r}"
+        super().__init__(
+            f"{answer.name} was refused: {answer.status} {how}",
+            expected="a 2xx answer, or an honest refusal: 4xx or 501 with an error object",
+            actual=f"{answer.status} {answer.exchange.body[:300].decode(errors='replace')}",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """One exchange of a scenario. `name` is the scenario's, with a number if it has several requests."""
+
+    name: str
+    exchange: Exchange
+    control: bool = False
+
+    # What was sent
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The request's JSON object; empty if it had none."""
+        body = self.wire.request.body
+        return dict(body) if isinstance(body, dict) else {}
+
+    @property
+    def streamed(self) -> bool:
+        """Whether a stream was asked for."""
+        body = self.exchange.request.body
+        return isinstance(body, dict) and body.get("stream") is True
+
+    @property
+    def asked(self) -> str:
+        """What was asked, whether plain or streamed: the request without `stream` and `stream_options`, as text."""
+        request = self.exchange.request
+        body = request.body
+        if isinstance(body, dict):
+            body = {key: value for key, value in body.items() if key not in ("stream", "stream_options")}
+        return f"{request.method} {request.path} {request.headers} {body!r}"
+
+    @property
+    def asks_clearly(self) -> bool:
+        """Whether `stream` is a boolean, if there is one: after `"stream": "yes"` either form of answer may come."""
+        body = self.exchange.request.body
+        return not isinstance(body, dict) or body.get("stream") in (None, True, False)
+
+    # The bare wire
+
+    @property
+    def wire(self) -> Exchange:
+        """The exchange; ends the check if no answer came."""
+        error = self.exchange.error
+        if error == "unreachable":
+            raise Blocked(f"{self.name}: the server no longer accepts connections ({self.exchange.error_detail})")
+        if error == "timeout":
+            raise TimedOut(f"{self.name}: no complete answer in time ({self.exchange.error_detail})")
+        if self.exchange.status is None:
+            raise Fail(
+                f"{self.name}: the server closed the connection without an answer",
+                expected="an HTTP response",
+                actual=self.exchange.error_detail,
+            )
+        return self.exchange
+
+    @property
+    def whole(self) -> Exchange:
+        """The exchange, whose body arrived to its end."""
+        wire = self.wire
+        if wire.error and wire.request.hang_up_after is None:
+            raise Fail(
+                f"{self.name}: the connection closed in the middle of the answer",
+                expected="the whole body",
+                actual=f"{wire.error_detail} after {len(wire.body)} bytes",
+            )
+        return wire
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.wire.status or 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server answered 2xx; never ends the check."""
+        return self.exchange.status is not None and 200 <= self.exchange.status < 300
+
+    @property
+    def content_type(self) -> str:
+        """The media type, lower case, without parameters."""
+        return (self.wire.header("content-type") or "").partition(";")[0].strip().lower()
+
+    # The body
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON, whatever the status."""
+        try:
+            return json.loads(self.whole.body)
+        except ValueError as problem:
+            raise Fail(
+                f"{self.name}: the body is not JSON ({problem})",
+                expected="a JSON body",
+                actual=self.whole.body[:300].decode(errors="replace"),
+            ) from None
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The JSON object of a 2xx answer."""
+        self.accepted()
+        return expect(self.json, dict, f"{self.name}: the body")
+
+    def accepted(self) -> None:
+        """End the check unless the server answered 2xx."""
+        if not 200 <= self.status < 300:
+            raise Refused(self)
+
+    @cached_property
+    def readable(self) -> bool:
+        """Whether this is a 2xx answer in which all words of its class find what they read; never ends the check."""
+        try:
+            self._read()
+        except Verdict:
+            return False
+        return True
+
+    def _read(self) -> None:
+        """Read everything; ends the check if something is malformed."""
+        self.accepted()
+
+    # Refusals
+
+    @property
+    def cleanly_refused(self) -> bool:
+        """Whether this is a 4xx or 501 whose JSON body has an `error` object with a message."""
+        return (400 <= self.status < 500 or self.status == 501) and bool(self.error_message)
+
+    @cached_property
+    def error(self) -> dict[str, Any]:
+        """The `error` object of a refusal."""
+        if self.ok:
+            raise Fail(f"{self.name} was accepted", expected="a 4xx with an error object", actual=f"{self.status}")
+        envelope = expect(self.json, dict, f"{self.name}: the error body")
+        return expect(envelope.get("error"), dict, f"{self.name}: `error`")
+
+    @property
+    def error_message(self) -> str:
+        """The message of the error object, or nothing; never ends the check."""
+        try:
+            message = self.error.get("message")
+        except Verdict:
+            return ""
+        return message if isinstance(message, str) else ""
+
+    # The stream
+
+    @cached_property
+    def events(self) -> sse.Parsed:
+        """The events of a streamed answer."""
+        self.accepted()
+        if self.content_type != "text/event-stream":
+            raise Fail(
+                f"{self.name}: a stream was asked for",
+                expected="Content-Type: text/event-stream",
+                actual=f"Content-Type: {self.wire.header('content-type')}",
+            )
+        return sse.parse(self.whole.body)
+
+    @cached_property
+    def data(self) -> list[str]:
+        """The data of each event, in order, `[DONE]` included."""
+        pending = [self.events.pending] if self.events.pending else []
+        return [event.data for event in (*self.events.events, *pending)]
+
+    @property
+    def arrivals(self) -> list[float]:
+        """When each event of a stream was complete, in seconds since the request was sent."""
+        return [sse.timed(event, self.wire.reads) for event in self.events.events]
+
+    @cached_property
+    def chunks(self) -> list[dict[str, Any]]:
+        """The JSON objects of a stream, in order, without `[DONE]`; an error in the stream ends the check."""
+        objects = []
+        for number, data in enumerate(d for d in self.data if d.strip() != "[DONE]"):
+            try:
+                chunk = json.loads(data)
+            except ValueError as problem:
+                raise Fail(
+                    f"{self.name}: event {number} is not JSON ({problem})", expected="JSON", actual=data[:200]
+                ) from None
+            chunk = expect(chunk, dict, f"{self.name}: event {number}")
+            if "error" in chunk and "choices" not in chunk and "type" not in chunk:
+                raise Fail(f"{self.name}: the stream carries an error", expected="chunks", actual=data[:300])
+            objects.append(chunk)
+        return objects
+
+
+@dataclass(frozen=True, eq=False)
+class Missing:
+    """Stands for the answer, or answers, of a scenario that was not sent: whatever is read of it ends the check."""
+
+    name: str
+    why: str
+    blocked: bool
+    control: bool = False
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("_"):
+            raise AttributeError(attribute)
+        raise self._verdict()
+
+    def __getitem__(self, _: Any) -> Any:
+        raise self._verdict()
+
+    def __iter__(self) -> Iterator[Any]:
+        raise self._verdict()
+
+    def __len__(self) -> int:
+        raise self._verdict()
+
+    def _verdict(self) -> Verdict:
+        return (Blocked if self.blocked else NotRun)(self.why)

@@ -1,0 +1,293 @@
+"""Answers of POST /chat/completions and POST /completions, plain and streamed, read with the same words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from conformance.answers.answer import Answer
+from conformance.answers.values import T, expect, optional
+from conformance.outcomes import Fail
+
+_TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "([^"\\]|\\.)+"')
+"""A piece of text in a chunk, as `json.dumps` writes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCall:
+    """One call of a tool; `arguments` is the JSON string as it came, pieces joined."""
+
+    id: str | None
+    type: str | None
+    name: str
+    arguments: str
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The arguments, which must be a JSON object."""
+        try:
+            return expect(json.loads(self.arguments), dict, f"the arguments of {self.name}")
+        except ValueError:
+            raise Fail(
+                f"the arguments of {self.name} are not valid JSON",
+                expected="a JSON object",
+                actual=self.arguments,
+            ) from None
+
+    @property
+    def asks(self) -> tuple[str, dict[str, Any]]:
+        """What the call asks for, without its id: two calls that ask for the same are equal here."""
+        return self.name, self.args
+
+
+@dataclass
+class Choice:
+    """One choice, read from a plain answer or put together from a stream."""
+
+    index: int
+    text: str = ""
+    content: str | None = None
+    role: str | None = None
+    reasoning: str = ""
+    finish_reason: str | None = None
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def document(self) -> Any:
+        """The text as the JSON value that it must be."""
+        try:
+            return json.loads(self.text)
+        except ValueError as problem:
+            raise Fail(
+                f"the text is not JSON ({problem})", expected="a JSON document", actual=self.text[:300]
+            ) from None
+
+
+class Generated(Answer):
+    """What chat and legacy completions have in common."""
+
+    @cached_property
+    def choices(self) -> list[Choice]:
+        """The choices, ordered by index; ends the check if there is none."""
+        choices = sorted(self._streamed_choices() if self.streamed else self._plain_choices(), key=lambda c: c.index)
+        if not choices:
+            raise Fail(f"{self.name}: no choices", expected="at least one choice", actual=self._shortened)
+        return choices
+
+    def _read(self) -> None:
+        assert self.choices
+
+    @property
+    def choice(self) -> Choice:
+        """The first choice."""
+        return self.choices[0]
+
+    @property
+    def text(self) -> str:
+        """The text of the first choice; empty if there is none."""
+        return self.choice.text
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the first choice ended."""
+        return self.choice.finish_reason
+
+    @cached_property
+    def objects(self) -> list[dict[str, Any]]:
+        """The response objects: the one of a plain answer, or all chunks of a stream."""
+        return self.chunks if self.streamed else [self.body]
+
+    def values(self, key: str) -> list[Any]:
+        """The different values that a key has in the response objects, in order; None where it is absent."""
+        found: list[Any] = []
+        for value in (one.get(key) for one in self.objects):
+            if value not in found:
+                found.append(value)
+        return found
+
+    @property
+    def distinct_chunks(self) -> list[dict[str, Any]]:
+        """The chunks of a stream, but of those that differ in nothing but a piece of text only the first."""
+        distinct: dict[str, dict[str, Any]] = {}
+        for chunk in self.chunks:
+            distinct.setdefault(_TEXT.sub("", json.dumps(chunk)), chunk)
+        return list(distinct.values())
+
+    def pieces(self, index: int = 0) -> list[dict[str, Any]]:
+        """The entries of one choice in the chunks of a stream, in order."""
+        return [raw for chunk in self.chunks for raw, at in self._raw_choices(chunk) if at == index]
+
+    @cached_property
+    def usage(self) -> dict[str, Any]:
+        """The usage object; of a stream, the last that it carries."""
+        found = [o["usage"] for o in self.objects if o.get("usage") is not None]
+        if not found:
+            raise Fail(f"{self.name}: no usage", expected="a usage object", actual=self._shortened)
+        return expect(found[-1], dict, f"{self.name}: usage")
+
+    def tokens(self, kind: str) -> int:
+        """One count of the usage object: `prompt`, `completion` or `total`."""
+        return expect(self.usage.get(f"{kind}_tokens"), int, f"{self.name}: usage.{kind}_tokens")
+
+    @property
+    def _shortened(self) -> str:
+        return self.whole.body[:300].decode(errors="replace")
+
+    def _raw_choices(self, of: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
+        for choice in expect(of.get("choices"), list, f"{self.name}: choices"):
+            choice = expect(choice, dict, f"{self.name}: a choice")
+            yield choice, expect(choice.get("index"), int, f"{self.name}: choices[].index")
+
+    def _plain_choices(self) -> list[Choice]:
+        raise NotImplementedError
+
+    def _streamed_choices(self) -> list[Choice]:
+        raise NotImplementedError
+
+
+class Chat(Generated):
+    """An answer of POST /chat/completions."""
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The tool calls of the first choice."""
+        return self.choice.tool_calls
+
+    @property
+    def calls(self) -> list[tuple[str, dict[str, Any]]]:
+        """Name and arguments of each tool call of the first choice; the arguments must be JSON objects."""
+        return [call.asks for call in self.tool_calls]
+
+    @property
+    def document(self) -> Any:
+        """The text of the first choice as the JSON value that it must be."""
+        return self.choice.document
+
+    @property
+    def reasoning(self) -> str:
+        """The thoughts that a server gives apart from the text (`reasoning_content` or `reasoning`)."""
+        return self.choice.reasoning
+
+    @property
+    def logprobs(self) -> list[dict[str, Any]]:
+        """The entries of `logprobs.content` of the first choice; ends the check if there are none."""
+        if self.choice.logprobs is None:
+            raise Fail(f"{self.name}: no logprobs", expected="choices[0].logprobs.content", actual=self._shortened)
+        return self.choice.logprobs
+
+    def deltas(self, index: int = 0) -> list[dict[str, Any]]:
+        """The deltas of one choice of a stream, in order."""
+        return [expect(raw.get("delta"), dict, f"{self.name}: choices[].delta") for raw in self.pieces(index)]
+
+    def call_pieces(self, index: int = 0) -> dict[int, list[dict[str, Any]]]:
+        """The pieces of each tool call of one choice of a stream, in order, by the call's own index."""
+        pieces: dict[int, list[dict[str, Any]]] = {}
+        for delta in self.deltas(index):
+            for piece in delta.get("tool_calls") or []:
+                piece = expect(piece, dict, f"{self.name}: a tool call delta")
+                at = expect(piece.get("index"), int, f"{self.name}: tool_calls[].index of a delta")
+                pieces.setdefault(at, []).append(piece)
+        return pieces
+
+    def _plain_choices(self) -> list[Choice]:
+        choices = []
+        for raw, index in self._raw_choices(self.body):
+            message = expect(raw.get("message"), dict, f"{self.name}: choices[].message")
+            choice = Choice(index=index, raw=raw, finish_reason=raw.get("finish_reason"), role=message.get("role"))
+            choice.content = optional(message.get("content"), str, f"{self.name}: content")
+            choice.text = choice.content or ""
+            choice.reasoning = reasoning(message)
+            choice.tool_calls = [self._tool_call(call) for call in message.get("tool_calls") or []]
+            choice.logprobs = self._logprobs(raw)
+            choices.append(choice)
+        return choices
+
+    def _tool_call(self, raw: Any) -> ToolCall:
+        raw = expect(raw, dict, f"{self.name}: a tool call")
+        function = expect(raw.get("function"), dict, f"{self.name}: tool_calls[].function")
+        name = expect(function.get("name"), str, f"{self.name}: tool_calls[].function.name")
+        arguments = expect(function.get("arguments"), str, f"{self.name}: tool_calls[].function.arguments")
+        return ToolCall(id=raw.get("id"), type=raw.get("type"), name=name, arguments=arguments)
+
+    def _logprobs(self, raw: dict[str, Any]) -> list[dict[str, Any]] | None:
+        logprobs = raw.get("logprobs")
+        if logprobs is None:
+            return None
+        content = expect(logprobs, dict, f"{self.name}: logprobs").get("content")
+        return optional(content, list, f"{self.name}: logprobs.content")
+
+    def _streamed_choices(self) -> list[Choice]:
+        choices: dict[int, Choice] = {}
+        calls: dict[tuple[int, int], dict[str, Any]] = {}
+        for chunk in self.chunks:
+            for raw, index in self._raw_choices(chunk):
+                choice = choices.setdefault(index, Choice(index=index))
+                delta = expect(raw.get("delta"), dict, f"{self.name}: choices[].delta")
+                choice.role = choice.role or delta.get("role")
+                if isinstance(delta.get("content"), str):
+                    choice.content = choice.text = choice.text + delta["content"]
+                choice.reasoning += reasoning(delta)
+                choice.finish_reason = raw.get("finish_reason") or choice.finish_reason
+                if (entries := self._logprobs(raw)) is not None:
+                    choice.logprobs = (choice.logprobs or []) + entries
+                for piece in delta.get("tool_calls") or []:
+                    self._add_piece(calls, index, piece)
+        for (index, _), call in sorted(calls.items()):
+            choices[index].tool_calls.append(ToolCall(**call))
+        return list(choices.values())
+
+    def _add_piece(self, calls: dict[tuple[int, int], dict[str, Any]], choice: int, piece: Any) -> None:
+        piece = expect(piece, dict, f"{self.name}: a tool call delta")
+        at = expect(piece.get("index"), int, f"{self.name}: tool_calls[].index of a delta")
+        call = calls.setdefault((choice, at), {"id": None, "type": None, "name": "", "arguments": ""})
+        function = expect(piece.get("function") or {}, dict, f"{self.name}: tool_calls[].function")
+        call["id"] = call["id"] or piece.get("id")
+        call["type"] = call["type"] or piece.get("type")
+        call["name"] += optional(function.get("name"), str, f"{self.name}: name of a delta") or ""
+        call["arguments"] += optional(function.get("arguments"), str, f"{self.name}: arguments of a delta") or ""
+
+
+class Completion(Generated):
+    """An answer of POST /completions, whose chunks have the same shape as its plain object."""
+
+    @property
+    def logprobs(self) -> dict[str, Any]:
+        """The legacy logprobs object of the first choice; ends the check if there is none."""
+        return expect(self.choice.raw.get("logprobs"), dict, f"{self.name}: choices[0].logprobs")
+
+    def legacy(self, key: str, of: type[T], *, null_first: bool = False) -> list[T]:
+        """A parallel array of the legacy logprobs object: its entries, of this kind, without a first that is null."""
+        entries = expect(self.logprobs.get(key), list, f"{self.name}: logprobs.{key}")
+        if null_first and entries[:1] != [None]:
+            raise Fail(f"{self.name}: logprobs.{key}[0] is not null", expected="null", actual=f"{entries[:1]}")
+        return [expect(entry, of, f"{self.name}: an entry of logprobs.{key}") for entry in entries[null_first:]]
+
+    def _plain_choices(self) -> list[Choice]:
+        return [
+            Choice(
+                index=index,
+                text=expect(raw.get("text"), str, f"{self.name}: choices[].text"),
+                finish_reason=raw.get("finish_reason"),
+                raw=raw,
+            )
+            for raw, index in self._raw_choices(self.body)
+        ]
+
+    def _streamed_choices(self) -> list[Choice]:
+        choices: dict[int, Choice] = {}
+        for chunk in self.chunks:
+            for raw, index in self._raw_choices(chunk):
+                choice = choices.setdefault(index, Choice(index=index, raw=raw))
+                choice.text += raw.get("text") or ""
+                choice.finish_reason = raw.get("finish_reason") or choice.finish_reason
+        return list(choices.values())
+
+
+def reasoning(message: dict[str, Any]) -> str:
+    return message.get("reasoning_content") or message.get("reasoning") or ""

@@ -1,0 +1,177 @@
+"""Answers of POST /responses and what is stored of them."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any
+
+from conformance.answers.answer import Answer
+from conformance.answers.generated import Choice, ToolCall
+from conformance.answers.values import expect, optional
+from conformance.outcomes import Fail
+
+ENDINGS = ("response.completed", "response.incomplete", "response.failed")
+"""The types of the event that ends a stream of the Responses API."""
+
+
+class Response(Answer):
+    """An answer of POST /responses or GET /responses/{id}; text and calls of a stream are joined from its deltas."""
+
+    @cached_property
+    def object(self) -> dict[str, Any]:
+        """The response object: the body of a plain answer, or what the last event of a stream holds."""
+        if not self.streamed:
+            return self.body
+        last = self.chunks[-1] if self.chunks else {}
+        if last.get("type") not in ENDINGS:
+            raise Fail(f"{self.name}: the stream has no end", expected=" or ".join(ENDINGS), actual=f"{last}"[:300])
+        return expect(last.get("response"), dict, f"{self.name}: response of {last['type']}")
+
+    @property
+    def id(self) -> str:
+        """The response's id."""
+        return expect(self.object.get("id"), str, f"{self.name}: id")
+
+    @property
+    def state(self) -> Any:
+        """How the response ended, its own `status`: completed, incomplete or failed."""
+        return self.object.get("status")
+
+    @cached_property
+    def output(self) -> list[dict[str, Any]]:
+        """The items of the output, as they came."""
+        output = expect(self.object.get("output"), list, f"{self.name}: output")
+        return [expect(item, dict, f"{self.name}: output[]") for item in output]
+
+    def items(self, kind: str) -> list[dict[str, Any]]:
+        """The items of the output that have this type."""
+        return [item for item in self.output if item.get("type") == kind]
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The content parts of the messages of the output."""
+        contents = [expect(item.get("content"), list, f"{self.name}: content") for item in self.items("message")]
+        return [expect(part, dict, f"{self.name}: content[]") for content in contents for part in content]
+
+    @property
+    def written(self) -> str:
+        """The text of the response object, as official clients read it from `output_text` parts."""
+        texts = [part.get("text") for part in self.parts if part.get("type") == "output_text"]
+        return "".join(expect(text, str, f"{self.name}: text of an output_text") for text in texts)
+
+    @cached_property
+    def text(self) -> str:
+        """The text; of a stream, joined from its deltas."""
+        return self.joined("response.output_text.delta") if self.streamed else self.written
+
+    @cached_property
+    def tool_calls(self) -> list[ToolCall]:
+        """The function calls; of a stream, their arguments are joined from the deltas."""
+        if not self.streamed:
+            return [self._tool_call(item) for item in self.items("function_call")]
+        return [
+            self._tool_call({**item, "arguments": self.joined("response.function_call_arguments.delta", named)})
+            for named, item in self.added.items()
+            if item.get("type") == "function_call"
+        ]
+
+    @property
+    def calls(self) -> list[tuple[str, dict[str, Any]]]:
+        """Name and arguments of each function call; the arguments must be JSON objects."""
+        return [call.asks for call in self.tool_calls]
+
+    @cached_property
+    def reasoning(self) -> str:
+        """The thoughts: their texts, or what the server gives as a summary; of a stream, joined from the deltas."""
+        if self.streamed:
+            return self.joined("response.reasoning_text.delta") + self.joined("response.reasoning_summary_text.delta")
+        parts = [
+            expect(part, dict, f"{self.name}: part of a thought")
+            for item in self.items("reasoning")
+            for part in (item.get("content") or []) + (item.get("summary") or [])
+        ]
+        return "".join(expect(part.get("text"), str, f"{self.name}: text of a thought") for part in parts)
+
+    @property
+    def document(self) -> Any:
+        """The text as the JSON value that it must be."""
+        return Choice(index=0, text=self.text).document
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """The usage object."""
+        return expect(self.object.get("usage"), dict, f"{self.name}: usage")
+
+    def tokens(self, kind: str) -> int:
+        """One count of the usage object: `input`, `output` or `total`."""
+        return expect(self.usage.get(f"{kind}_tokens"), int, f"{self.name}: usage.{kind}_tokens")
+
+    @property
+    def types(self) -> list[str]:
+        """The type of each event of a stream, in order."""
+        return [expect(event.get("type"), str, f"{self.name}: type of an event") for event in self.chunks]
+
+    @property
+    def sequence(self) -> list[Any]:
+        """The sequence number of each event of a stream, in order."""
+        return [event.get("sequence_number") for event in self.chunks]
+
+    def typed(self, *kinds: str) -> list[dict[str, Any]]:
+        """The events of a stream that have one of these types, in order."""
+        return [event for event in self.chunks if event.get("type") in kinds]
+
+    def held(self, kind: str, key: str) -> list[dict[str, Any]]:
+        """The objects that the events of a type hold under a key, in order."""
+        return [expect(event.get(key), dict, f"{self.name}: {key} of {kind}") for event in self.typed(kind)]
+
+    @cached_property
+    def snapshots(self) -> list[dict[str, Any]]:
+        """The response objects of the events that have one, in order."""
+        held = [event["response"] for event in self.chunks if "response" in event]
+        return [expect(response, dict, f"{self.name}: response of an event") for response in held]
+
+    @cached_property
+    def added(self) -> dict[Any, dict[str, Any]]:
+        """The items of the output as they were when they were added, by what names them."""
+        kind = "response.output_item.added"
+        return dict(zip(map(self.item_of, self.typed(kind)), self.held(kind, "item"), strict=True))
+
+    @cached_property
+    def by_item(self) -> dict[Any, list[dict[str, Any]]]:
+        """The events that belong to an item of the output, in order, by what names the item."""
+        events: dict[Any, list[dict[str, Any]]] = {}
+        for event in (event for event in self.chunks if self.item_of(event) is not None):
+            events.setdefault(self.item_of(event), []).append(event)
+        return events
+
+    def item_of(self, event: dict[str, Any]) -> str | int | None:
+        """What names the item to which an event belongs: its id or, where none is given, its place in the output."""
+        item = optional(event.get("item"), dict, f"{self.name}: item of an event") or {}
+        named = optional(event.get("item_id", item.get("id")), str, f"{self.name}: id of an item")
+        return named or optional(event.get("output_index"), int, f"{self.name}: output_index of an event")
+
+    @property
+    def distinct(self) -> list[dict[str, Any]]:
+        """The events of a stream, but of those that differ in nothing but their number and delta only the first."""
+        distinct: dict[str, dict[str, Any]] = {}
+        for event in self.chunks:
+            varying = {key: type(event[key]).__name__ for key in ("delta", "sequence_number") if key in event}
+            distinct.setdefault(json.dumps({**event, **varying}), event)
+        return list(distinct.values())
+
+    def joined(self, kind: str, item: str | int | None = None) -> str:
+        """The deltas of the events of a type, joined; of one item of the output, if it is given."""
+        events = [event for event in self.typed(kind) if item in (None, self.item_of(event))]
+        return "".join(expect(event.get("delta"), str, f"{self.name}: delta of {kind}") for event in events)
+
+    def _read(self) -> None:
+        assert isinstance(self.text + self.written + self.reasoning, str)
+        assert isinstance(self.tool_calls, list)
+        if self.streamed:
+            assert isinstance([self.snapshots, self.by_item, self.held("response.output_item.done", "item")], list)
+
+    def _tool_call(self, item: dict[str, Any]) -> ToolCall:
+        name = expect(item.get("name"), str, f"{self.name}: name of a function_call")
+        arguments = expect(item.get("arguments"), str, f"{self.name}: arguments of a function_call")
+        return ToolCall(id=item.get("call_id"), type=item.get("type"), name=name, arguments=arguments)

@@ -1,0 +1,33 @@
+"""Read JSON values that must be of a type; a malformed answer ends the check."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from conformance.outcomes import Fail
+
+T = TypeVar("T")
+
+
+def expect(value: Any, kind: type[T], what: str) -> T:
+    """`value`, which must be of `kind` (a bool is no number); else the answer is malformed, and the check fails."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return value  # type: ignore[return-value]
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+        raise Fail(f"{what} is not {_JSON_NAMES[kind]}", expected=_JSON_NAMES[kind], actual=json.dumps(value)[:200])
+    return value
+
+
+def optional(value: Any, kind: type[T], what: str) -> T | None:
+    """The same for a value that may be null or absent."""
+    return None if value is None else expect(value, kind, what)
+
+
+_JSON_NAMES: dict[type, str] = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+}
