@@ -22,7 +22,8 @@ def test_chat_with_curl(example_chat_curl: Ran) -> None:
 def test_stream_with_curl(example_stream_curl: Ran) -> None:
     """The curl example of a stream gets pieces of text, and `[DONE]` at the end."""
     assert example_stream_curl.got(Chat).text != ""
-    assert example_stream_curl.output.strip().endswith("[DONE]")
+    assert example_stream_curl.got(Chat).data[-1] == "[DONE]"
+    assert printed(example_stream_curl)
 
 
 @check("examples_curl", MUST, GUIDE)

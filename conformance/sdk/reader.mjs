@@ -73,7 +73,9 @@ const methods = {
   embeddings: async (asked, _, base64) => {
     const format = base64 ? {} : { encoding_format: 'float' };
     const got = await asked.embeddings.create({ model: ANY, input: ANY, ...format });
-    return { vectors: got.data.map((item) => Array.from(item.embedding)) };
+    // JSON has no NaN, and no embedding such a number.
+    const numbers = (item) => Array.from(item.embedding, (n) => (Number.isFinite(n) ? n : 1e300));
+    return { vectors: got.data.map(numbers) };
   },
   models: async (asked) => {
     const ids = [];
