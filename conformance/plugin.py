@@ -10,9 +10,10 @@ import pytest
 
 from conformance import matrix, options
 from conformance.every import Every
+from conformance.main_run import MainRun
 from conformance.outcomes import Level
 from conformance.recording import answers
-from conformance.run import MainRun, Run, WorkerRun
+from conformance.run import Run, WorkerRun
 from fixtures import scenario
 
 CHECKS_DIRECTORY = Path(__file__).parent / "checks"
