@@ -17,7 +17,7 @@ from conformance.check import Check
 from conformance.every import Every
 from conformance.judge import Judge
 from conformance.options import Options
-from conformance.outcomes import NotRun, Outcome
+from conformance.outcomes import NotRun, Outcome, Verdict
 from conformance.recording import Recorder, Recording, Replay, Source
 from conformance.results import CheckResult
 from fixtures import scenario
@@ -105,16 +105,19 @@ class Run:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        found, problem = _check_of(item), call.excinfo
+        if found is None or (call.when != "call" and not problem):
+            return (yield)
+        if problem and isinstance(problem.value, Verdict | AssertionError):
+            call.excinfo = None  # pytest would format a traceback, which takes longer than the check and is not shown.
         report = yield
-        found = _check_of(item)
-        if found is None or (call.when != "call" and not call.excinfo):
-            return report
+        call.excinfo = problem
         given = getattr(item, "funcargs", {})
         result = self._judge.result(
             found,
             target=item.callspec.params["target"],  # type: ignore[attr-defined]
-            problem=call.excinfo.value if call.excinfo else None,
-            explanation=getattr(getattr(report.longrepr, "reprcrash", None), "message", ""),
+            problem=problem.value if problem else None,
+            explanation=str(problem.value) if problem else "",
             arguments={name: given.get(name) for name in found.scenarios},
             duration=call.duration,
         )
