@@ -21,7 +21,7 @@ def main(argv: list[str]) -> int:
     ask.add_argument("name", choices=sorted(backends()))
     ask.add_argument("--base-url", help="the server's address, ending in /v1 (default: where the backend usually is)")
     ask.add_argument("--model", help="the model to ask (default: the first that is listed)")
-    listing = commands.add_parser("known", help="print entries for backends/NAME/known.toml from a results file")
+    listing = commands.add_parser("known", help="print a draft of backends/NAME/known.toml from a results file")
     listing.add_argument("name", choices=sorted(backends()))
     listing.add_argument("results", type=Path, metavar="RESULTS")
     composing = commands.add_parser("compose", help="print the compose file of what --runtime container would start")

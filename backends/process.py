@@ -128,7 +128,7 @@ def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
 def _start_role(chosen: Program, deploy: dict[str, Any], role: Role, directory: Path, key: str) -> launch.Process:
     port = launch.free_port()
     spec = deploy[role]
-    words = {"port": port, "file": spec["file"], "model": spec["model"], "directory": directory}
+    words = {"port": port, "file": spec.get("file"), "model": spec["model"], "directory": directory}
     words |= {"projector": spec.get("projector"), "key": key}
     args = [*chosen.command, *deploy["args"], *deploy.get("key", []), *spec.get("args", [])]
     env = {name: value.format(**words) for name, value in deploy.get("env", {}).items()}
@@ -136,7 +136,7 @@ def _start_role(chosen: Program, deploy: dict[str, Any], role: Role, directory: 
 
 
 def _details(chosen: Program, deploy: dict[str, Any], first: launch.Process, key: str) -> dict[str, str]:
-    files = {role: identify.repository_path(deploy[role]["file"]) for role in ROLES if role in deploy}
+    files = {role: identify.repository_path(deploy[role]["file"]) for role in ROLES if "file" in deploy.get(role, {})}
     there = {role: path for role, path in files.items() if path.exists()}
     said = re.search(deploy["device"], first.text()) if "device" in deploy else None
     details = {

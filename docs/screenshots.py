@@ -1,4 +1,7 @@
-"""Take the pictures of the README again: `python docs/screenshots.py reports/latest/index.html`; needs chromium."""
+"""Take the pictures of README and docs again; needs chromium.
+
+`python docs/screenshots.py reports/latest/index.html [SITE]`: a report of one target, and what `reports site` made.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,10 @@ def main() -> None:
             take(browser, page, f"matrix-{scheme}", scheme=scheme, width=1440, height=1300)
         take(browser, page, "evidence-light", scheme="light", width=1440, height=1000, script=OPEN_ONE)
         take(browser, page, "matrix-phone", scheme="light", width=400, height=900)
+        if len(sys.argv) > 2:
+            site = Path(sys.argv[2])
+            take(browser, site / "index.html", "site-light", scheme="light", width=1440, height=1000)
+            take(browser, site / "changes.html", "changes-light", scheme="light", width=1440, height=700)
         browser.close()
 
 

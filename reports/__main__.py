@@ -1,14 +1,23 @@
-"""`python -m reports`: pages from results files, without running anything."""
+"""`python -m reports`: pages, diffs and exports from results files, without running anything."""
 
 from __future__ import annotations
 
 import argparse
+import gc
+import os
+import shutil
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from conformance.results import BadResults, Results, read_all
+from conformance.results import BadResults, read_all
+from reports import diff_text, history, merge, nightly, page, site
 from reports.curl import raw_body
-from reports.page import build
+from reports.diff import Diff, diff
+from reports.exports import OF_COLUMN, OF_TABLE
+from reports.table import Table, table
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,25 +37,130 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m reports", description="Pages from results files.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    page = commands.add_parser("build", help="the matrix page of any number of results files")
-    page.add_argument(
-        "results", nargs="+", type=Path, metavar="RESULTS", help="results.jsonl, or a directory with some"
-    )
-    page.add_argument("--out", type=Path, required=True, metavar="DIR", help="where index.html goes")
-    page.set_defaults(run=_build)
+    def command(name: str, run: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=what, description=what)
+        added.set_defaults(run=run)
+        return added
 
-    body = commands.add_parser("body", help="the body of a recorded request, as it was sent, for curl --data-binary @-")
+    def takes_results(parser: argparse.ArgumentParser) -> None:
+        several = "results.jsonl, or a directory with some"
+        parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS", help=several)
+
+    build = command("build", _build, "the matrix page of any number of results files")
+    takes_results(build)
+    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="where index.html goes")
+
+    changes = command("diff", _diff, "what regressed, was fixed, is new or gone")
+    changes.add_argument("old", type=Path, metavar="OLD", help="results of before; or, alone, a directory of many runs")
+    changes.add_argument("new", type=Path, metavar="NEW", nargs="?", help="results of now")
+    changes.add_argument("--markdown", action="store_true", help="Markdown, for a job's summary")
+    changes.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
+    changes.add_argument("--fail-on-regression", action="store_true", help="exit with 1 if anything regressed")
+
+    export = command("export", _export, "results for other programs")
+    takes_results(export)
+    export.add_argument("--format", required=True, choices=[*OF_COLUMN, *OF_TABLE])
+    export.add_argument("--out", type=Path, metavar="PATH", help="a file; a directory if each target has its own")
+
+    publish = command("site", _site, "the published site: newest runs, changes, histories, files")
+    publish.add_argument("results", type=Path, metavar="DIR", help="a directory with the results of many runs")
+    publish.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+    kept = command("keep", _keep, "add the results of a night to a directory of many runs")
+    kept.add_argument("new", type=Path, metavar="NEW", help="a directory for each job, with its results")
+    kept.add_argument("data", type=Path, metavar="DATA", help="the directory of many runs")
+
+    alarm = command("alarm", _alarm, "open or update a GitHub issue if the newest runs regressed; needs gh")
+    alarm.add_argument("data", type=Path, metavar="DATA", help="the directory of many runs")
+    alarm.add_argument("--hours", type=float, default=24, help="the age up to which a run is news (default: 24)")
+    alarm.add_argument("--link", default="", metavar="URL", help="where the whole diff can be read")
+
+    body = command("body", _body, "the body of a recorded request, as it was sent, for curl --data-binary @-")
     body.add_argument("results", type=Path, metavar="RESULTS")
     body.add_argument("target", help="the column, as the results file names it")
     body.add_argument("scenario")
     body.add_argument("--number", type=int, default=1, help="of the scenario's requests, counted from 1")
-    body.set_defaults(run=_body)
     return parser
 
 
+def _table(paths: list[Path]) -> Table:
+    """The runs of some files, those of one backend side by side."""
+    found = merge.runs(read_all(paths))
+    order = list(dict.fromkeys(run.targets[0]["backend"] for run in found))
+    return table(sorted(found, key=lambda run: order.index(run.targets[0]["backend"])))
+
+
 def _build(asked: argparse.Namespace) -> int:
-    results: list[Results] = read_all(asked.results)
-    print(build(results, asked.out))
+    print(page.write(_table(asked.results), asked.out))
+    return 0
+
+
+def _diff(asked: argparse.Namespace) -> int:
+    if asked.new is None:
+        found = site.changed(history.series(asked.old))
+        if not found.targets:
+            print("Nothing to compare yet: no target has two runs.")
+    else:
+        found = diff(_table([asked.old]), _table([asked.new]))
+    print(_diff_text(found, asked.markdown), end="")
+    if asked.html:
+        asked.html.parent.mkdir(parents=True, exist_ok=True)
+        asked.html.write_bytes(page.render_diff(found, title="What changed"))
+    return 1 if asked.fail_on_regression and found.regressed else 0
+
+
+def _diff_text(found: Diff, as_markdown: bool) -> str:
+    if as_markdown:
+        return diff_text.markdown(found)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return diff_text.text(found, width=shutil.get_terminal_size((100, 24)).columns, colour=colour)
+
+
+def _export(asked: argparse.Namespace) -> int:
+    shown = _table(asked.results)
+    if asked.format in OF_TABLE:
+        export, _ = OF_TABLE[asked.format]
+        _put(export(shown), asked.out)
+        return 0
+    export_column, ending = OF_COLUMN[asked.format]
+    if len(shown.columns) == 1 and (asked.out is None or not asked.out.is_dir()):
+        _put(export_column(shown, shown.columns[0]), asked.out)
+        return 0
+    if asked.out is None:
+        return _complain(f"{len(shown.columns)} targets have a file of this format each: name a directory with --out.")
+    for column in shown.columns:
+        _put(export_column(shown, column), asked.out / f"{column.key}{ending}")
+    return 0
+
+
+def _put(text: str, path: Path | None) -> None:
+    if path is None:
+        sys.stdout.write(text)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(path)
+
+
+def _site(asked: argparse.Namespace) -> int:
+    print(site.build(asked.results, asked.out))
+    return 0
+
+
+def _keep(asked: argparse.Namespace) -> int:
+    for path in nightly.keep(asked.new, asked.data):
+        print(path)
+    return 0
+
+
+def _alarm(asked: argparse.Namespace) -> int:
+    news = [one for one in history.series(asked.data) if time.time() - one.newest < asked.hours * 3600]
+    try:
+        print(nightly.alarm(site.changed(news), asked.link, nightly.run_gh))
+    except FileNotFoundError:
+        return _complain("There is no program gh here: install GitHub's command line.")
+    except subprocess.CalledProcessError as problem:
+        return _complain(f"gh {problem.cmd[1]} {problem.cmd[2]} failed: {' '.join(problem.stderr.split())}")
     return 0
 
 
@@ -65,4 +179,5 @@ def _complain(sentence: str) -> int:
 
 
 if __name__ == "__main__":
+    gc.disable()  # A short life with millions of objects that all stay: searching them for garbage took half of it.
     sys.exit(main())

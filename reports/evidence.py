@@ -50,22 +50,24 @@ class Shown:
     data: dict[str, Any]
     target: str
 
-    @property
+    @cached_property
     def request(self) -> dict[str, Any]:
         """What was sent."""
-        return dict(self.data["request"])
+        found: dict[str, Any] = self.data["request"]
+        return found
 
-    @property
+    @cached_property
     def response(self) -> dict[str, Any]:
         """What came back."""
-        return dict(self.data["response"])
+        found: dict[str, Any] = self.data["response"]
+        return found
 
     @property
     def name(self) -> str:
         """The scenario, numbered if it has several requests."""
         return self.scenario if self.of == 1 else f"{self.scenario}[{self.number}]"
 
-    @property
+    @cached_property
     def ending(self) -> str:
         """How it ended, in a few words: status and time, or why there is no whole answer."""
         status, error = self.response["status"], self.response["error"]
@@ -76,7 +78,7 @@ class Shown:
             words.append(duration(self.seconds))
         return ", ".join(words) or "no answer"
 
-    @property
+    @cached_property
     def seconds(self) -> float | None:
         """Seconds from the request to the last byte."""
         reads = self.response["reads"]
@@ -96,7 +98,7 @@ class Shown:
         body = self.response["body"]
         return body["text"].encode("utf-8", "surrogatepass") if "text" in body else base64.b64decode(body["base64"])
 
-    @property
+    @cached_property
     def streamed(self) -> bool:
         """Whether the answer is an event stream, by what the server says of it."""
         kinds = [value for name, value in self.response["headers"] if name.lower() == "content-type"]
@@ -139,7 +141,7 @@ class Shown:
         """How many events are not in `events`."""
         return max(0, len(self._stream.events) - EVENTS)
 
-    @property
+    @cached_property
     def violations(self) -> list[str]:
         """What is wrong with the stream's framing."""
         return [f"byte {v.offset}: {v.rule}" for v in self._stream.violations[:DIFFERENCES]]

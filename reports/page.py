@@ -1,7 +1,8 @@
-"""The report: results files as one page, or, if that would be large, with a page for each cell's wire.
+"""The report: results files as one page, or as the matrix and a page for each cell.
 
-`index.html` always has the matrix and every check. The exchanges stand under their check while the page stays small
-(one target does); beyond `LIMIT`, those of a cell go to `evidence/TARGET/FEATURE.html`, rendered by the same template.
+One target: `index.html` has everything, the wire under the check that judged it, while that stays small. Beyond
+`LIMIT`, and with several targets, `index.html` has the matrix and every outcome, and
+`evidence/TARGET/FEATURE.html` the verdicts and the wire of a cell.
 """
 
 from __future__ import annotations
@@ -9,28 +10,53 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import multiprocessing
+import os
 import re
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance import matrix
-from conformance.results import CheckResult, Results, suite_version
-from reports import words
-from reports.evidence import EVENTS_OPEN, duration, evidence
+from conformance.results import Results, suite_version
+from reports import diff_text, words
+from reports.diff import Diff, Kind
+from reports.evidence import EVENTS_OPEN, Shown, duration, evidence
 from reports.hostile import KEPT, cut, difference, visible
-from reports.table import Cell, Row, Table, slug, table
+from reports.table import Cell, Column, Row, Table, slug, table
+from reports.tool_models import Claims
 
 LIMIT = 8_000_000
-"""Bytes of index.html above which the exchanges go to pages of their own; a phone still opens this at once."""
+"""Bytes of index.html above which the exchanges of one target go to pages of their own; a phone still opens this."""
 
+SIDE_BY_SIDE = 4
+"""Columns from which the evidence pages are written by several processes: below it is not worth starting them."""
+
+_CODE = re.compile(r"`([^`\n]+)`")
 _TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Site(Protocol):
+    """What a published site adds to the pages: navigation, a column's files, a cell's history."""
+
+    def pages(self) -> list[tuple[str, str]]:
+        """Other pages: address from the site's root, and title."""
+        ...
+
+    def files(self, column: Column) -> list[tuple[str, str]]:
+        """A column's files: address from the site's root, and name."""
+        ...
+
+    def history(self, cell: Cell) -> Markup:
+        """How a cell came to be what it is."""
+        ...
 
 
 def build(results: Sequence[Results], out: Path, *, limit: int = LIMIT) -> Path:
@@ -38,33 +64,57 @@ def build(results: Sequence[Results], out: Path, *, limit: int = LIMIT) -> Path:
 
     Raises OSError if it cannot be written.
     """
-    shown = table(results)
+    return write(table(results), out, limit=limit)
+
+
+def write(shown: Table, out: Path, *, limit: int = LIMIT, site: Site | None = None) -> Path:
+    """Write the pages of a table into the directory `out`; returns the path of its index.html."""
     out.mkdir(parents=True, exist_ok=True)
     index = out / "index.html"
     pages = out / "evidence"
     if (pages / ".generated").exists():
         shutil.rmtree(pages)
-    apart = _weight(shown) > limit or len(whole := render(shown)) > limit
+    apart = len(shown.columns) > 1 or site is not None or _weight(shown) > limit
+    whole = render(shown, apart=apart, site=site)
+    if not apart and len(whole) > limit:
+        apart, whole = True, render(shown, apart=True)
     if apart:
-        whole = render(shown, apart=True)
-        _write_evidence(shown, pages)
+        _write_evidence(shown, pages, site)
     index.write_bytes(whole)
     return index
 
 
-def render(shown: Table, *, apart: bool = False) -> bytes:
+def render(shown: Table, *, apart: bool = False, site: Site | None = None) -> bytes:
     """The page of a table; `apart` leaves the exchanges to the evidence pages and links to those."""
-    return _page("index.html.j2", table=shown, apart=apart, root="")
+    return _page("index.html.j2", table=shown, apart=apart, root="", site=site)
 
 
-def render_cell(shown: Table, cell: Cell) -> bytes:
+def render_cell(shown: Table, cell: Cell, site: Site | None = None) -> bytes:
     """The evidence page of a cell."""
-    return _page("evidence.html.j2", table=shown, cell=cell, apart=False, root="../../")
+    return _page("evidence.html.j2", table=shown, cell=cell, apart=False, root="../../", site=site)
+
+
+def render_diff(found: Diff, *, title: str, root: str | None = None) -> bytes:
+    """The page of a diff; `root` is where the matrix is, which it then links to."""
+    return _page("diff.html.j2", diff=found, title=title, root=root)
+
+
+def render_tools(claims: Claims) -> bytes:
+    """The page of models that call tools."""
+    return _page("tools.html.j2", claims=claims)
 
 
 def evidence_path(cell: Cell) -> str:
     """Where the evidence page of a cell is, relative to index.html."""
     return f"evidence/{cell.column.key}/{slug(cell.feature.id)}.html"
+
+
+def sides(column: Column, exchange: Shown) -> Markup:
+    """Request and answer of an exchange as HTML; made once, though many checks show it."""
+    key = (exchange.scenario, exchange.number)
+    if key not in column.rendered:
+        column.rendered[key] = _wire_template().sides(exchange)
+    return column.rendered[key]
 
 
 def _weight(shown: Table) -> int:
@@ -74,31 +124,58 @@ def _weight(shown: Table) -> int:
     return sum(min(len(next(iter(wire["response"]["body"].values()))), KEPT) for wire in wires)
 
 
-def _write_evidence(shown: Table, pages: Path) -> None:
-    for row in shown.rows:
-        for cell in row.cells:
-            if cell.checks:
-                path = pages.parent / evidence_path(cell)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(render_cell(shown, cell))
+_shared: tuple[Table, Path, Site | None] | None = None
+"""What the processes that write evidence pages have in common; they get it by being forked."""
+
+
+def _write_evidence(shown: Table, pages: Path, site: Site | None) -> None:
+    global _shared
+    _shared = (shown, pages, site)
+    numbers = range(len(shown.columns))
+    # A fork copies only the thread that forks: with others alive, it might copy a lock that nobody will ever release.
+    alone = threading.active_count() == 1 and "fork" in multiprocessing.get_all_start_methods()
+    if len(numbers) >= SIDE_BY_SIDE and alone:
+        _page_values()
+        with multiprocessing.get_context("fork").Pool(min(os.cpu_count() or 1, len(numbers))) as pool:
+            pool.map(_write_column, numbers, chunksize=1)
+    else:
+        for number in numbers:
+            _write_column(number)
     (pages / ".generated").touch()
+    _shared = None
+
+
+def _write_column(number: int) -> None:
+    assert _shared is not None
+    shown, pages, site = _shared
+    for row in shown.rows:
+        cell = row.cells[number]
+        if cell.checks:
+            path = pages.parent / evidence_path(cell)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(render_cell(shown, cell, site))
+    shown.columns[number].rendered.clear()
 
 
 def _page(template: str, **values: Any) -> bytes:
-    style, script = (_TEMPLATES / "page.css").read_text(), (_TEMPLATES / "page.js").read_text()
-    text = (
-        _environment()
-        .get_template(template)
-        .render(
-            style=Markup(style),
-            script=Markup(script),
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            suite=suite_version(),
-            built=time.time(),
-            **values,
-        )
-    )
+    text = _environment().get_template(template).render(**_page_values(), built=time.time(), **values)
     return text.encode("utf-8")
+
+
+@functools.cache
+def _wire_template() -> Any:
+    return _environment().get_template("wire.html.j2").module
+
+
+@functools.cache
+def _page_values() -> dict[str, Any]:
+    style, script = (_TEMPLATES / "page.css").read_text(), (_TEMPLATES / "page.js").read_text()
+    return {
+        "style": Markup(style),
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "suite": suite_version(),
+    }
 
 
 @functools.cache
@@ -117,10 +194,14 @@ def _environment() -> Environment:
         "documents": matrix.CLAIM_SOURCES,
         "evidence": evidence,
         "evidence_path": evidence_path,
+        "sides": sides,
+        "kinds": list(Kind),
+        "diff_text": diff_text,
         "events_open": EVENTS_OPEN,
         "count": count,
         "counts": counts,
         "by_check": by_check,
+        "backends": backends,
     }
     environment.filters |= {
         "code": code,
@@ -135,12 +216,13 @@ def _environment() -> Environment:
 
 def code(text: str) -> Markup:
     """Text for the inside of an element, cut if it is long. Quotes stay as they are: half of JSON is quotes."""
-    return Markup(escape(visible(cut(text))).replace("&#34;", '"').replace("&#39;", "'"))
+    escaped = str(escape(visible(cut(text))))
+    return Markup(escaped.replace("&#34;", '"').replace("&#39;", "'") if "&#3" in escaped else escaped)
 
 
 def prose(text: str) -> Markup:
     """A sentence, in which `this` is code."""
-    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(code(text))))
+    return Markup(_CODE.sub(lambda found: f"<code>{found[1]}</code>", code(text)))
 
 
 def counts(shown: Table) -> dict[str, int]:
@@ -149,11 +231,20 @@ def counts(shown: Table) -> dict[str, int]:
     return {word: found[word] for word in words.STATUS if found[word]}
 
 
-def by_check(row: Row) -> list[tuple[str, str, list[tuple[Cell, CheckResult | None]]]]:
-    """The checks of a row across its columns: id, requirement, and each cell with its result, if it has one."""
-    requirements = {check.id: check.requirement for cell in row.cells for check in cell.checks}
-    of = [(cell, {check.id: check for check in cell.checks}) for cell in row.cells]
-    return [(id, said, [(cell, has.get(id)) for cell, has in of]) for id, said in requirements.items()]
+def by_check(row: Row) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
+    """The checks of a row across its columns: id, level, requirement, and for each column where the evidence is, and
+    the outcome, which is empty where the column lacks the check."""
+    first = {check.id: check for cell in row.cells for check in cell.checks}
+    of = [(evidence_path(cell), {check.id: str(check.outcome) for check in cell.checks}) for cell in row.cells]
+    return [
+        (id, str(one.level), one.requirement, [(path, has.get(id, "")) for path, has in of])
+        for id, one in first.items()
+    ]
+
+
+def backends(shown: Table) -> list[str]:
+    """The backends of a table's columns, each once."""
+    return list(dict.fromkeys(column.backend for column in shown.columns))
 
 
 def count(number: int, thing: str) -> str:

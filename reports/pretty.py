@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -12,6 +13,8 @@ WIDTH = 88
 STRING, ITEMS, DEPTH = 1_500, 24, 40
 """Characters of a string, numbers of an array, and levels of nesting that are shown."""
 
+_NESTED = (dict, list)
+_encode = json.encoder.encode_basestring
 _DATA_URL = re.compile(r"data:[\w.+/-]*(;[\w=.-]+)*,")
 
 
@@ -29,15 +32,15 @@ def pretty(value: Any) -> str:
 
 
 def _pretty(value: Any, depth: int) -> str:
-    if not isinstance(value, dict | list) or not value:
+    if type(value) not in _NESTED or not value:
         return _scalar(value)
     if depth >= DEPTH:
         return "…"
-    if isinstance(value, dict):
+    if type(value) is dict:
         opened, closed, nested = "{", "}", True
         inner = [f"{_scalar(k)}: {_pretty(v, depth + 1)}" for k, v in value.items()]
     else:
-        opened, closed, nested = "[", "]", any(isinstance(v, dict | list) for v in value)
+        opened, closed, nested = "[", "]", any(type(v) in _NESTED for v in value)
         inner = [_pretty(v, depth + 1) for v in value[:ITEMS]]
         inner += [f"… {len(value) - ITEMS} more"] if len(value) > ITEMS else []
     fits = sum(map(len, inner)) + 2 * len(inner) < WIDTH - 2 * depth and not any("\n" in i for i in inner)
@@ -48,8 +51,12 @@ def _pretty(value: Any, depth: int) -> str:
 
 
 def _scalar(value: Any) -> str:
-    if isinstance(value, str) and len(value) > 200 and (url := _DATA_URL.match(value)):
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return repr(value)
+    if type(value) is not str:
+        return json.dumps(value)
+    if len(value) > 200 and (url := _DATA_URL.match(value)):
         return f'"{value[: url.end() + 24]}… ({len(value):,} characters)"'
-    if isinstance(value, str) and len(value) > STRING:
-        return f'{json.dumps(value[:STRING], ensure_ascii=False)[:-1]}… ({len(value):,} characters)"'
-    return json.dumps(value, ensure_ascii=False)
+    if len(value) > STRING:
+        return f'{_encode(value[:STRING])[:-1]}… ({len(value):,} characters)"'
+    return _encode(value)

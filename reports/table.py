@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from markupsafe import Markup
 
 from conformance import matrix
 from conformance.grading import Agreement, Status, agreement, status
@@ -35,13 +37,17 @@ _WORST_FIRST = [
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A target of a results file. `key` is unique in the table and fit for links and file names."""
+    """A target of a results file. `key` is unique in the table and fit for links and file names.
+
+    `rendered` keeps what pages made of exchanges, by scenario and number.
+    """
 
     key: str
     number: int
     target: dict[str, Any]
     results: Results
     checks: tuple[CheckResult, ...]
+    rendered: dict[tuple[str, int], Markup] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:

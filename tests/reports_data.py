@@ -72,7 +72,8 @@ def stream(*events: str) -> dict[str, Any]:
     """An exchange whose answer is an event stream, each event a read of its own, 10 ms apart."""
     made = wire("".join(f"data: {event}\n\n" for event in events))
     made["response"]["headers"] = [["Content-Type", "text/event-stream"]]
-    made["response"]["reads"] = [[n / 100, len(f"data: {e}\n\n".encode())] for n, e in enumerate(events, start=1)]
+    sizes = [len(f"data: {event}\n\n".encode("utf-8", "surrogatepass")) for event in events]
+    made["response"]["reads"] = [[n / 100, size] for n, size in enumerate(sizes, start=1)]
     return made
 
 
@@ -85,8 +86,14 @@ def write(
     planned: list[CheckResult] | None = None,
     footer: bool = True,
     stopped: str | None = None,
+    started: float | None = None,
+    suite: str | None = None,
 ) -> Path:
-    """Write a results file with the suite's own writer; `planned`: the checks selected, by default those that ran."""
+    """Write a results file with the suite's own writer; `planned`: the checks selected, by default those that ran.
+
+    `started` and `suite` take the place of now and of this suite's version.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     writer = Writer(path)
     keys = ("id", "feature", "level", "core", "source", "requirement")
     selected = [{k: v for k, v in c.to_json().items() if k in keys} for c in planned or checks]
@@ -97,6 +104,11 @@ def write(
         writer.check(one)
     if footer:
         writer.footer(duration=1.5, exit_code=0, stopped=stopped)
+    changed = {"started": started, "suite": suite}
+    if any(value is not None for value in changed.values()):
+        header, rest = path.read_text().split("\n", 1)
+        changed_header = {**json.loads(header), **{k: v for k, v in changed.items() if v is not None}}
+        path.write_text(json.dumps(changed_header) + "\n" + rest)
     return path
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,8 +55,8 @@ def judge(measured: Path, tmp_path: Path, *args: str) -> tuple[int, str, dict[st
     return code, output, {c.id: c.known for c in results.read(file).checks} if file.exists() else {}
 
 
-def entry(check: str, outcome: str) -> str:
-    return f'[[deviation]]\ncheck = "{check}"\noutcome = "{outcome}"\nreason = "a test"\n'
+def entry(outcome: str, *checks: str) -> str:
+    return f'[[deviation]]\noutcome = "{outcome}"\nchecks = {list(checks)}\nreason = "a test"\n'
 
 
 def test_listed_deviations_do_not_fail_the_run(listed: Path, measured: Path, tmp_path: Path) -> None:
@@ -66,7 +68,7 @@ def test_listed_deviations_do_not_fail_the_run(listed: Path, measured: Path, tmp
 
 
 def test_without_the_option_nothing_is_known(listed: Path, measured: Path, tmp_path: Path) -> None:
-    listed.write_text(entry(CHECK, "ignored"))
+    listed.write_text(entry("ignored", CHECK))
     code, _, overlay = judge(measured, tmp_path)
     assert code == pytest.ExitCode.TESTS_FAILED
     assert set(overlay.values()) == {None}
@@ -74,7 +76,7 @@ def test_without_the_option_nothing_is_known(listed: Path, measured: Path, tmp_p
 
 def test_news_and_what_is_stale_fail_the_run(listed: Path, measured: Path, tmp_path: Path) -> None:
     passing = next(c.id for c in results.read(measured).checks if c.outcome.good)
-    listed.write_text(entry(CHECK, "fail") + entry(passing, "fail"))
+    listed.write_text(entry("fail", CHECK, passing))
     code, output, overlay = judge(measured, tmp_path, "--known", "--fail-on", "never")
     assert code == pytest.ExitCode.TESTS_FAILED
     assert (overlay[CHECK], overlay[passing]) == (None, "stale")
@@ -84,9 +86,12 @@ def test_news_and_what_is_stale_fail_the_run(listed: Path, measured: Path, tmp_p
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (entry("no.such_check", "fail"), "lists 'no.such_check', and there is no such check"),
-        (entry(CHECK, "broken"), "the outcome 'broken' is none of fail, ignored"),
-        ("[[deviation]]\ncheck = 'x'\n", "cannot be read"),
+        (entry("fail", CHECK, "no.such_check"), "lists 'no.such_check', and there is no such check"),
+        (entry("broken", CHECK), "outcome 'broken' is none of fail, ignored"),
+        (entry("fail"), "checks has at least one id"),
+        (f"[[deviation]]\noutcome = 'fail'\nchecks = '{CHECK}'\nreason = 'x'\n", "checks and versions are lists"),
+        (entry("fail", CHECK) + f"check = '{CHECK}'\n", "cannot be read"),
+        (f"[[deviation]]\nchecks = ['{CHECK}']\n", "cannot be read"),
         ("[[", "cannot be read"),
     ],
 )
@@ -97,7 +102,7 @@ def test_a_wrong_list_is_refused(listed: Path, text: str, sentence: str) -> None
 
 
 def test_a_wrong_list_is_a_usage_error(listed: Path, measured: Path, tmp_path: Path) -> None:
-    listed.write_text(entry("no.such_check", "fail"))
+    listed.write_text(entry("fail", "no.such_check"))
     code, output, _ = judge(measured, tmp_path, "--known")
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "lists 'no.such_check', and there is no such check" in output
@@ -114,9 +119,46 @@ def test_a_wrong_list_is_a_usage_error(listed: Path, measured: Path, tmp_path: P
     ],
 )
 def test_versions(versions: tuple[str, ...], version: str | None, applies: bool) -> None:
-    listed = known.Deviation(check=CHECK, outcome="fail", reason="x", versions=versions)
+    listed = known.Deviation(checks=(CHECK,), outcome="fail", reason="x", versions=versions)
     assert listed.applies_to(version) is applies
     assert known.overlay([listed], CHECK, "fail", version) == ("known" if applies else None)
+
+
+def test_a_draft_joins_what_is_alike(tmp_path: Path) -> None:
+    def check(id: str, outcome: str, message: str, *exchanges: str) -> dict[str, object]:
+        return {
+            "kind": "check",
+            "target": "x",
+            "id": id,
+            "outcome": outcome,
+            "message": message,
+            "exchanges": exchanges,
+        }
+
+    lines: list[dict[str, object]] = [
+        {"kind": "header", "targets": [{"name": "x", "backend": "vllm", "version": "0.32.0"}]},
+        check("a.one", "fail", "bad_one[1] was accepted", "hello", "bad_one"),
+        check("b.two", "fail", "bad_two was accepted", "bad_two"),
+        check("b.three", "ignored", "bad_two was accepted", "bad_two"),
+        check("c.four", "rejected", "bad was refused: 404 no resp_7a", "bad"),
+        check("c.five", "rejected", "other was refused: 404 no resp_9b", "other"),
+        check("d.six", "pass", ""),
+    ]
+    file = tmp_path / "results.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    draft = tomllib.loads(known.entries(file, "vllm"))["deviation"]
+    assert [(d["outcome"], d["checks"]) for d in draft] == [
+        ("fail", ["a.one", "b.two"]),
+        ("ignored", ["b.three"]),
+        ("rejected", ["c.four", "c.five"]),
+    ]
+    assert draft[0] | {"checks": []} == {
+        "outcome": "fail",
+        "checks": [],
+        "versions": ["0.32.0"],
+        "reason": "bad_one[1] was accepted",
+    }
+    assert known.entries(file, "llamacpp") == ""
 
 
 def test_the_lists_are_right() -> None:
@@ -125,7 +167,7 @@ def test_the_lists_are_right() -> None:
 
 
 def test_outcome_words() -> None:
-    listed = [known.Deviation(check=CHECK, outcome="fail", reason="x")]
+    listed = [known.Deviation(checks=(CHECK,), outcome="fail", reason="x")]
     seen = {
         o: known.overlay(listed, CHECK, o, None) for o in ("fail", "pass", "lenient", "ignored", "blocked", "timeout")
     }

@@ -34,7 +34,7 @@ def test_a_fault_flips_what_it_declares_and_nothing_else(on: Bench, name: str) -
     flipped = on.flips(FAULTS[name])
     seen = {check: str(flipped[check].outcome) if check in flipped else "pass" for check in {*declared, *flipped}}
     wrong = {i: s for i, s in seen.items() if s not in declared.get(i, "pass").split("|")}
-    assert wrong == {}, f"declared were {({i: declared.get(i, 'pass') for i in wrong})}"
+    assert wrong == {}, f"declared were { ({i: declared.get(i, 'pass') for i in wrong}) }"
 
 
 @pytest.mark.parametrize("name", [f.name for f in LEGAL])

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reports import page, site
 from reports.page import build
-from tests.reports_data import HOSTILE, check, results, stream, wire
+from reports.table import table
+from tests.reports_data import HOSTILE, check, results, stream, target, wire, write
 
 CHROMIUM = Path("/usr/bin/chromium")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
+AXE = "4.14.1"
+BUSY = 4
+"""How many times slower than an idle one a machine may be that runs the tests."""
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]
 
@@ -37,6 +44,33 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sent = {"s": wire('{"x": "' + "long " * 2000 + '"}', sent={"stop": HOSTILE}), "t": stream(*['{"a": 1}'] * 30)}
     directory = tmp_path_factory.mktemp("one")
     return build([results(directory, made, sent)], directory)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of two backends, of which one has regressed since the run before."""
+    directory = tmp_path_factory.mktemp("data")
+    for number, outcome in enumerate(["pass", "ignored"], start=1):
+        made = [check("stop.a", outcome, exchanges=["s"]), check("n.a", "pass"), check("tools.a", "fail")]
+        write(directory / "llamacpp" / f"{number}.jsonl", made, {"s": wire()}, started=number * 86_400.0)
+    other = [target("vllm", "vllm")]
+    write(directory / "vllm" / "1.jsonl", [check(target="vllm"), check("n.a", "fail", target="vllm")], targets=other)
+    return site.build(directory, tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The source of axe-core, which npm brings once."""
+    kept = Path.home() / ".cache" / "openai-conformance"
+    file = kept / "node_modules" / "axe-core" / "axe.min.js"
+    if not file.exists():
+        npm = shutil.which("npm") or pytest.skip("no npm, which brings axe-core: apt-get install npm")
+        kept.mkdir(parents=True, exist_ok=True)
+        command = [npm, "install", "--prefix", str(kept), "--no-audit", "--no-fund", "--silent", f"axe-core@{AXE}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            pytest.skip(f"npm cannot install axe-core: {done.stderr.strip()[:200]}")
+    return file.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +178,9 @@ def test_filters(browser: Any, index: Path) -> None:
 
 def test_evidence_pages_lead_back(browser: Any, several: Path) -> None:
     context = browser.new_context()
-    shown = Watched(context, several, "#llamacpp-3/stop.ends_the_text")
-    shown.page.get_by_text("1 exchange on the wire").locator("visible=true").click()
-    assert shown.page.url.endswith("evidence/llamacpp-3/stop.html#llamacpp-3/stop.ends_the_text")
+    shown = Watched(context, several, "#stop.ends_the_text")
+    shown.page.locator("[id='stop.ends_the_text'] td:nth-child(4) a").click()
+    assert shown.page.url.endswith("evidence/llamacpp-3/stop.html#stop.ends_the_text")
     assert shown.page.locator("details.check[open] .exchange").count() == 1
     shown.page.locator(".suite a").click()
     assert shown.page.url.endswith("index.html#stop")
@@ -161,4 +195,73 @@ def test_it_prints(browser: Any, index: Path) -> None:
     assert not page.locator("#ui-tools").is_visible()
     assert page.locator("details.row#stop").is_visible()
     assert page.pdf()[:5] == b"%PDF-"
+    context.close()
+
+
+def test_a_backend_alone(browser: Any, published: Path) -> None:
+    context = browser.new_context()
+    page = Watched(context, published).page
+    page.locator("#ui-backend").select_option("vllm")
+    assert [head.inner_text().split("\n")[0] for head in page.locator(".heads .target:visible").all()] == ["2 vllm"]
+    page.locator("#n > summary").click()
+    assert page.locator("#n td:visible").count() == 1
+    page.locator("#ui-outcome").select_option("ignored")
+    assert page.locator("details.row:visible").count() == 0
+    page.locator("#ui-backend").select_option("")
+    assert [row.get_attribute("id") for row in page.locator("details.row:visible").all()] == ["stop"]
+    context.close()
+
+
+@pytest.mark.parametrize("width", [400, 1440])
+def test_the_pages_of_a_site_are_quiet(browser: Any, published: Path, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    for name in ("index.html", "changes.html", "tools.html", "evidence/llamacpp/stop.html"):
+        shown = Watched(context, published.parent / name)
+        shown.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        assert shown.page.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert shown.problems == []
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["alone", "index.html", "changes.html", "tools.html", "evidence/llamacpp/stop.html"])
+def test_axe_finds_nothing(browser: Any, axe: str, published: Path, index: Path, name: str, scheme: str) -> None:
+    context = browser.new_context(color_scheme=scheme)
+    page = Watched(context, index if name == "alone" else published.parent / name).page
+    page.evaluate(axe)
+    for opened in ("false", "true"):
+        page.evaluate(f"document.querySelectorAll('details').forEach((d) => {{ d.open ||= {opened}; }})")
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    context.close()
+
+
+def test_fifty_targets_are_usable_at_once(browser: Any, tmp_path: Path) -> None:
+    """50 targets x 600 checks: a page below 15 MB, ready and filtered within a second on an idle machine."""
+    features = [row.feature.id for row in table([results(tmp_path, [check()])]).rows]
+    endings = ["pass"] * 7 + ["fail", "ignored", "rejected"]
+    sentence = "The parameter has the effect that the API's documentation says it has."
+    made = [
+        check(f"{features[n % 40]}.is_as_the_document_says_{n}", endings[n % 10], requirement=sentence, core=n < 40)
+        for n in range(600)
+    ]
+    run = results(tmp_path, made)
+    html = page.render(table([run] * 50), apart=True)
+    assert len(html) < 15_000_000
+    file = tmp_path / "index.html"
+    file.write_bytes(html)
+    context = browser.new_context()
+    shown = Watched(context, file)
+    loaded = shown.page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    filtered = shown.page.evaluate(
+        """() => {
+          const begin = performance.now(), search = document.getElementById("ui-search");
+          search.value = "says_599";
+          search.dispatchEvent(new Event("input"));
+          return performance.now() - begin + document.body.offsetHeight * 0;
+        }"""
+    )
+    assert shown.page.locator("details.row:visible").count() == 1
+    assert loaded + filtered < 1000 * BUSY
+    assert shown.problems == []
     context.close()

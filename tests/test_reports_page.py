@@ -86,9 +86,9 @@ def built(tmp_path: Path, *runs: Results, **kwargs: Any) -> str:
 TAGS = set(
     re.findall(
         r"\w+",
-        "html head meta link title style body a header p h1 h2 h5 h6 span i b em small code pre section dl div dt dd "
-        "details summary ul ol li form label input select option button main mark br footer time script table thead "
-        "tbody tr th td",
+        "html head meta link title style body a header p h1 h2 h3 span i b em small code pre section dl div "
+        "dt dd details summary ul ol li form label input select option button main mark br footer time script table "
+        "thead tbody tr th td svg rect",
     )
 )
 
@@ -99,7 +99,10 @@ def only_ours(html: str) -> Page:
     assert page.tags <= TAGS
     assert page.scripts == 1
     assert not [a for a in page.attributes if a.startswith("on")]
-    assert all(re.match(r"(#|data:,$|evidence/|(\.\./)*index\.html)", link) for link in page.links), page.links
+    assert all(
+        re.match(r"(#|data:,$|(\.\./)*index\.html|(evidence|results|capabilities|badges)/|\w+\.(html|md)$)", link)
+        for link in page.links
+    ), page.links
     return page
 
 
@@ -165,17 +168,32 @@ def test_a_cut_run_has_a_page_that_says_so(tmp_path: Path) -> None:
     assert "the run was cut before this check" in html
 
 
-def test_large_evidence_has_pages_of_its_own(tmp_path: Path) -> None:
+def test_several_targets_have_a_page_for_each_cell(tmp_path: Path) -> None:
     run = results(tmp_path, [check(exchanges=["s"])], {"s": wire("the answer")})
     other = results(tmp_path, [check(outcome="ignored", exchanges=["s"])], {"s": wire("another answer")})
-    index = only_ours(built(tmp_path, run, other, limit=1000))
-    assert "evidence/llamacpp-2/stop.html#llamacpp-2/stop.ends_the_text" in index.links
+    index = only_ours(built(tmp_path, run, other))
+    assert "evidence/llamacpp-2/stop.html#stop.ends_the_text" in index.links
     page = only_ours((tmp_path / "site" / "evidence" / "llamacpp-2" / "stop.html").read_text())
     assert "another answer" in page.text
     assert "llamacpp-2/stop.ends_the_text" in page.ids
     # A smaller report in the same place leaves none of them behind, and nothing of somebody else's is removed.
     built(tmp_path, run)
     assert not (tmp_path / "site" / "evidence").exists()
+
+
+def test_large_evidence_of_one_target_has_pages_of_its_own(tmp_path: Path) -> None:
+    run = results(tmp_path, [check(exchanges=["s"])], {"s": wire("the answer")})
+    index = only_ours(built(tmp_path, run, limit=1000))
+    assert "evidence/llamacpp/stop.html#llamacpp/stop.ends_the_text" in index.links
+    assert "the answer" in only_ours((tmp_path / "site" / "evidence" / "llamacpp" / "stop.html").read_text()).text
+
+
+def test_many_targets_are_written_by_several_processes(tmp_path: Path) -> None:
+    run = results(tmp_path, [check(exchanges=["s"])], {"s": wire("the answer")})
+    only_ours(built(tmp_path, *[run] * 8))
+    pages = sorted((tmp_path / "site" / "evidence").rglob("*.html"))
+    assert len(pages) == 8
+    assert all("the answer" in page.read_text() for page in pages)
 
 
 def test_every_link_inside_leads_somewhere(tmp_path: Path) -> None:

@@ -17,6 +17,27 @@ _TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "([
 """A piece of text in a chunk, as `json.dumps` writes it."""
 
 
+class Entry(dict[str, Any]):
+    """An entry of `logprobs.content`, or an alternative in one. Reading what it lacks ends the check."""
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self:
+            raise Fail(f"an entry of logprobs has no `{key}`", expected=f"`{key}`", actual=json.dumps(self)[:300])
+        value = super().__getitem__(key)
+        if key != "top_logprobs":
+            return value
+        return Alternatives(Entry(expect(one, dict, "an alternative")) for one in expect(value, list, key))
+
+
+class Alternatives(list[Entry]):
+    """`top_logprobs`; reading the first of none ends the check."""
+
+    def __getitem__(self, at: Any) -> Any:
+        if not self:
+            raise Fail("an entry of logprobs has no alternatives", expected="at least one", actual="[]")
+        return super().__getitem__(at)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ToolCall:
     """One call of a tool; `arguments` is the JSON string as it came, pieces joined."""
@@ -220,7 +241,8 @@ class Chat(Generated):
         if logprobs is None:
             return None
         content = expect(logprobs, dict, f"{self.name}: logprobs").get("content")
-        return optional(content, list, f"{self.name}: logprobs.content")
+        entries = optional(content, list, f"{self.name}: logprobs.content")
+        return entries and [Entry(expect(entry, dict, f"{self.name}: an entry of logprobs")) for entry in entries]
 
     def _streamed_choices(self) -> list[Choice]:
         choices: dict[int, Choice] = {}

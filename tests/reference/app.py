@@ -14,13 +14,14 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from tests.reference import chat, completions, embeddings, errors, faults, models, responses, stream
+from tests.reference import chat, completions, embeddings, errors, faults, models, raw, responses, stream
 from tests.reference.call import Call, Gone, Reply, State, new_id
 from tests.reference.errors import ApiError
 from tests.reference.fault import Active, Fault
 
 _log = logging.getLogger(__name__)
 
+VERSION = "1"
 BODY_LIMIT = 8 << 20  # bytes; above it the answer is 413
 _DELAY = 0.001  # seconds between the events of a stream
 Handler = Callable[[Call], Reply]
@@ -33,7 +34,7 @@ def _health(_call: Call) -> Reply:
 def _state(call: Call) -> Reply:
     state = call.state
     shown = ("requests", "active", "streams", "events", "cancelled")
-    return Reply({name: getattr(state, name) for name in shown})
+    return Reply({"version": VERSION} | {name: getattr(state, name) for name in shown})
 
 
 def _faults(_call: Call) -> Reply:
@@ -90,7 +91,7 @@ class App:
 
     async def _reply(self, call: Call, receive: Receive) -> Reply:
         try:
-            raw = await _read(receive)
+            sent = await _read(receive)
             named = [name.strip() for name in call.headers.get("x-fault", "").split(",") if name.strip()]
             call.faults = Active([*self._faults, *(faults.get(name) for name in named)])
             if call.method == "OPTIONS":
@@ -98,7 +99,8 @@ class App:
             handler = self._route(call)
             self._authorise(call)
             if call.method == "POST":
-                call.body = call.faults.apply("request", _parse(call, raw), call)
+                call.body = _parse(call, sent)
+                call.body = call.faults.apply("request", call.body, call)
             reply = await asyncio.to_thread(handler, call)
             if reply.events is None:
                 reply.body = call.faults.apply("payload", reply.body, call)
@@ -130,7 +132,8 @@ class App:
         if self._api_key is None or not call.path.startswith("/v1/"):
             return
         scheme, _, key = call.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or key.strip() != self._api_key:
+        right = scheme.lower() == "bearer" and key.strip() == self._api_key
+        if not call.faults.apply("authorised", right, call):
             what = "Incorrect API key provided." if key else "You didn't provide an API key."
             challenge = {"www-authenticate": "Bearer"}
             raise ApiError(what, status=401, code="invalid_api_key", headers=challenge)
@@ -155,6 +158,9 @@ class App:
         call.faults.apply("headers", headers, call)
         if pause := call.faults.apply("timing", 0.0, call):
             await _pause(pause, receive)
+        if call.faults.has("raw", call):
+            await raw.respond(call, reply, status, headers, self._delay, receive, send)
+            return
         if reply.events is None:
             chunks = list(stream.body(call, reply))
             if len(chunks) == 1 and status != 204:
@@ -182,7 +188,7 @@ class App:
                 if call.pulled != before:
                     wait = (call.pulled - before) * self._delay / reply.pace
                     before = call.pulled
-                    await asyncio.sleep(call.faults.apply("timing", wait, call))
+                    await asyncio.wait([gone], timeout=call.faults.apply("timing", wait, call))
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:

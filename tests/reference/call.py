@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import string
 import time
 from collections.abc import Iterator
@@ -23,7 +23,8 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A model that the server lists. `org/name:tag` is there because ids may hold `/` and `:`."""
+    """A model that the server lists. `org/name:tag` is there because ids may hold `/` and `:`, OpenAI's names because its
+    examples have them."""
 
     id: str
     chat: bool = True
@@ -37,6 +38,8 @@ MODELS = {
         Model("reference-text", vision=False),
         Model("reference-embedding", chat=False, vision=False),
         Model("org/name:tag"),
+        Model("gpt-3.5-turbo", vision=False),
+        Model("text-embedding-ada-002", chat=False, vision=False),
     )
 }
 
@@ -96,7 +99,7 @@ class Reply:
 
 
 def new_id(prefix: str, length: int = 29) -> str:
-    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return prefix + "".join(random.choices(_ALPHABET, k=length))
 
 
 def find_model(body: dict[str, Any], *, chat: bool = True) -> Model:

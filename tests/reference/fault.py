@@ -2,6 +2,7 @@
 
 A request passes the hooks in this order (each gets what passes there, and the Call):
 
+    authorised (bool, call) -> bool   whether the API key is right, if there is one
     request   (body, call)            the parsed body, before it is validated
     sampling  (sampling, call)        the generator's parameters
     script    (script, call)          what the model wants to say
@@ -13,6 +14,7 @@ A request passes the hooks in this order (each gets what passes there, and the C
     headers   (dict, call)            to change in place
     wire      (iterator, call)        the bytes of the body, plain or streamed
     timing    (seconds, call)         how long to wait before the headers (call.pulled is -1), or before an event
+    raw       (iterator, call)        the bytes on the connection: the head first, then each framed piece of the body
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ from typing import Any
 
 Hook = Callable[[Any, Any], Any]
 HOOKS = (
-    *("request", "sampling", "script", "payload", "answer", "events"),
-    *("error", "status", "headers", "wire", "timing"),
+    *("authorised", "request", "sampling", "script", "payload", "answer", "events"),
+    *("error", "status", "headers", "wire", "timing", "raw"),
 )
 
 
@@ -38,7 +40,7 @@ def area_of(path: str) -> str:
 class Fault:
     """One deviation, on requests to the endpoints `on` (none: all) that stream or not (None: both), have `parameter`,
     and for which `when` holds. A `legal` one is allowed by the API and flips no check; `kills.toml` names the checks that the
-    others must flip.
+    others must flip. A `concurrent` one acts only on requests that are under way at the same time.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Fault:
     when: Callable[[Any], bool] | None = None
     parameter: str | None = None
     legal: bool = False
+    concurrent: bool = False
 
     def may_touch(self, path: str, body: Any) -> bool:
         """Whether it can act on a request like this; `when` is asked of the Call itself."""
@@ -71,6 +74,9 @@ class Active:
 
     def __bool__(self) -> bool:
         return bool(self.faults)
+
+    def has(self, hook: str, call: Any) -> bool:
+        return any(hook in fault.hooks and fault.touches(call) for fault in self.faults)
 
     def apply(self, hook: str, value: Any, call: Any) -> Any:
         """The value after every fault's hook; a hook that returns None changed it in place, or nothing."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import itertools
-import math
 import random
 from bisect import bisect
 from collections import Counter
@@ -49,6 +48,12 @@ class Sampling:
     logprobs: bool = False
     top_logprobs: int = 0
 
+    @property
+    def follows(self) -> bool:
+        """Whether nothing leads away from the script."""
+        moved = self.logit_bias or self.frequency_penalty or self.presence_penalty
+        return self.temperature <= 0.001 and not moved
+
 
 class TokenLogprob(NamedTuple):
     """A generated token, its raw log probability, and the likeliest tokens at its place."""
@@ -67,8 +72,8 @@ class Piece(NamedTuple):
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-def choose(row: list[float], used: Counter[int], how: Sampling, chance: random.Random) -> int:
-    """The next token: bias, penalties, temperature and top_p, in this order, then chance."""
+def choose(row: list[float], state: int, used: Counter[int], how: Sampling, chance: random.Random) -> int:
+    """The next token, from the logits of a state: bias, penalties, temperature and top_p, in this order, then chance."""
     row = row.copy()
     for token, bias in how.logit_bias.items():
         row[token] += bias
@@ -78,7 +83,7 @@ def choose(row: list[float], used: Counter[int], how: Sampling, chance: random.R
     best = max(row)
     if how.temperature <= 0.001:
         return row.index(best)
-    weights = [math.exp((x - best) / how.temperature) for x in row]
+    weights = model.weights(row, state, best, how.temperature)
     order: Sequence[int] = range(len(row))
     if how.top_p < 1:
         order = sorted(order, key=weights.__getitem__, reverse=True)
@@ -154,8 +159,11 @@ class Choice:
 
     def _next(self, step: Step, scored: bool) -> tuple[int, TokenLogprob | None]:
         how = self._how
+        if not scored and (step.forced or how.follows):  # the likeliest token is the scripted one
+            self._state = model.advance(self._state, step.token)
+            return step.token, None
         row = model.logits(self._state, step.token, self._used)
-        token = step.token if step.forced else choose(row, self._used, how, self._chance)
+        token = step.token if step.forced or how.follows else choose(row, self._state, self._used, how, self._chance)
         self._state = model.advance(self._state, token)
         if not scored:
             return token, None

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -52,7 +53,15 @@ def check_schema(schema: Any) -> str | None:
     if not isinstance(schema, dict | bool):
         return "a schema is an object or a boolean"
     try:
-        Draft202012Validator.check_schema(schema)
+        return _problem(json.dumps(schema))
+    except RecursionError:
+        return "the schema is nested too deeply"
+
+
+@lru_cache(maxsize=1 << 10)
+def _problem(schema: str) -> str | None:
+    try:
+        Draft202012Validator.check_schema(json.loads(schema))
     except SchemaError as error:
         return f"{error.json_path}: {error.message}"
     except RecursionError:

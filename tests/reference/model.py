@@ -12,6 +12,7 @@ import math
 import random
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from tests.reference.tokens import TOKEN_BYTES, VOCABULARY
 
@@ -61,6 +62,22 @@ def logits(state: int, target: int | None = None, used: Mapping[int, int] | None
         row[other] = peak - _GAP
     row[target] = peak
     return row
+
+
+@lru_cache(maxsize=1 << 10)
+def _tail_weights(tail: int, temperature: float) -> list[float]:
+    return [math.exp((x - _PEAK) / temperature) for x in _TABLE[tail]]
+
+
+def weights(row: Sequence[float], state: int, best: float, temperature: float) -> list[float]:
+    """What each token weighs, but for a factor. Most of a row is its tail, whose weights are known."""
+    if temperature < 0.1 or best > 2 * _PEAK:
+        return [math.exp((x - best) / temperature) for x in row]
+    found = _tail_weights(state % _TAILS, temperature).copy()
+    for token, (x, plain) in enumerate(zip(row, _TABLE[state % _TAILS], strict=True)):
+        if x != plain:
+            found[token] = math.exp((x - _PEAK) / temperature)
+    return found
 
 
 def log_sum(row: Sequence[float]) -> float:

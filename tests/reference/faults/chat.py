@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tests.reference.call import Call
-from tests.reference.faults.kit import answer, ignored, payload, request
+from tests.reference.errors import ApiError
+from tests.reference.faults.kit import answer, ignored, later_turn, payload, request, with_tools
 
 ignored("max_tokens", "max_completion_tokens", on=("chat", "completions"))
 ignored("stop", "n", on=("chat", "completions"))
 ignored("reasoning_effort", on="chat")
+ignored("max_tokens", "stop", on=("chat", "completions"), where="in streams", stream=True)
+ignored("max_tokens", on="chat", where="with tools", when=with_tools)
 
 
 def choices(body: Any) -> list[dict[str, Any]]:
@@ -160,3 +163,137 @@ def leading_space(body: dict[str, Any], call: Call) -> None:
     for choice in choices(body):
         if choice["message"]["content"]:
             choice["message"]["content"] = " " + choice["message"]["content"]
+
+
+@answer("chat")
+def chat_id_of_another_kind(body: dict[str, Any], _call: Call) -> None:
+    """Ids of chat completions do not begin with chatcmpl-."""
+    body["id"] = body["id"].removeprefix("chatcmpl-")
+
+
+@payload("chat")
+def model_empty(body: dict[str, Any], _call: Call) -> None:
+    """`model` is empty."""
+    body["model"] = ""
+
+
+@answer("chat")
+def id_null(body: dict[str, Any], _call: Call) -> None:
+    """A plain answer's id is null."""
+    body["id"] = None
+
+
+@answer("chat")
+def content_missing(body: dict[str, Any], _call: Call) -> None:
+    """The answer's message has no content."""
+    for choice in choices(body):
+        choice["message"].pop("content", None)
+
+
+@answer("chat")
+def choices_empty(body: dict[str, Any], _call: Call) -> None:
+    """An answer has no choices."""
+    body["choices"] = []
+
+
+@answer("chat", when=lambda call: (call.body.get("n") or 1) > 1)
+def choices_share_an_index(body: dict[str, Any], _call: Call) -> None:
+    """All of n choices have index 0."""
+    for choice in choices(body):
+        choice["index"] = 0
+
+
+@request("chat")
+def named_messages_dropped(body: dict[str, Any], _call: Call) -> None:
+    """Messages with a name are dropped, unless they are the last."""
+    found = messages(body)
+    if len(found) > 1 and len(found) == len(body["messages"]):
+        body["messages"] = [m for m in found[:-1] if "name" not in m] + found[-1:]
+
+
+@request("chat")
+def refusals_are_no_history(body: dict[str, Any], _call: Call) -> None:
+    """An earlier answer that is a refusal cannot be sent."""
+    for message in messages(body):
+        if message.get("refusal") or "'refusal'" in str(message.get("content")):
+            raise ApiError("Unknown part 'refusal'.", param="messages")
+
+
+@request("chat", when=later_turn)
+def system_message_ignored_on_later_turns(body: dict[str, Any], _call: Call) -> None:
+    """System messages hold for the first turn only."""
+    without_role(body, "system")
+
+
+@request("chat", when=later_turn)
+def earlier_answers_ignored(body: dict[str, Any], _call: Call) -> None:
+    """Earlier answers of the assistant are dropped."""
+    if not any(m.get("role") in ("tool", "function") for m in messages(body)):
+        without_role(body, "assistant")
+
+
+@request("chat")
+def roles_must_alternate(body: dict[str, Any], _call: Call) -> None:
+    """Two user messages in a row are refused, as strict chat templates do."""
+    roles = [m.get("role") for m in messages(body)]
+    if any(one == other == "user" for one, other in zip(roles, roles[1:], strict=False)):
+        raise ApiError("Conversation roles must alternate user/assistant/user/assistant.", param="messages")
+
+
+@request("chat")
+def system_message_must_be_first(body: dict[str, Any], _call: Call) -> None:
+    """A system message later in the conversation is refused, as strict chat templates do."""
+    if any(m.get("role") == "system" for m in messages(body)[1:]):
+        raise ApiError("System message must be at the beginning.", param="messages")
+
+
+@request("chat")
+def parts_are_refused(body: dict[str, Any], _call: Call) -> None:
+    """Text in parts is refused."""
+    if any(isinstance(m.get("content"), list) and "image" not in str(m) for m in messages(body)):
+        raise ApiError("'content' must be a string.", param="messages")
+
+
+@request("chat")
+def developer_role_refused(body: dict[str, Any], _call: Call) -> None:
+    """The role developer is unknown."""
+    if any(m.get("role") == "developer" for m in messages(body)):
+        raise ApiError("Unexpected message role.", param="messages")
+
+
+@request(("chat", "completions", "embeddings", "responses"))
+def books_are_refused(body: dict[str, Any], _call: Call) -> None:
+    """Fields that keep books are refused: user, metadata, store, service_tier."""
+    for name in ("user", "metadata", "store", "service_tier"):
+        if name in body:
+            raise ApiError(f"Unknown parameter: '{name}'.", param=name)
+
+
+@request(("chat", "completions", "embeddings", "responses"))
+def null_is_a_wrong_type(body: dict[str, Any], _call: Call) -> None:
+    """A parameter that is null is refused, instead of being the default."""
+    for name, value in body.items():
+        if value is None:
+            raise ApiError(f"'{name}' must not be null.", param=name)
+
+
+@payload("chat", stream=True)
+def reasoning_in_streamed_content(body: Any, _call: Call) -> None:
+    """In streams reasoning comes as content."""
+    for choice in choices(body):
+        if thought := choice["delta"].pop("reasoning_content", None):
+            choice["delta"]["content"] = thought
+
+
+KNOWN = set(
+    "model messages temperature top_p max_tokens max_completion_tokens n stop stream stream_options tools tool_choice "
+    "parallel_tool_calls functions function_call response_format logprobs top_logprobs logit_bias seed user "
+    "frequency_penalty presence_penalty reasoning_effort metadata store service_tier modalities verbosity".split()
+)
+
+
+@request("chat")
+def extra_fields_refused(body: dict[str, Any], _call: Call) -> None:
+    """A field that the server does not know is refused."""
+    for name in set(body) - KNOWN:
+        raise ApiError(f"Extra inputs are not permitted: {name}", param=name)

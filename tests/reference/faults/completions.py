@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.reference.call import Call
+from tests.reference.errors import ApiError
 from tests.reference.faults.chat import choices
 from tests.reference.faults.kit import answer, ignored, payload, request
 
@@ -66,3 +67,76 @@ def only_the_first_prompt(body: dict[str, Any], _call: Call) -> None:
     """Of a list of prompts only the first is completed."""
     if isinstance(body.get("prompt"), list) and body["prompt"] and not isinstance(body["prompt"][0], int):
         body["prompt"] = body["prompt"][:1]
+
+
+@answer(LEGACY)
+def completion_text_empty(body: dict[str, Any], _call: Call) -> None:
+    """Texts are empty."""
+    for choice in choices(body):
+        choice["text"] = ""
+
+
+@answer(LEGACY)
+def completion_text_in_message(body: dict[str, Any], _call: Call) -> None:
+    """Choices have a message, as in chat, and no text."""
+    for choice in choices(body):
+        choice["message"] = {"role": "assistant", "content": choice.pop("text")}
+
+
+@request(LEGACY)
+def prompt_ignored(body: dict[str, Any], _call: Call) -> None:
+    """Every prompt is continued alike."""
+    if isinstance(body.get("prompt"), str) and not body.get("echo"):
+        body["prompt"] = "1, 2, 3"
+
+
+@payload(LEGACY)
+def completion_model_of_another(body: dict[str, Any], _call: Call) -> None:
+    """`model` names another model than the one that was asked."""
+    body["model"] = "gpt-3.5-turbo-instruct"
+
+
+@request(LEGACY)
+def best_of_gives_all(body: dict[str, Any], _call: Call) -> None:
+    """All best_of candidates are given."""
+    if isinstance(body.get("best_of"), int) and not body.get("stream"):
+        body["n"] = body["best_of"]
+
+
+@answer(LEGACY)
+def completion_logprobs_unasked(body: dict[str, Any], _call: Call) -> None:
+    """logprobs come although nobody asked."""
+    for choice in choices(body):
+        empty: dict[str, list[Any]] = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
+        choice["logprobs"] = choice["logprobs"] or empty
+
+
+@request(LEGACY)
+def token_prompts_refused(body: dict[str, Any], _call: Call) -> None:
+    """Prompts of token ids are refused."""
+    prompt = body.get("prompt")
+    if isinstance(prompt, list) and prompt and not isinstance(prompt[0], str):
+        raise ApiError("'prompt' must be a string.", param="prompt")
+
+
+@answer(LEGACY)
+def echo_without_the_text(body: dict[str, Any], call: Call) -> None:
+    """With echo only the prompt comes."""
+    for choice in choices(body):
+        if call.body.get("echo") and isinstance(call.body.get("prompt"), str):
+            choice["text"] = call.body["prompt"]
+
+
+@answer(LEGACY)
+def completion_top_logprobs_a_list(body: dict[str, Any], _call: Call) -> None:
+    """top_logprobs are lists instead of objects."""
+    for choice in choices(body):
+        if choice["logprobs"]:
+            choice["logprobs"]["top_logprobs"] = [list(one or {}) for one in choice["logprobs"]["top_logprobs"]]
+
+
+@payload(LEGACY, stream=True)
+def completion_chunks_have_deltas(body: dict[str, Any], _call: Call) -> None:
+    """Chunks have a delta, as in chat, and no text."""
+    for choice in choices(body):
+        choice["delta"] = {"content": choice.pop("text")}

@@ -77,3 +77,81 @@ def long_input_truncated(body: dict[str, Any], _call: Call) -> None:
     """Too long inputs are cut silently."""
     if isinstance(body.get("input"), str):
         body["input"] = body["input"][:4000]
+
+
+@answer(EMBEDDINGS)
+def embedding_all_zero(body: dict[str, Any], _call: Call) -> None:
+    """Vectors are all zero."""
+    for entry in _vectors(body):
+        entry["embedding"] = [0.0] * len(entry["embedding"])
+
+
+@answer(EMBEDDINGS, when=lambda call: isinstance(call.body.get("input"), list))
+def batch_vectors_are_shorter(body: dict[str, Any], _call: Call) -> None:
+    """Vectors of a batch are shorter than those of a single text."""
+    for entry in _vectors(body):
+        entry["embedding"] = entry["embedding"][:100]
+
+
+@answer(EMBEDDINGS, when=lambda call: call.body.get("encoding_format") == "float")
+def float_is_rounded(body: dict[str, Any], _call: Call) -> None:
+    """With encoding_format float numbers are rounded."""
+    for entry in _vectors(body):
+        entry["embedding"] = [round(value, 1) for value in entry["embedding"]]
+
+
+@request(EMBEDDINGS)
+def embedding_tokens_one_by_one(body: dict[str, Any], _call: Call) -> None:
+    """Each id in a list of token ids is a text of its own."""
+    if isinstance(body.get("input"), list) and body["input"] and isinstance(body["input"][0], int):
+        body["input"] = [[token] for token in body["input"]]
+
+
+@answer(EMBEDDINGS)
+def embedding_model_of_another(body: dict[str, Any], _call: Call) -> None:
+    """`model` names another model than the one that was asked."""
+    body["model"] = "text-embedding-ada-002"
+
+
+@request(EMBEDDINGS)
+def embedding_user_is_text(body: dict[str, Any], _call: Call) -> None:
+    """`user` changes the vector."""
+    if body.get("user") and isinstance(body.get("input"), str):
+        body["input"] += f" {body['user']}"
+
+
+@answer(EMBEDDINGS)
+def embedding_nested(body: dict[str, Any], _call: Call) -> None:
+    """Each vector is in a list of its own, as of a model without pooling."""
+    for entry in _vectors(body):
+        entry["embedding"] = [entry["embedding"]]
+
+
+@answer(EMBEDDINGS)
+def embedding_as_strings(body: dict[str, Any], _call: Call) -> None:
+    """The numbers of a vector are strings."""
+    for entry in _vectors(body):
+        entry["embedding"] = [str(value) for value in entry["embedding"]]
+
+
+@answer(EMBEDDINGS)
+def embedding_usage_missing(body: dict[str, Any], _call: Call) -> None:
+    """Embeddings have no usage."""
+    body.pop("usage", None)
+
+
+@answer(EMBEDDINGS)
+def embedding_not_repeatable(body: dict[str, Any], call: Call) -> None:
+    """The same text has another vector each time."""
+    for entry in _vectors(body):
+        at = call.state.requests % len(entry["embedding"])
+        entry["embedding"] = entry["embedding"][at:] + entry["embedding"][:at]
+
+
+@answer(EMBEDDINGS, when=lambda call: call.body.get("encoding_format") == "base64")
+def base64_of_doubles(body: dict[str, Any], _call: Call) -> None:
+    """base64 holds 64-bit floats."""
+    for entry in body["data"]:
+        raw = base64.b64decode(entry["embedding"])
+        values = struct.unpack(f"<{len(raw) // 4}f", raw)
+        entry["embedding"] = base64.b64encode(struct.pack(f"<{len(values)}d", *values)).decode()

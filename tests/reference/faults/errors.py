@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.reference.call import Call
+from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
 from tests.reference.faults.chat import messages
-from tests.reference.faults.kit import add, error, headers, request, status, timing
+from tests.reference.faults.kit import add, answer, authorised, error, headers, request, status, timing
 
 
 @error()
@@ -72,22 +73,10 @@ def plain_content_type_text(head: dict[str, str], call: Call) -> None:
 
 
 @headers()
-def no_allow_header(head: dict[str, str], _call: Call) -> None:
-    """A 405 does not say what is allowed."""
-    head.pop("allow", None)
-
-
-@headers()
 def no_cors(head: dict[str, str], _call: Call) -> None:
     """No CORS headers."""
     for name in [name for name in head if name.startswith("access-control")]:
         del head[name]
-
-
-@headers()
-def no_request_id(head: dict[str, str], _call: Call) -> None:
-    """No x-request-id."""
-    head.pop("x-request-id", None)
 
 
 @request(("chat", "completions"))
@@ -162,9 +151,115 @@ add(
 _held: list[Any] = []
 
 
-@request("chat", when=lambda call: call.state.active > 1)
-def answers_crossed(body: dict[str, Any], _call: Call) -> None:
+@request("chat", concurrent=True)
+def answers_crossed(body: dict[str, Any], call: Call) -> None:
     """Under concurrency a request gets the answer to another one."""
+    if call.state.active <= 1:
+        _held.clear()
     _held.append(body.get("messages"))
     if len(_held) > 1:
         body["messages"] = _held.pop(0)
+
+
+@authorised()
+def any_key_is_right(_right: bool, call: Call) -> bool:
+    """Any API key is accepted, but there must be one."""
+    return bool(call.headers.get("authorization"))
+
+
+@authorised()
+def no_key_is_needed(_right: bool, _call: Call) -> bool:
+    """The API key is not asked for."""
+    return True
+
+
+@authorised()
+def key_guards_chat_only(right: bool, call: Call) -> bool:
+    """Endpoints other than chat need no API key."""
+    return right or call.area != "chat"
+
+
+@status()
+def refusals_of_keys_with_403(value: int, _call: Call) -> int:
+    """A wrong API key is refused with 403."""
+    return 403 if value == 401 else value
+
+
+@status(stream=True)
+def streams_refused_with_422(value: int, _call: Call) -> int:
+    """Invalid requests for streams are refused with 422, those for plain answers with 400."""
+    return 422 if value == 400 else value
+
+
+@status()
+def not_found_with_400(value: int, _call: Call) -> int:
+    """What is not found has status 400."""
+    return 400 if value == 404 else value
+
+
+@error()
+def error_type_missing(body: dict[str, Any], _call: Call) -> None:
+    """Errors have no type."""
+    body["error"].pop("type")
+
+
+@error()
+def error_message_an_object(body: dict[str, Any], _call: Call) -> None:
+    """The message of an error is an object."""
+    body["error"]["message"] = {"text": body["error"]["message"]}
+
+
+@error()
+def error_in_a_list(body: dict[str, Any], _call: Call) -> Any:
+    """Errors come in a list, as some gateways have it."""
+    return [body]
+
+
+@error()
+def error_flat(body: dict[str, Any], _call: Call) -> Any:
+    """Errors have no envelope."""
+    return {"object": "error", **body["error"]}
+
+
+@request("chat")
+def no_messages_answered(body: dict[str, Any], _call: Call) -> None:
+    """A request without messages is answered."""
+    if not body.get("messages"):
+        body["messages"] = [{"role": "user", "content": "Hello"}]
+
+
+@request("chat")
+def bad_tools_dropped(body: dict[str, Any], _call: Call) -> None:
+    """Tools that are no tools are dropped silently."""
+    tools = body.get("tools")
+    listed = tools if isinstance(tools, list) else [None]
+    functions = [tool.get("function") if isinstance(tool, dict) else None for tool in listed]
+    if not all(isinstance(one, dict) and one.get("name") for one in functions):
+        body.pop("tools", None)
+        body.pop("tool_choice", None)
+
+
+@request("chat")
+def bad_tool_choice_is_auto(body: dict[str, Any], _call: Call) -> None:
+    """A tool_choice that is unknown is taken for auto."""
+    choice = body.get("tool_choice")
+    if isinstance(choice, str) and choice not in ("none", "auto", "required"):
+        body["tool_choice"] = "auto"
+
+
+@request(("chat", "completions"), concurrent=True)
+def busy_under_load(_body: dict[str, Any], call: Call) -> None:
+    """A second request at the same time is refused with 503."""
+    if call.state.active > 1:
+        raise ApiError("Service unavailable.", status=503)
+
+
+_LAST: dict[str, Any] = {}
+
+
+@answer("chat", concurrent=True)
+def answers_of_the_one_before(body: dict[str, Any], call: Call) -> Any:
+    """Under concurrency a client gets the answer that was made for another one before it."""
+    before = _LAST.get("answer") if call.state.active > 1 else None
+    _LAST["answer"] = body
+    return before

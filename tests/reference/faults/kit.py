@@ -44,6 +44,7 @@ def hook(
     stream: bool | None = None,
     when: Predicate | None = None,
     legal: bool = False,
+    concurrent: bool = False,
 ) -> Callable[[Hook], Hook]:
     """The decorator behind all others."""
 
@@ -53,16 +54,22 @@ def hook(
                 name=function.__name__.strip("_").replace("_", "-"),
                 sentence=(function.__doc__ or "").strip(),
                 area=function.__module__.rpartition(".")[2],
-                hooks={kind: function},
+                hooks={kind: function, "timing": _linger} if concurrent else {kind: function},
                 on=_areas(on),
                 stream=stream,
                 when=when,
                 legal=legal,
+                concurrent=concurrent,
             )
         )
         return function
 
     return decorate
+
+
+def _linger(seconds: float, call: Any) -> float:
+    """Keep a request under way long enough for those that are sent with it."""
+    return 0.1 if call.pulled < 0 else seconds
 
 
 def _named(kind: str) -> Callable[..., Callable[[Hook], Hook]]:
@@ -83,17 +90,43 @@ status = _named("status")
 headers = _named("headers")
 wire = _named("wire")
 timing = _named("timing")
+authorised = _named("authorised")
+raw = _named("raw")
 
 
-def ignored(*names: str, on: str | Iterable[str] = ()) -> None:
-    """For each parameter a fault `NAME-ignored`: the server accepts it and does nothing with it."""
+def later_turn(call: Any) -> bool:
+    """Whether an earlier answer is part of the question."""
+    found = call.body.get("messages")
+    return isinstance(found, list) and any(isinstance(m, dict) and m.get("role") == "assistant" for m in found)
+
+
+def with_tools(call: Any) -> bool:
+    return bool(call.body.get("tools"))
+
+
+def ignored(
+    *names: str,
+    on: str | Iterable[str] = (),
+    where: str = "",
+    stream: bool | None = None,
+    when: Predicate | None = None,
+) -> None:
+    """For each parameter a fault `NAME-ignored`: the server accepts it and does nothing with it, always or somewhere."""
     area = sys._getframe(1).f_globals["__name__"].rpartition(".")[2]
     for name in names:
 
         def drop(body: dict[str, Any], _call: Any, name: str = name) -> None:
             body.pop(name, None)
 
-        sentence = f"The parameter {name} is accepted and ignored."
-        label = name.replace("_", "-") + "-ignored"
-        hooks = {"request": drop}
-        add(Fault(name=label, sentence=sentence, area=area, hooks=hooks, on=_areas(on), parameter=name))
+        add(
+            Fault(
+                name=f"{name} ignored {where}".strip().replace("_", "-").replace(" ", "-"),
+                sentence=f"The parameter {name} is accepted and ignored {where}".rstrip() + ".",
+                area=area,
+                hooks={"request": drop},
+                on=_areas(on),
+                parameter=name,
+                stream=stream,
+                when=when,
+            )
+        )

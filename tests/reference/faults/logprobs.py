@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.reference.call import Call
 from tests.reference.faults.chat import choices
-from tests.reference.faults.kit import ignored, payload, request
+from tests.reference.faults.kit import answer, ignored, payload, request
 
 ignored("top_logprobs", on="chat")
 
@@ -90,3 +90,40 @@ def logprobs_missing_in_streams(body: Any, _call: Call) -> None:
     """Streams have no logprobs."""
     for choice in choices(body):
         choice["logprobs"] = None
+
+
+@answer("chat")
+def logprobs_null(body: Any, _call: Call) -> None:
+    """logprobs are null in plain answers."""
+    for choice in choices(body):
+        choice["logprobs"] = None
+
+
+@answer("chat")
+def logprobs_one_token_short(body: Any, _call: Call) -> None:
+    """The last token has no logprobs."""
+    for choice in choices(body):
+        if choice["logprobs"]:
+            del choice["logprobs"]["content"][-1:]
+
+
+@answer("chat")
+def logprobs_in_legacy_shape(body: Any, _call: Call) -> None:
+    """Chat has the lists of legacy completions."""
+    for choice in choices(body):
+        if choice["logprobs"]:
+            entries = choice["logprobs"]["content"]
+            choice["logprobs"] = {"tokens": [e["token"] for e in entries], "token_logprobs": []}
+
+
+@payload("chat")
+def top_logprobs_an_object(body: Any, _call: Call) -> None:
+    """top_logprobs is an object from token to number."""
+    for entry in _entries(body):
+        entry["top_logprobs"] = {other["token"]: other["logprob"] for other in entry["top_logprobs"]}
+
+
+@payload("chat", stream=True)
+def logprobs_of_streams_differ(body: Any, call: Call) -> None:
+    """In streams log probabilities are half as large."""
+    _each(lambda entry: entry.update(logprob=entry["logprob"] / 2 - 1))(body, call)

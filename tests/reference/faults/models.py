@@ -47,3 +47,33 @@ def unknown_model_served(body: dict[str, Any], _call: Call) -> None:
     """Any model name is served by the only model there is."""
     if body.get("model") not in ("reference-text", "reference-embedding", "org/name:tag"):
         body["model"] = "reference"
+
+
+@answer("models")
+def models_id_is_a_path(body: dict[str, Any], _call: Call) -> None:
+    """Models are listed with the path of their file."""
+    for model in body.get("data", [body]):
+        model["id"] = f"/models/{model['id']}.gguf"
+
+
+@answer("models")
+def models_owner_missing(body: dict[str, Any], _call: Call) -> None:
+    """Models have no owned_by."""
+    for model in body.get("data", [body]):
+        model.pop("owned_by", None)
+
+
+def _one(call: Call) -> bool:
+    return call.argument != "" and call.status == 200
+
+
+@answer("models", when=_one)
+def model_retrieved_as_list(body: dict[str, Any], _call: Call) -> Any:
+    """A single model comes as a list."""
+    return {"object": "list", "data": [body]}
+
+
+@answer("models", when=_one)
+def model_retrieved_differs(body: dict[str, Any], _call: Call) -> None:
+    """A single model has another `created` than in the list."""
+    body["created"] += 1

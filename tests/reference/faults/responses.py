@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.reference.call import Call
-from tests.reference.faults.kit import answer, events, ignored, payload, status
+from tests.reference.errors import ApiError
+from tests.reference.fault import Fault
+from tests.reference.faults.kit import add, answer, events, ignored, payload, request, status, wire
 
 RESPONSES = "responses"
 ignored("instructions", "previous_response_id", "max_output_tokens", "text", on=RESPONSES)
@@ -62,3 +65,217 @@ def response_usage_in_chat_words(body: dict[str, Any], _call: Call) -> None:
 def responses_not_retrievable(_value: int, _call: Call) -> int:
     """A stored response is not found."""
     return 404
+
+
+def _whole(body: Any) -> dict[str, Any]:
+    """The response object of a plain answer or of an event that holds it; else an empty one."""
+    found = body.get("response", body if body.get("object") == "response" else {}) if isinstance(body, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _wrong(name: str, sentence: str, change: Callable[[dict[str, Any]], Any], **options: Any) -> None:
+    """A fault of the response object, plain and in events."""
+    add(
+        Fault(
+            name=name,
+            sentence=sentence,
+            area="responses",
+            hooks={"payload": lambda body, _call: change(_whole(body)) if _whole(body) else None},
+            on=frozenset([RESPONSES]),
+            **options,
+        )
+    )
+
+
+@payload(RESPONSES)
+def response_ids_repeat(body: dict[str, Any], call: Call) -> None:
+    """All responses have the same id."""
+    if _whole(body) and call.method == "POST":
+        _whole(body)["id"] = "resp_1"
+
+
+def _set(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda response: response.update(values)
+
+
+_wrong("completed-before-created", "completed_at is before created_at.", _set(completed_at=1))
+_wrong("response-with-an-error", "A completed response has an error.", _set(error={"code": "x", "message": "y"}))
+_wrong("response-metadata-lost", "The metadata of the request are not in the response.", _set(metadata={}))
+_wrong("response-settings-are-defaults", "The response says the default settings.", _set(temperature=1.0, top_p=1.0))
+_wrong(
+    "response-format-not-told", "The response says that its format is text.", _set(text={"format": {"type": "text"}})
+)
+_wrong("response-tools-not-told", "The response says that there were no tools.", _set(tools=[], tool_choice="auto"))
+_wrong("response-object-of-chat", "`object` is chat.completion.", _set(object="chat.completion"))
+_wrong("response-model-of-another", "`model` names another model than the one that was asked.", _set(model="gpt-4"))
+_wrong("response-usage-missing", "Responses have no usage.", _set(usage=None))
+_wrong("response-status-missing", "Responses have no status.", lambda response: response.pop("status", None))
+_wrong("response-created-as-string", "`created_at` is a string.", lambda r: r.update(created_at=str(r["created_at"])))
+_wrong("response-store-denied", "A response says that it is not stored.", _set(store=False))
+_wrong("response-previous-not-named", "previous_response_id is null.", _set(previous_response_id=None))
+
+
+@payload(RESPONSES)
+def response_ids_of_parts_missing(body: dict[str, Any], _call: Call) -> None:
+    """Output items have no id."""
+    for item in _whole(body).get("output") or []:
+        item.pop("id", None)
+
+
+@payload(RESPONSES)
+def response_call_without_call_id(body: dict[str, Any], _call: Call) -> None:
+    """Calls have no call_id."""
+    for item in [*(_whole(body).get("output") or []), body.get("item") or {}]:
+        item.pop("call_id", None)
+
+
+@payload(RESPONSES)
+def response_arguments_as_object(body: dict[str, Any], _call: Call) -> None:
+    """Arguments of calls are an object instead of a JSON string."""
+    for item in _whole(body).get("output") or []:
+        if isinstance(item.get("arguments"), str) and item["arguments"].endswith("}"):
+            item["arguments"] = json.loads(item["arguments"])
+
+
+@request(RESPONSES)
+def response_input_cut(body: dict[str, Any], _call: Call) -> None:
+    """A long input is cut silently."""
+    if isinstance(body.get("input"), str):
+        body["input"] = body["input"][:2000]
+
+
+@request(RESPONSES)
+def response_images_dropped(body: dict[str, Any], _call: Call) -> None:
+    """Images in the input are dropped."""
+    for item in _items(body):
+        if isinstance(item.get("content"), list):
+            item["content"] = [part for part in item["content"] if part.get("type") != "input_image"]
+
+
+@request(RESPONSES)
+def thoughts_refused_as_input(body: dict[str, Any], _call: Call) -> None:
+    """Thoughts cannot be sent back."""
+    if any(item.get("type") == "reasoning" for item in _items(body)):
+        raise ApiError("Unknown item type 'reasoning'.", param="input")
+
+
+@request(RESPONSES)
+def output_refused_as_input(body: dict[str, Any], _call: Call) -> None:
+    """Earlier output cannot be sent back: items with an id are refused."""
+    if any("id" in item for item in _items(body)):
+        raise ApiError("Unknown parameter: 'input[0].id'.", param="input")
+
+
+@request(RESPONSES)
+def response_result_parts_dropped(body: dict[str, Any], _call: Call) -> None:
+    """Results of calls that are lists of parts are empty to the model."""
+    for item in _items(body):
+        if isinstance(item.get("output"), list):
+            item["output"] = ""
+
+
+@request(RESPONSES)
+def response_results_ignored(body: dict[str, Any], _call: Call) -> None:
+    """Results of calls do not reach the model."""
+    for item in _items(body):
+        if item.get("type") == "function_call_output":
+            item["output"] = "null"
+
+
+def _items(body: dict[str, Any]) -> list[dict[str, Any]]:
+    found = body.get("input")
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+@answer(RESPONSES, when=lambda call: call.path.endswith("/input_items"))
+def input_items_empty(body: dict[str, Any], _call: Call) -> None:
+    """The list of a response's input is empty."""
+    body["data"] = []
+
+
+@answer(RESPONSES, when=lambda call: call.method == "DELETE")
+def deletion_not_said(body: dict[str, Any], _call: Call) -> None:
+    """The answer to a deletion does not say that the response is deleted."""
+    body.pop("deleted", None)
+
+
+@payload(RESPONSES, stream=True)
+def response_id_changes_in_the_stream(body: dict[str, Any], _call: Call) -> None:
+    """The response has another id in its last event."""
+    if body["type"] in ("response.completed", "response.incomplete"):
+        body["response"]["id"] += "x"
+
+
+@payload(RESPONSES, stream=True)
+def response_item_ids_change(body: dict[str, Any], _call: Call) -> None:
+    """Events name their item by an id that it does not have."""
+    if "item_id" in body:
+        body["item_id"] = "msg_1"
+
+
+@payload(RESPONSES, stream=True)
+def response_output_index_from_one(body: dict[str, Any], _call: Call) -> None:
+    """output_index begins at 1."""
+    if "output_index" in body:
+        body["output_index"] += 1
+
+
+@payload(RESPONSES, stream=True)
+def sequence_numbers_from_one(body: dict[str, Any], _call: Call) -> None:
+    """sequence_number begins at 1."""
+    body["sequence_number"] += 1
+
+
+@payload(RESPONSES, stream=True)
+def sequence_numbers_constant(body: dict[str, Any], _call: Call) -> None:
+    """sequence_number is always 0."""
+    body["sequence_number"] = 0
+
+
+@events(RESPONSES)
+def in_progress_missing(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """There is no response.in_progress."""
+    return (event for event in stream if event["type"] != "response.in_progress")
+
+
+@events(RESPONSES)
+def in_progress_twice(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """response.in_progress comes twice."""
+    for event in stream:
+        yield event
+        if event["type"] == "response.in_progress":
+            yield event
+
+
+@events(RESPONSES)
+def item_done_missing(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """Items do not end: there is no response.output_item.done."""
+    return (event for event in stream if event["type"] != "response.output_item.done")
+
+
+@events(RESPONSES)
+def item_added_missing(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """Items do not begin: there is no response.output_item.added."""
+    return (event for event in stream if event["type"] != "response.output_item.added")
+
+
+@events(RESPONSES)
+def response_text_done_empty(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """response.output_text.done has no text."""
+    for event in stream:
+        yield {**event, "text": ""} if event["type"] == "response.output_text.done" else event
+
+
+@wire(RESPONSES, stream=True)
+def response_events_unnamed(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """Events have no `event:` line."""
+    return (chunk[chunk.index(b"data:") :] if b"data:" in chunk else chunk for chunk in chunks)
+
+
+@events(RESPONSES)
+def response_deltas_twice(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """Text deltas come twice."""
+    for event in stream:
+        yield event
+        if event["type"] == "response.output_text.delta":
+            yield event

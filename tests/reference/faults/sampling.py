@@ -6,11 +6,12 @@ from typing import Any
 
 from tests.reference.call import Call
 from tests.reference.faults.chat import choices
-from tests.reference.faults.kit import answer, ignored, request, sampling
+from tests.reference.faults.kit import answer, ignored, payload, request, sampling
 from tests.reference.generator import Sampling
 
 TEXT = ("chat", "completions", "responses")
 ignored("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty", "logit_bias", on=TEXT)
+ignored("logit_bias", on=TEXT, where="in streams", stream=True)
 
 
 @sampling(TEXT)
@@ -85,3 +86,75 @@ def same_seed_other_answer(body: dict[str, Any], call: Call) -> None:
     if call.body.get("seed") is not None and call.body.get("temperature") != 0:
         for choice in choices(body):
             choice["message"]["content"] = f"{choice['message']['content']} {body['id'][-4:]}"
+
+
+@answer(("chat", "completions"))
+def stop_cuts_too_early(body: dict[str, Any], call: Call) -> None:
+    """With a stop string the last character before it is lost too."""
+    for choice in choices(body):
+        holder, key = (choice["message"], "content") if "message" in choice else (choice, "text")
+        if call.body.get("stop") and choice["finish_reason"] == "stop" and holder[key]:
+            holder[key] = holder[key][:-1]
+
+
+@answer(("chat", "completions"))
+def stop_says_length(body: dict[str, Any], call: Call) -> None:
+    """A text that a stop string ended has finish_reason length."""
+    for choice in choices(body):
+        if call.body.get("stop") and choice["finish_reason"] == "stop":
+            choice["finish_reason"] = "length"
+
+
+@payload("chat", stream=True)
+def stop_leaks_into_streams(body: Any, call: Call) -> None:
+    """A stream ends with the stop string."""
+    stop = call.body.get("stop")
+    word = stop[0] if isinstance(stop, list) and stop else stop
+    for choice in choices(body):
+        if isinstance(word, str) and choice["finish_reason"] == "stop":
+            choice["delta"]["content"] = word
+
+
+@sampling(("chat", "completions"), concurrent=True)
+def seeds_shared_under_load(how: Sampling, call: Call) -> None:
+    """While other requests are under way, each is sampled with a seed of its own."""
+    if call.state.active > 1 and how.seed is not None:
+        how.seed += call.state.requests
+
+
+@sampling(("chat", "completions"), concurrent=True)
+def limits_shared_under_load(how: Sampling, call: Call) -> None:
+    """While other requests are under way, all have the least limit that was asked for."""
+    if call.state.active > 1:
+        how.max_tokens = min(how.max_tokens, 3)
+
+
+@sampling("chat")
+def temperature_capped(how: Sampling, _call: Call) -> None:
+    """Temperatures above 0.2 are taken for 0.2."""
+    how.temperature = min(how.temperature, 0.2)
+
+
+@sampling(TEXT)
+def logit_bias_weak(how: Sampling, _call: Call) -> None:
+    """logit_bias has a hundredth of its effect."""
+    how.logit_bias = {token: bias / 100 for token, bias in how.logit_bias.items()}
+
+
+@sampling(TEXT)
+def seed_fixed(how: Sampling, _call: Call) -> None:
+    """Every request is sampled with the same seed."""
+    how.seed = 42
+
+
+@answer("chat")
+def one_choice_missing(body: dict[str, Any], _call: Call) -> None:
+    """There is one choice less than n."""
+    if len(choices(body)) > 1:
+        del body["choices"][-1]
+
+
+@sampling("chat", when=lambda call: (call.body.get("n") or 1) > 1)
+def max_tokens_shared_by_choices(how: Sampling, call: Call) -> None:
+    """With n choices each may have an n-th of max_tokens."""
+    how.max_tokens = max(1, how.max_tokens // call.body["n"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.reference.call import DONE, Call, Gone, new_id
 from tests.reference.faults.chat import choices
-from tests.reference.faults.kit import events, headers, payload, request, wire
+from tests.reference.faults.kit import events, headers, payload, request, timing, wire
 
 CHATTY = ("chat", "completions")
 Events = Iterator[Any]
@@ -177,3 +177,154 @@ def n_streamed_one_after_another_without_index(stream: Events, _call: Call) -> E
         for choice in choices(event):
             choice["index"] = 0
         yield event
+
+
+@events("chat")
+def created_counts_up(stream: Events, _call: Call) -> Events:
+    """`created` goes up by ten seconds with each chunk."""
+    for number, event in enumerate(stream):
+        yield event if event == DONE else {**event, "created": event["created"] + 10 * number}
+
+
+@events("chat")
+def model_changes_mid_stream(stream: Events, _call: Call) -> Events:
+    """The first chunk names no model, the others do."""
+    for number, event in enumerate(stream):
+        yield event if event == DONE or number else {**event, "model": "default"}
+
+
+@events("chat")
+def first_chunk_has_no_choices(stream: Events, _call: Call) -> Events:
+    """A stream begins with a chunk without choices."""
+    for number, event in enumerate(stream):
+        if number == 0:
+            yield {**event, "choices": []}
+        yield event
+
+
+@events("chat")
+def first_text_lost(stream: Events, _call: Call) -> Events:
+    """The first piece of text is lost."""
+    seen = False
+    for event in stream:
+        texts = [choice["delta"].get("content") for choice in choices(event)]
+        if any(texts) and not seen:
+            seen = True
+            continue
+        yield event
+
+
+@events(CHATTY)
+def last_text_lost(stream: Events, _call: Call) -> Events:
+    """The piece of text before the end is lost."""
+    held: Any = None
+    for event in stream:
+        if held and not any(choice["finish_reason"] for choice in choices(event)):
+            yield held
+        held = event
+    yield held
+
+
+@events("chat")
+def finish_reason_never_streamed(stream: Events, _call: Call) -> Events:
+    """The chunk with the finish_reason is missing."""
+    for event in stream:
+        if not any(choice["finish_reason"] for choice in choices(event)):
+            yield event
+
+
+@events("chat")
+def finish_reason_on_every_chunk(stream: Events, _call: Call) -> Events:
+    """Every chunk has finish_reason stop."""
+    for event in stream:
+        for choice in choices(event):
+            choice["finish_reason"] = choice["finish_reason"] or "stop"
+        yield event
+
+
+@payload("chat", stream=True)
+def finish_reason_empty_in_chunks(body: dict[str, Any], _call: Call) -> None:
+    """finish_reason is an empty text before the end."""
+    for choice in choices(body):
+        choice["finish_reason"] = choice["finish_reason"] or ""
+
+
+@payload("chat", stream=True)
+def finish_reason_length_never_streamed(body: dict[str, Any], _call: Call) -> None:
+    """Streams cut by max_tokens end with stop."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "length":
+            choice["finish_reason"] = "stop"
+
+
+@payload("chat", stream=True)
+def delta_null_at_the_end(body: dict[str, Any], _call: Call) -> None:
+    """The last chunk has delta null."""
+    for choice in choices(body):
+        choice["delta"] = choice["delta"] or None
+
+
+@payload("chat", stream=True)
+def chunks_without_choices_key(body: dict[str, Any], _call: Call) -> None:
+    """The chunk with the usage has no `choices`."""
+    if body.get("choices") == []:
+        del body["choices"]
+
+
+@payload("completions", stream=True)
+def completion_chunks_of_chat(body: dict[str, Any], _call: Call) -> None:
+    """Chunks of legacy completions say that they are chunks of chat."""
+    body["object"] = "chat.completion.chunk"
+
+
+@wire("chat", stream=True)
+def events_in_wrong_order(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """The fourth and fifth events are swapped."""
+    held = b""
+    for number, chunk in enumerate(chunks):
+        if number == 3:
+            held = chunk
+        elif number == 4:
+            yield chunk + held
+            held = b""
+        else:
+            yield chunk
+    if held:
+        yield held
+
+
+@wire(CHATTY, stream=True)
+def done_in_the_same_event(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """[DONE] follows the last chunk without a blank line."""
+    held = b""
+    for chunk in chunks:
+        yield held.replace(b"\n\n", b"\n") if b"[DONE]" in chunk else held
+        held = chunk
+    yield held
+
+
+@events("chat")
+def usage_before_the_end(stream: Events, _call: Call) -> Events:
+    """The chunk with the usage comes before the finish_reason."""
+    held: list[Any] = []
+    for event in stream:
+        if any(choice["finish_reason"] for choice in choices(event)):
+            held.append(event)
+        elif event == DONE:
+            yield from held
+            yield event
+        else:
+            yield event
+
+
+@timing("chat", stream=True, when=lambda call: "stop" in call.body)
+def streams_stall(seconds: float, call: Call) -> float:
+    """A stream with a stop string stalls for an hour after its third event."""
+    return 3600.0 if call.pulled == 3 else seconds
+
+
+@wire("completions", stream=True)
+def mark_before_the_stream(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """A byte order mark stands before the stream: legal, but the Python SDK loses the first event."""
+    yield "\ufeff".encode()
+    yield from chunks

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from tests.reference.call import Call
+from tests.reference.call import Call, new_id
+from tests.reference.errors import ApiError
 from tests.reference.faults.chat import choices, messages
-from tests.reference.faults.kit import answer, ignored, payload, request, script
+from tests.reference.faults.kit import answer, events, ignored, later_turn, payload, request, script
 from tests.reference.generator import Script
 
 ignored("tool_choice", "parallel_tool_calls", on=("chat", "responses"))
@@ -179,3 +181,218 @@ def wrong_tool_call_id_accepted(body: dict[str, Any], _call: Call) -> None:
             ids = [call.get("id") for call in message["tool_calls"] if isinstance(call, dict)]
         elif message.get("role") == "tool" and ids:
             message["tool_call_id"] = ids.pop(0)
+
+
+@request(("chat", "responses"))
+def tool_descriptions_dropped(body: dict[str, Any], _call: Call) -> None:
+    """Descriptions of functions do not reach the model."""
+    for tool in body.get("tools") or []:
+        if isinstance(tool, dict):
+            tool.pop("description", None)
+            if isinstance(tool.get("function"), dict):
+                tool["function"].pop("description", None)
+
+
+@request("chat")
+def broken_arguments_crash(body: dict[str, Any], _call: Call) -> None:
+    """Earlier arguments that are no JSON end in a 500, as in chat templates that parse them."""
+    for message in messages(body):
+        for call in message.get("tool_calls") or []:
+            if isinstance(call, dict) and isinstance(call.get("function"), dict):
+                json.loads(call["function"].get("arguments") or "{}")
+
+
+@request("chat")
+def function_role_dropped(body: dict[str, Any], _call: Call) -> None:
+    """Results of the deprecated role function are dropped."""
+    if any(m.get("role") == "function" for m in messages(body)):
+        body["messages"] = [m for m in messages(body) if m.get("role") == "user"]
+
+
+@payload("chat", stream=True)
+def streamed_arguments_in_lower_case(body: Any, _call: Call) -> None:
+    """Streamed arguments are in lower case."""
+    for call in _calls(body):
+        call["function"]["arguments"] = call["function"]["arguments"].lower()
+
+
+@events("chat")
+def streamed_arguments_begin_with_braces(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """Streamed arguments begin with {} as if the call had none."""
+    for event in stream:
+        for call in _calls(event):
+            if "id" in call:
+                call["function"]["arguments"] = "{}"
+        yield event
+
+
+@events("chat")
+def streamed_calls_lose_their_end(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """The last piece of streamed arguments is lost."""
+    held: Any = None
+    for event in stream:
+        done = any(choice.get("finish_reason") for choice in choices(event))
+        if held and not (done and _calls(held)):
+            yield held
+        held = event
+    yield held
+
+
+@payload("chat", stream=True)
+def streamed_id_changes(body: Any, _call: Call) -> None:
+    """Each piece of a streamed call has a new id."""
+    for call in _calls(body):
+        call["id"] = new_id("call_", 24)
+
+
+@payload("chat", stream=True)
+def streamed_arguments_null(body: Any, _call: Call) -> None:
+    """The first piece of a streamed call has arguments null."""
+    for call in _calls(body):
+        call["function"]["arguments"] = call["function"]["arguments"] or None
+
+
+@payload("chat", stream=True)
+def streamed_name_in_two_pieces(body: Any, _call: Call) -> None:
+    """The name of a streamed call is cut short."""
+    for call in _calls(body):
+        if "name" in call["function"]:
+            call["function"]["name"] = call["function"]["name"][:4]
+
+
+@payload("chat", stream=True)
+def finish_reason_stop_on_streamed_calls(body: Any, _call: Call) -> None:
+    """Streams with calls end with finish_reason stop."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "tool_calls":
+            choice["finish_reason"] = "stop"
+
+
+@answer("chat")
+def tool_call_without_id(body: dict[str, Any], _call: Call) -> None:
+    """A call has no id."""
+    for call in _calls(body):
+        call.pop("id")
+
+
+@answer("chat")
+def tool_call_flat(body: dict[str, Any], _call: Call) -> None:
+    """Name and arguments stand in the call itself, without `function`."""
+    for call in _calls(body):
+        call.update(call.pop("function"))
+
+
+@answer("chat")
+def tool_call_an_object(body: dict[str, Any], _call: Call) -> None:
+    """tool_calls is one call instead of a list."""
+    for choice in choices(body):
+        if choice["message"].get("tool_calls"):
+            choice["message"]["tool_calls"] = choice["message"]["tool_calls"][0]
+
+
+@answer("chat")
+def tool_arguments_null(body: dict[str, Any], _call: Call) -> None:
+    """Arguments that are empty are null."""
+    for call in _calls(body):
+        if call["function"]["arguments"] in ("{}", ""):
+            call["function"]["arguments"] = None
+
+
+@answer("chat")
+def content_empty_beside_calls(body: dict[str, Any], _call: Call) -> None:
+    """The content beside calls is missing instead of null."""
+    for choice in choices(body):
+        if choice["message"].get("tool_calls"):
+            choice["message"].pop("content", None)
+
+
+@answer("chat")
+def unknown_function_called(body: dict[str, Any], _call: Call) -> None:
+    """A function is called that was not offered."""
+    for call in _calls(body):
+        call["function"]["name"] = "functions." + call["function"]["name"]
+
+
+@request("chat", when=later_turn)
+def tools_ignored_on_later_turns(body: dict[str, Any], _call: Call) -> None:
+    """Tools are offered to the model on the first turn only."""
+    if messages(body)[-1].get("role") == "user":
+        for name in ("tools", "tool_choice", "parallel_tool_calls"):
+            body.pop(name, None)
+
+
+@request("chat")
+def second_round_refused(body: dict[str, Any], _call: Call) -> None:
+    """A conversation with two rounds of calls is refused."""
+    if sum(bool(message.get("tool_calls")) for message in messages(body)) > 1:
+        raise ApiError("Only one round of tool calls is supported.", param="messages")
+
+
+@request("chat")
+def null_content_in_history_refused(body: dict[str, Any], _call: Call) -> None:
+    """An assistant message without text is refused, although it has calls."""
+    for message in messages(body):
+        if message.get("tool_calls") and message.get("content") is None:
+            raise ApiError("'content' must be a string.", param="messages")
+
+
+@request("chat")
+def only_the_last_tool_result(body: dict[str, Any], _call: Call) -> None:
+    """Of several results only the last reaches the model."""
+    results = [message for message in messages(body) if message.get("role") == "tool"]
+    for message in results[:-1]:
+        message["content"] = ""
+
+
+@request("chat")
+def tool_results_swapped(body: dict[str, Any], _call: Call) -> None:
+    """Results are matched to calls by their order and not by their id."""
+    ids: list[Any] = []
+    for message in messages(body):
+        if isinstance(message.get("tool_calls"), list):
+            ids = [call.get("id") for call in message["tool_calls"] if isinstance(call, dict)]
+        elif message.get("role") == "tool" and message.get("tool_call_id") in ids and len(ids) > 1:
+            message["tool_call_id"], message["content"] = ids[-1], message["content"]
+            ids.remove(ids[-1])
+
+
+@request(("chat", "responses"))
+def strict_parameters_unenforced(body: dict[str, Any], _call: Call) -> None:
+    """Arguments of strict functions need not fit the parameters."""
+    for tool in body.get("tools") or []:
+        function = tool.get("function", tool) if isinstance(tool, dict) else None
+        if (
+            isinstance(function, dict)
+            and function.get("strict") is True
+            and isinstance(function.get("parameters"), dict)
+        ):
+            function["parameters"] = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
+
+
+@request(("chat", "responses"))
+def allowed_tools_ignored(body: dict[str, Any], _call: Call) -> None:
+    """tool_choice allowed_tools is accepted and ignored."""
+    if isinstance(body.get("tool_choice"), dict) and body["tool_choice"].get("type") == "allowed_tools":
+        body["tool_choice"] = "required"
+
+
+@request("chat", stream=True)
+def tool_choice_ignored_in_streams(body: dict[str, Any], _call: Call) -> None:
+    """tool_choice is accepted and ignored in streams."""
+    body.pop("tool_choice", None)
+
+
+@payload("chat", stream=True)
+def streamed_markup_beside_calls(body: Any, _call: Call) -> None:
+    """Streams have the markup of calls as content before them."""
+    for choice in choices(body):
+        if choice["delta"].get("tool_calls") and "id" in choice["delta"]["tool_calls"][0]:
+            choice["delta"]["content"] = "<tool_call>"
+
+
+@payload("chat")
+def call_ids_repeat(body: Any, _call: Call) -> None:
+    """Ids of calls count from 0 in each answer."""
+    for number, call in enumerate(_calls(body)):
+        if "id" in call:
+            call["id"] = f"call_{call.get('index', number)}"

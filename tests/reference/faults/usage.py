@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.reference.call import Call
-from tests.reference.faults.kit import answer, events, payload
+from tests.reference.faults.kit import answer, events, later_turn, payload, with_tools
 
 TEXT = ("chat", "completions")
 
@@ -109,3 +109,68 @@ def reasoning_tokens_uncounted(body: Any, _call: Call) -> None:
     """completion_tokens_details.reasoning_tokens is always zero."""
     if body.get("usage"):
         body["usage"]["completion_tokens_details"]["reasoning_tokens"] = 0
+
+
+@payload("chat", stream=True)
+def usage_of_streams_differs(body: Any, _call: Call) -> None:
+    """In streams completion_tokens counts chunks, one more than tokens."""
+    usage = body.get("usage")
+    if usage:
+        usage["completion_tokens"] += 1
+        usage["total_tokens"] += 1
+
+
+@payload(when=lambda call: call.area != "models")
+def usage_as_strings(body: Any, _call: Call) -> None:
+    """Counts are strings."""
+    usage = (body.get("usage") if isinstance(body, dict) else None) or {}
+    for key, value in usage.items():
+        if isinstance(value, int):
+            usage[key] = str(value)
+
+
+@payload("chat")
+def usage_null(body: Any, _call: Call) -> None:
+    """usage is null."""
+    body["usage"] = None
+
+
+@payload("chat", when=with_tools)
+def tools_cost_no_tokens(body: Any, _call: Call) -> None:
+    """prompt_tokens does not count tools."""
+    usage = body.get("usage")
+    if usage:
+        usage["prompt_tokens"] = 5
+        usage["total_tokens"] = 5 + usage["completion_tokens"]
+
+
+@payload("chat", when=later_turn)
+def only_the_last_message_counted(body: Any, _call: Call) -> None:
+    """On later turns prompt_tokens counts the last message only."""
+    usage = body.get("usage")
+    if usage:
+        usage["prompt_tokens"] = 3
+        usage["total_tokens"] = 3 + usage["completion_tokens"]
+
+
+@payload(TEXT)
+def end_token_counted(body: Any, _call: Call) -> None:
+    """completion_tokens is larger than max_tokens by one."""
+    usage = body.get("usage")
+    if usage and isinstance(body.get("choices"), list):
+        usage["completion_tokens"] += 1
+        usage["total_tokens"] += 1
+
+
+@payload("chat")
+def cached_more_than_prompt(body: Any, _call: Call) -> None:
+    """cached_tokens is more than prompt_tokens."""
+    if body.get("usage"):
+        body["usage"]["prompt_tokens_details"]["cached_tokens"] = body["usage"]["prompt_tokens"] + 1
+
+
+@payload("embeddings")
+def embedding_usage_counts_texts(body: Any, _call: Call) -> None:
+    """Embeddings count texts instead of tokens."""
+    if body.get("usage"):
+        body["usage"] = {"prompt_tokens": len(body["data"]), "total_tokens": len(body["data"])}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.reference.call import Call
+from tests.reference.errors import ApiError
 from tests.reference.faults.chat import messages
 from tests.reference.faults.kit import payload, request
 
@@ -60,3 +61,28 @@ def text_model_swallows_images(body: dict[str, Any], _call: Call) -> None:
     """A text-only model accepts images and does not see them."""
     if body.get("model") == "reference-text":
         _change_images(body, lambda _images: [])
+
+
+@request("chat")
+def image_detail_refused(body: dict[str, Any], _call: Call) -> None:
+    """An image with `detail` is refused."""
+    if "'detail':" in str(messages(body)):
+        raise ApiError("Unknown parameter: 'detail'.", param="messages")
+
+
+@request("chat")
+def only_png_is_read(body: dict[str, Any], _call: Call) -> None:
+    """Images that are no PNG end in a 500."""
+    for message in messages(body):
+        if (
+            isinstance(message.get("content"), list)
+            and "data:image/" in str(message)
+            and "image/png" not in str(message)
+        ):
+            raise TypeError("cannot identify image file")
+
+
+@request("chat")
+def last_image_for_all(body: dict[str, Any], _call: Call) -> None:
+    """Of several images the last is seen in the place of all."""
+    _change_images(body, lambda images: images[-1:] * len(images))

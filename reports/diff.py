@@ -1,0 +1,198 @@
+"""What changed between two runs of a target: its cells and its checks that regressed, were fixed, are new or gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from conformance.grading import Status, status
+from conformance.matrix import Feature
+from conformance.outcomes import Level, Outcome
+from conformance.results import CheckResult
+from reports.table import Cell, Column, Table
+
+
+class Kind(StrEnum):
+    """What became of a check or a cell."""
+
+    REGRESSION = "regression"
+    FIX = "fix"
+    NEW = "new"
+    GONE = "gone"
+    OTHER = "other"
+
+
+_WORTH = {Outcome.PASS: 3, Outcome.LENIENT: 3, Outcome.REJECTED: 2}
+_WORTH |= {Outcome.FAIL: 1, Outcome.IGNORED: 1, Outcome.TIMEOUT: 1}
+"""A clean refusal is better than a wrong answer. What is not here was not decided: nothing follows from it."""
+
+_WORTH_OF_CELL = {Status.YES: 4, Status.PARTIAL: 3, Status.NO: 2, Status.IGNORED: 1}
+_LEVELS = list(Level)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckChange:
+    """A check before and after; `before` is None for a new one, `after` for one that is gone.
+
+    `reworded`: it requires something else than it did, so that the change may be the suite's and not the server's.
+    """
+
+    kind: Kind
+    before: CheckResult | None
+    after: CheckResult | None
+
+    @property
+    def check(self) -> CheckResult:
+        """The newer of both."""
+        found = self.after or self.before
+        assert found is not None
+        return found
+
+    @property
+    def reworded(self) -> bool:
+        """Whether its requirement is another one."""
+        return bool(self.before and self.after and self.before.requirement != self.after.requirement)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellChange:
+    """A cell before and after, as words; `only_new_checks`: the checks that both runs have do not explain it."""
+
+    kind: Kind
+    feature: Feature
+    before: str
+    after: str
+    only_new_checks: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetDiff:
+    """What changed for one target; one of `old` and `new` is None if it is new or gone."""
+
+    old: Column | None
+    new: Column | None
+    cells: tuple[CellChange, ...]
+    checks: tuple[CheckChange, ...]
+
+    @property
+    def column(self) -> Column:
+        """The newer of both."""
+        found = self.new or self.old
+        assert found is not None
+        return found
+
+    @property
+    def suites(self) -> tuple[str, str] | None:
+        """The suite's versions, old and new, if they differ."""
+        if self.old is None or self.new is None:
+            return None
+        old, new = (str(c.results.header["suite"]) for c in (self.old, self.new))
+        return (old, new) if old != new else None
+
+    def cells_of(self, kind: Kind) -> list[CellChange]:
+        """The cells of which this became."""
+        return [c for c in self.cells if c.kind is kind]
+
+    def checks_of(self, kind: Kind) -> list[CheckChange]:
+        """The checks of which this became, MUST first."""
+        return [c for c in self.checks if c.kind is kind]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing changed."""
+        return not self.cells and not self.checks
+
+    @property
+    def counts(self) -> dict[Kind, int]:
+        """How many checks of which kind; those without any are left out."""
+        return {kind: len(found) for kind in Kind if (found := self.checks_of(kind))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diff:
+    """What changed for every target, in the order of the new run; then those that are gone."""
+
+    targets: tuple[TargetDiff, ...]
+
+    @property
+    def regressed(self) -> bool:
+        """Whether any check or cell regressed."""
+        return any(t.checks_of(Kind.REGRESSION) or t.cells_of(Kind.REGRESSION) for t in self.targets)
+
+
+def diff(old: Table, new: Table) -> Diff:
+    """Compare two tables, target by target: those of the same name and backend; if there is one on each side, those."""
+    if len(old.columns) == len(new.columns) == 1:
+        return Diff(targets=(compare(old, new, old.columns[0], new.columns[0]),))
+    left = list(old.columns)
+    found = []
+    for column in new.columns:
+        same = next((c for c in left if (c.name, c.backend) == (column.name, column.backend)), None)
+        if same:
+            left.remove(same)
+        found.append(compare(old, new, same, column))
+    return Diff(targets=(*found, *(compare(old, new, column, None) for column in left)))
+
+
+def check_kind(before: Outcome, after: Outcome) -> Kind | None:
+    """What it means that a check ended otherwise; None if it did not. What was not decided proves nothing."""
+    if before is after:
+        return None
+    one, other = _WORTH.get(before), _WORTH.get(after)
+    if one is None or other is None or one == other:
+        return Kind.OTHER
+    return Kind.REGRESSION if other < one else Kind.FIX
+
+
+def compare(old: Table, new: Table, before: Column | None, after: Column | None) -> TargetDiff:
+    """Compare a column of the old table with one of the new; None: there is none."""
+    if before is None or after is None:
+        return TargetDiff(old=before, new=after, cells=(), checks=())
+    was, now = ({check.id: check for check in column.checks} for column in (before, after))
+    checks = [_check(was.get(id), now.get(id)) for id in {**now, **was}]
+    cells = []
+    old_cells = {row.feature.id: _of(row.cells, before) for row in old.rows}
+    for row in new.rows:
+        if cell := _cell(old_cells.get(row.feature.id), _of(row.cells, after), set(was) & set(now)):
+            cells.append(cell)
+    changed = sorted((c for c in checks if c), key=lambda c: (_LEVELS.index(c.check.level), c.check.id))
+    return TargetDiff(old=before, new=after, cells=tuple(cells), checks=tuple(changed))
+
+
+def _of(cells: Sequence[Cell], column: Column) -> Cell:
+    return next(cell for cell in cells if cell.column is column)
+
+
+def _check(before: CheckResult | None, after: CheckResult | None) -> CheckChange | None:
+    if before is None or after is None:
+        return CheckChange(kind=Kind.NEW if before is None else Kind.GONE, before=before, after=after)
+    kind = check_kind(before.outcome, after.outcome)
+    return CheckChange(kind=kind, before=before, after=after) if kind else None
+
+
+def _cell(before: Cell | None, after: Cell, common: set[str]) -> CellChange | None:
+    """The change of a cell, which is judged by the checks that both runs have."""
+    was = before.word if before else "not measured"
+    if was == after.word:
+        return None
+
+    def of(kind: Kind, only_new_checks: bool = False) -> CellChange:
+        return CellChange(
+            kind=kind, feature=after.feature, before=was, after=after.word, only_new_checks=only_new_checks
+        )
+
+    if before is None or not before.checks:
+        return of(Kind.NEW)
+    if not after.checks:
+        return of(Kind.GONE)
+    one, other = (_status(cell.checks, common) for cell in (before, after))
+    if one is other:
+        return of(Kind.OTHER, only_new_checks=True)
+    if one not in _WORTH_OF_CELL or other not in _WORTH_OF_CELL:
+        return of(Kind.OTHER)
+    return of(Kind.REGRESSION if _WORTH_OF_CELL[other] < _WORTH_OF_CELL[one] else Kind.FIX)
+
+
+def _status(checks: Iterable[CheckResult], common: set[str]) -> Status:
+    return status(check for check in checks if check.id in common)

@@ -1,0 +1,134 @@
+"""The runs of a directory as series: what one target was, run after run.
+
+A series is one column of the published matrix. Files belong to the same series if they are of a target of the same
+name and lie in the same directory; a directory that only holds the `results.jsonl` of one run does not count, so
+`llamacpp-rocm/2026-11-23.jsonl`, `llamacpp-rocm/2026-11-24/results.jsonl` are one series, and what
+`pytest` leaves in `reports/runs/` is one series for each target's name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from conformance.results import BadResults, Results, read
+from reports import words
+from reports.hostile import visible
+from reports.merge import runs
+from reports.table import Table, slug, table
+
+SHOWN = 60
+"""Runs that a sparkline shows: two months of nights."""
+
+_HEIGHT = {"yes": 14, "partial": 10, "unknown": 6, "no": 6, "ignored": 6}
+"""Pixels of a bar; the colour, the title and the words beside it say which of the low ones it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A cell in one run."""
+
+    started: float
+    version: str
+    suite: str
+    word: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """The runs of one column, oldest first; each has one target."""
+
+    name: str
+    runs: tuple[Results, ...]
+
+    @property
+    def newest(self) -> float:
+        """When the newest run started, in Unix time."""
+        return float(self.runs[-1].header["started"])
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """The table of each run."""
+        return tuple(table([run]) for run in self.runs)
+
+    @cached_property
+    def _words(self) -> list[dict[str, str]]:
+        return [{row.feature.id: row.cells[0].word for row in shown.rows if row.measured} for shown in self.tables]
+
+    def points(self, feature: str) -> list[Point]:
+        """A cell in each run that measured it."""
+        return [
+            Point(
+                started=float(run.header["started"]),
+                version=str(run.targets[0].get("version") or "version unknown"),
+                suite=str(run.header["suite"]),
+                word=words_of[feature],
+            )
+            for run, words_of in zip(self.runs, self._words, strict=True)
+            if feature in words_of
+        ]
+
+
+def series(directory: Path) -> list[Series]:
+    """Every series below a directory: by backend, then by name. Raises BadResults."""
+    found: dict[tuple[str, str, str], list[Results]] = {}
+    for file in sorted(directory.rglob("*.jsonl")):
+        folder = file.parent.parent if file.name == "results.jsonl" else file.parent
+        inside = folder.relative_to(directory).as_posix() if folder.is_relative_to(directory) else "."
+        for run in runs([read(file)]):
+            target = run.targets[0]
+            found.setdefault((target["backend"], "" if inside == "." else inside, target["name"]), []).append(run)
+    if not found:
+        raise BadResults(f"No results file below {directory}: name a directory that has some.")
+    made = []
+    for (_, inside, name), of in sorted(found.items()):
+        in_order = sorted(runs(of), key=lambda run: float(run.header["started"]))
+        made.append(Series(name=inside or name, runs=tuple(in_order)))
+    return made
+
+
+def streak(points: Sequence[Point]) -> Point | None:
+    """The first of the last points that all say the same."""
+    first = None
+    for point in reversed(points):
+        if first is not None and point.word != first.word:
+            break
+        first = point
+    return first
+
+
+def sparkline(points: Sequence[Point]) -> Markup:
+    """The points as bars, oldest first, each with a title that says what and when."""
+    shown = points[-SHOWN:]
+    bars = [
+        Markup('<rect class="is-{}" x="{}" y="{}" width="5" height="{}"><title>{}</title></rect>').format(
+            slug(point.word), number * 6, 14 - _HEIGHT.get(point.word, 2), _HEIGHT.get(point.word, 2), _title(point)
+        )
+        for number, point in enumerate(shown)
+    ]
+    label = escape(f"{len(shown)} runs, oldest first: " + ", ".join(point.word for point in shown))
+    return Markup('<svg width="{0}" height="14" viewBox="0 0 {0} 14" role="img" aria-label="{1}">{2}</svg>').format(
+        max(6 * len(shown) - 1, 5), label, Markup("").join(bars)
+    )
+
+
+def summary(points: Sequence[Point]) -> str:
+    """`✓ yes since 2026-11-20 (b1), 12 runs`."""
+    since = streak(points)
+    if since is None:
+        return "never measured"
+    return f"{words.STATUS[since.word]} {since.word} since {day(since.started)} ({since.version}), {len(points)} runs"
+
+
+def day(started: float) -> str:
+    """The date of a run, in UTC."""
+    return time.strftime("%Y-%m-%d", time.gmtime(started))
+
+
+def _title(point: Point) -> str:
+    return visible(f"{day(point.started)} {point.word}: {point.version}, suite {point.suite}")

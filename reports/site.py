@@ -1,0 +1,109 @@
+"""The published site: the matrix of the newest runs, what changed since the runs before, histories, files.
+
+index.html  changes.html  tools.html  evidence/…  results/KEY.jsonl  capabilities/KEY.json
+badges/KEY.svg  badges/KEY.shields.json  changes.md  matrix.md
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from conformance.results import Results
+from reports import diff_text, history, markdown, page, tool_models
+from reports.diff import Diff, compare
+from reports.exports import OF_COLUMN
+from reports.history import Series, sparkline
+from reports.table import Cell, Column, Table, table
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the pages of a site show beside a report's; columns are in the order of the series."""
+
+    series: tuple[Series, ...]
+
+    def pages(self) -> list[tuple[str, str]]:
+        """The other pages."""
+        return [("changes.html", "What changed"), ("tools.html", "Models that call tools"), ("matrix.md", "Markdown")]
+
+    def files(self, column: Column) -> list[tuple[str, str]]:
+        """A column's files."""
+        return [
+            (f"results/{column.key}.jsonl", "results"),
+            (f"capabilities/{column.key}.json", "capabilities"),
+            (f"badges/{column.key}.svg", "badge"),
+            (f"badges/{column.key}.shields.json", "shields"),
+        ]
+
+    def history(self, cell: Cell) -> Markup:
+        """How a cell came to be what it is, of its newest runs."""
+        points = self.series[cell.column.number - 1].points(cell.feature.id)
+        if not points:
+            return Markup("")
+        return Markup('<p class="history">{} <span>{}</span></p>').format(sparkline(points), history.summary(points))
+
+
+def build(directory: Path, out: Path) -> Path:
+    """Write the site of all results below a directory; returns the path of its index.html.
+
+    Raises BadResults, or OSError if it cannot be written.
+    """
+    found = history.series(directory)
+    shown = table([_named(one.runs[-1], one.name) for one in found])
+    site = Published(tuple(found))
+    index = page.write(shown, out, site=site)
+    changes = changed(found, shown)
+    (out / "changes.html").write_bytes(page.render_diff(changes, title="What changed since the run before", root=""))
+    _write(out / "changes.md", diff_text.markdown(changes))
+    _write(out / "matrix.md", markdown.table(shown))
+    (out / "tools.html").write_bytes(page.render_tools(tool_models.claims(shown)))
+    folders = {"capabilities": "capabilities", "badge": "badges", "shields": "badges"}
+    for column in shown.columns:
+        for name, (export, ending) in OF_COLUMN.items():
+            _write(out / folders[name] / f"{column.key}{ending}", export(shown, column))
+        _write(out / "results" / f"{column.key}.jsonl", lines(column.results))
+    return index
+
+
+def changed(found: Sequence[Series], newest: Table | None = None) -> Diff:
+    """The newest run of each series against the one before; series with one run are left out."""
+    newest = newest or table([_named(one.runs[-1], one.name) for one in found])
+    return Diff(
+        targets=tuple(
+            compare(one.tables[-2], newest, one.tables[-2].columns[0], column)
+            for one, column in zip(found, newest.columns, strict=True)
+            if len(one.runs) > 1
+        )
+    )
+
+
+def lines(run: Results) -> str:
+    """A run as the lines of a results file."""
+    found: list[dict[str, Any]] = [run.header, *run.exchanges.values(), *(check.to_json() for check in run.checks)]
+    found += [run.footer] if run.footer else []
+    return "".join(json.dumps(line) + "\n" for line in found)
+
+
+def _named(run: Results, name: str) -> Results:
+    """The run with its target named as its series, so that two columns of the same server can be told apart."""
+    [target] = run.targets
+    old = target["name"]
+    if name == old:
+        return run
+    return Results(
+        header={**run.header, "targets": [{**target, "name": name}]},
+        checks=[type(check)(**{**vars(check), "target": name}) for check in run.checks],
+        exchanges={(name, scenario): {**one, "target": name} for (_, scenario), one in run.exchanges.items()},
+        footer=run.footer,
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -1,0 +1,82 @@
+"""Faults below HTTP: heads, lengths and chunks that are wrong, connections that end too early."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.reference.call import Call, Gone
+from tests.reference.faults.kit import raw
+
+Pieces = Iterator[bytes]
+CHAT = "chat"
+
+
+@raw(CHAT, stream=True)
+def closes_after_streams(pieces: Pieces, _call: Call) -> None:
+    """The connection is closed after a stream, without a word."""
+
+
+@raw(CHAT, stream=False)
+def content_length_too_long(pieces: Pieces, _call: Call) -> Pieces:
+    """Content-Length is more than comes."""
+    yield next(pieces).replace(b"content-length: ", b"content-length: 1")
+    yield from pieces
+
+
+@raw(CHAT, stream=False)
+def body_cut(pieces: Pieces, _call: Call) -> Pieces:
+    """The connection is closed in the middle of a plain answer."""
+    yield next(pieces)
+    for piece in pieces:
+        yield piece[: len(piece) // 2]
+
+
+@raw(CHAT, stream=False)
+def content_length_too_short(pieces: Pieces, _call: Call) -> Pieces:
+    """Content-Length is 10 bytes, and more come."""
+    head = next(pieces)
+    before, _, after = head.partition(b"content-length: ")
+    yield before + b"content-length: 10" + after[after.index(b"\r\n") :]
+    yield from pieces
+
+
+@raw(CHAT, stream=True)
+def last_chunk_missing(pieces: Pieces, _call: Call) -> Pieces:
+    """A stream's body does not end with the chunk of length 0: the connection is closed instead."""
+    return (piece for piece in pieces if piece != b"0\r\n\r\n")
+
+
+@raw(CHAT, stream=True)
+def chunk_sizes_wrong(pieces: Pieces, _call: Call) -> Pieces:
+    """The length of a chunk is no number."""
+    for number, piece in enumerate(pieces):
+        yield piece if number < 4 else b"zz" + piece
+
+
+@raw(CHAT, stream=True)
+def chunk_in_two_halves(pieces: Pieces, _call: Call) -> Pieces:
+    """The connection is closed in the middle of an event."""
+    for number, piece in enumerate(pieces):
+        if number == 4:
+            yield piece[: len(piece) // 2]
+            raise Gone
+        yield piece
+
+
+@raw(CHAT, stream=False, when=lambda call: call.status == 200)
+def status_line_garbage(pieces: Pieces, _call: Call) -> Pieces:
+    """The status line is no HTTP."""
+    yield next(pieces).replace(b"HTTP/1.1 200", b"HTTPS 200", 1)
+    yield from pieces
+
+
+@raw(CHAT, stream=False, when=lambda call: "stop" in call.body)
+def closed_without_an_answer(pieces: Pieces, _call: Call) -> Pieces:
+    """A request with `stop` gets no answer: the connection is closed."""
+    return iter(())
+
+
+@raw(CHAT, stream=False, when=lambda call: call.status >= 400)
+def refusals_close_the_connection(pieces: Pieces, _call: Call) -> Pieces:
+    """A bad request is not answered: the connection is closed."""
+    return iter(())

@@ -1,0 +1,147 @@
+"""The workflow files, and that everything that they call is a command that runs here as well."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.__main__ import _parser
+from tests.reports_data import check, target, wire, write
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+yaml = pytest.importorskip("ruamel.yaml", reason="check-jsonschema is not installed: pip install '.[test]'")
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    return dict(yaml.YAML(typ="safe").load(path.read_text()))
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every line that a job runs, with the name of its file."""
+    files = {path.name: loaded(path) for path in WORKFLOWS}
+    steps = [(name, step) for name, file in files.items() for job in file["jobs"].values() for step in job["steps"]]
+    steps += [("action.yml", step) for step in loaded(ROOT / "action.yml")["runs"]["steps"]]
+    return [(name, line) for name, step in steps for line in step.get("run", "").splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [("vendor.github-workflows", WORKFLOWS), ("vendor.github-actions", [ROOT / "action.yml"])],
+)
+def test_the_files_fit_their_schema(schema: str, files: list[Path]) -> None:
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed: pip install '.[test]'")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_jobs_run_commands_and_no_scripts_of_their_own() -> None:
+    """One command a step: whatever is more than that is a command of ours, with a test."""
+    found = commands()
+    assert len(found) > 10
+    programs = r"(\.ci/|\.github/|\$GITHUB_ACTION_PATH/\.github/|\.venv/bin/|python3 -m venv |pip |sudo )"
+    assert [line for _, line in found if not re.match(programs, line)] == []
+
+
+def test_commands_of_reports_exist() -> None:
+    called = [line for _, line in commands() if " -m reports " in line]
+    assert len(called) >= 4
+    for line in called:
+        _parser().parse_args(shlex.split(line.partition(" >> ")[0].partition(" -m reports ")[2]))
+
+
+def test_scripts_exist_and_are_bash() -> None:
+    scripts = {found for _, line in commands() for found in re.findall(r"\.(?:ci|github)/[\w-]+", line)}
+    scripts |= {".ci/run", ".ci/vllm"}
+    for script in sorted(scripts - {".ci/"}):
+        assert os.access(ROOT / script, os.X_OK), script
+        assert subprocess.run(["bash", "-n", ROOT / script]).returncode == 0, script
+
+
+def test_no_text_of_strangers_reaches_a_shell() -> None:
+    """An expression in a command is replaced before the shell reads it: only the matrix, which is ours, may be one."""
+    used = {found for _, line in commands() for found in re.findall(r"\$\{\{\s*(.*?)\s*\}\}", line)}
+    assert all(name.startswith("matrix.") for name in used), used
+
+
+def test_rights_are_the_least() -> None:
+    for path in WORKFLOWS:
+        assert loaded(path)["permissions"] == {"contents": "read"}, path
+
+
+# .github/data-branch
+
+
+def git(directory: Path, *arguments: str) -> str:
+    identity = {f"GIT_{who}_{what}": "t@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environment = {**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull}
+    done = subprocess.run(
+        ["git", *arguments], cwd=directory, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q", "--bare", "origin.git")
+    git(tmp_path, "clone", "-q", "origin.git", "clone")
+    git(tmp_path / "clone", "commit", "-q", "--allow-empty", "-m", "first")
+    git(tmp_path / "clone", "push", "-q", "origin", "HEAD:refs/heads/main")
+    return tmp_path / "clone"
+
+
+def data_branch(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = ROOT / ".github" / "data-branch"
+    return subprocess.run([script, *arguments], cwd=clone, capture_output=True, text=True)
+
+
+def test_the_data_branch_keeps_a_directory(clone: Path) -> None:
+    done = data_branch(clone, "pull", "data")
+    assert (done.returncode, done.stdout) == (0, "There is no branch data yet.\n")
+    for number in (1, 2):
+        (clone / "data" / "llamacpp").mkdir(exist_ok=True)
+        (clone / "data" / "llamacpp" / f"{number}.jsonl").write_text(f"{number}\n")
+        assert data_branch(clone, "push", "data").returncode == 0
+    done = data_branch(clone, "pull", "again")
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (clone / "again" / "llamacpp").iterdir()) == ["1.jsonl", "2.jsonl"]
+    assert git(clone, "rev-list", "--count", "FETCH_HEAD").strip() == "1"
+    assert git(clone, "status", "--short", "--untracked-files=no") == ""
+
+
+def test_an_unreachable_origin_is_no_empty_history(clone: Path) -> None:
+    git(clone, "remote", "set-url", "origin", str(clone / "nowhere"))
+    assert data_branch(clone, "pull", "data").returncode not in (0, 2)
+
+
+# .github/measure
+
+
+def test_the_action_measures_and_leaves_a_report(tmp_path: Path) -> None:
+    """What the action's one step does, with a recording in the place of the server."""
+    columns = [target("llamacpp")]
+    old = write(tmp_path / "old.jsonl", [check()], {"count": wire("{}")}, targets=columns)
+    environment = {
+        **os.environ,
+        "VENV": str(Path(sys.executable).parent.parent),
+        "BACKEND": "llamacpp",
+        "ARGUMENTS": f"--replay={old}\n-m stop\n\n",
+        "FAIL_ON": "must",
+        "REPORT": "report",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "OPENAI_API_KEY": "",
+    }
+    script = ROOT / ".github" / "measure"
+    done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    left = {path.name for path in (tmp_path / "report").iterdir()}
+    assert {"index.html", "results.jsonl", "junit.xml", "capabilities.json", "badge.svg"} <= left
+    assert "| stop |" in (tmp_path / "summary.md").read_text()
