@@ -30,6 +30,7 @@ from reports import diff_text, words
 from reports.diff import Diff, Kind
 from reports.evidence import EVENTS_OPEN, Shown, duration, evidence
 from reports.hostile import KEPT, cut, difference, visible
+from reports.known import deviations
 from reports.table import Cell, Column, Row, Table, slug, table
 from reports.tool_models import Claims
 
@@ -193,6 +194,7 @@ def _environment() -> Environment:
         "words": words,
         "documents": matrix.CLAIM_SOURCES,
         "evidence": evidence,
+        "deviations": deviations,
         "evidence_path": evidence_path,
         "sides": sides,
         "kinds": list(Kind),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.grading import Agreement
-from reports import terminal
+from reports import known, terminal
 from reports.__main__ import main
 from reports.curl import curl, raw_body
 from reports.evidence import differences, evidence
@@ -114,6 +114,24 @@ def test_what_was_not_sent_says_why(tmp_path: Path) -> None:
 )
 def test_differences(control: Any, judged: Any, said: list[str]) -> None:
     assert differences(control, judged) == said
+
+
+def test_known_deviations_have_their_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    listed = '[[deviation]]\noutcome = "ignored"\nchecks = ["stop.a"]\nversions = ["b1"]\nreason = "it is so"\n'
+    (tmp_path / "known.toml").write_text(listed)
+    monkeypatch.setattr("backends.known.path", lambda backend: tmp_path / "known.toml")
+    known._listed.cache_clear()
+    request.addfinalizer(known._listed.cache_clear)
+
+    def said(outcome: str, **changes: Any) -> list[str]:
+        one = check("stop.a", outcome)
+        [column] = table([results(tmp_path, [one], targets=[target(**changes)])]).columns
+        return [deviation.reason for deviation in known.deviations(column, one)]
+
+    assert said("ignored") == ["it is so"]
+    assert said("fail") == said("ignored", version="b2") == said("ignored", backend="../llamacpp") == []
 
 
 # Text

@@ -1,0 +1,48 @@
+"""Known deviations for pages: the reason and the link that `backends/NAME/known.toml` has for a check's outcome."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+
+from backends import known
+from conformance.results import CheckResult
+from reports.table import Column
+
+
+def deviations(column: Column, check: CheckResult) -> list[known.Deviation]:
+    """What is listed for a check that ended as it is listed, on this version."""
+    version = column.target.get("version")
+    return [
+        one
+        for one in _listed(column.backend).get(check.id, [])
+        if one.outcome == check.outcome and one.applies_to(version)
+    ]
+
+
+@cache
+def _listed(backend: str) -> dict[str, list[known.Deviation]]:
+    """The deviations of a backend by check. A file that cannot be used has none: a page is no place to complain."""
+    # A backend's name comes from a results file, and becomes part of a path.
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", backend) or not known.path(backend).exists():
+        return {}
+    try:
+        entries = tomllib.loads(known.path(backend).read_text(encoding="utf-8")).get("deviation", [])
+        found = [
+            known.Deviation(
+                outcome=entry["outcome"],
+                checks=tuple(entry["checks"]),
+                reason=entry["reason"],
+                versions=tuple(entry.get("versions", ())),
+                link=entry.get("link", ""),
+            )
+            for entry in entries
+        ]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+        return {}
+    by_check: dict[str, list[known.Deviation]] = {}
+    for one in found:
+        for id in one.checks:
+            by_check.setdefault(id, []).append(one)
+    return by_check
