@@ -151,8 +151,8 @@ def test_same_in_streams(capital_logprobs: Chat, capital_logprobs_streamed: Chat
 def test_stream_with_their_text(capital_logprobs_streamed: Chat) -> None:
     """In a stream, the entries of a chunk are those of the text in the chunk or before it."""
     text = named = ""
-    for choice in [choice for chunk in capital_logprobs_streamed.chunks for choice in chunk["choices"]]:
-        text += choice["delta"].get("content") or ""
+    for choice, delta in zip(capital_logprobs_streamed.pieces(), capital_logprobs_streamed.deltas(), strict=True):
+        text += delta.get("content") or ""
         named += "".join(e["token"] for e in (choice.get("logprobs") or {}).get("content") or [])
         assert text.startswith(named) or named.startswith(text)
     assert named == text

@@ -39,8 +39,8 @@ def test_streams_as_many_choices(capital_n_2_streamed: Chat, things_n_3_streamed
 @check("n", MUST, "openapi:CreateChatCompletionStreamResponse.choices")
 def test_streams_complete_choices(things_n_3_streamed: Chat) -> None:
     """In a stream each choice has its role and text, and ends once."""
-    ends = [c["index"] for chunk in things_n_3_streamed.chunks for c in chunk["choices"] if c.get("finish_reason")]
-    assert sorted(ends) == [0, 1, 2]
+    ends = [at for at in range(3) for choice in things_n_3_streamed.pieces(at) if choice.get("finish_reason")]
+    assert ends == [0, 1, 2]
     for choice in things_n_3_streamed.choices:
         assert choice.role == "assistant"
         assert choice.content is not None

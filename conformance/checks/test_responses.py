@@ -73,6 +73,7 @@ def test_created_at_is_now(every: Every) -> None:
 def test_completed_at_is_after_created_at(respond_count: Response) -> None:
     """`completed_at` is when the response was completed, in seconds."""
     assert isinstance(respond_count.body.get("completed_at"), int | float)
+    assert isinstance(respond_count.body.get("created_at"), int | float)
     assert respond_count.body["completed_at"] >= respond_count.body["created_at"]
 
 

@@ -83,7 +83,7 @@ def test_answers_are_complete(every: Every) -> None:
 # Shapes
 
 
-@check("chat", MUST, "openapi:CreateChatCompletionResponse", core=True)
+@check("chat", MUST, "openapi:CreateChatCompletionResponse")
 def test_chat_shape(every: Every) -> None:
     """A chat answer has all that clients read, in the right types."""
     for answer in every.accepted(Chat, streamed=False, malformed=True):
@@ -196,7 +196,7 @@ def test_choices_are_numbered(every: Every) -> None:
 # Counts of tokens
 
 
-@check("usage", MUST, "openapi:CompletionUsage.total_tokens", core=True)
+@check("usage", MUST, "openapi:CompletionUsage.total_tokens")
 def test_total_is_the_sum(every: Every) -> None:
     """A plain answer has a usage, whose total is that of prompt and completion."""
     for answer in every.accepted(Generated, streamed=False):
@@ -239,7 +239,7 @@ def test_parts_are_within_the_whole(every: Every) -> None:
 # Refusals
 
 
-@check("errors", MUST, "openapi:ErrorResponse", core=True)
+@check("errors", MUST, "openapi:ErrorResponse")
 def test_error_shape(every: Every) -> None:
     """A refusal has an error object with a message and a type."""
     for answer in every.refused():
