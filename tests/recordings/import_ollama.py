@@ -98,7 +98,7 @@ def lines(recordings: Recordings) -> Iterator[dict[str, Any]]:
 
 
 def _recording(wanted: Scenario, recordings: Recordings, earlier: Replay) -> Recording | None:
-    """What was recorded of a scenario, or None: what it needs must be there, and connections and keys were not tried."""
+    """What was recorded of a scenario, or None. What it needs must be there; connections and keys were not tried."""
     needed = [earlier.recording(name) for name in wanted.needs]
     if wanted.together or wanted.one_connection or wanted.keyed or any("exchanges" not in one for one in needed):
         return None
