@@ -10,7 +10,6 @@ import re
 import struct
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -845,6 +844,7 @@ PROBES: list[Probe] = [
     *(("POST", path, body) for path, body, _, _ in BAD.values()),
 ]
 """Requests of every kind. That each fault shows is for the gate to prove (test_gate.py)."""
+
 
 def seen(server: Server, probe: Probe, fault: str | None) -> Any:
     """What a client sees of an answer, with random ids numbered and times of day removed."""

@@ -23,8 +23,8 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A model that the server lists. `org/name:tag` is there because ids may hold `/` and `:`, OpenAI's names because its
-    examples have them."""
+    """A model that the server lists. `org/name:tag` is there because ids may hold `/` and `:`, OpenAI's own because
+    the documented examples name them."""
 
     id: str
     chat: bool = True

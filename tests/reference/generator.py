@@ -73,7 +73,7 @@ class Piece(NamedTuple):
 
 
 def choose(row: list[float], state: int, used: Counter[int], how: Sampling, chance: random.Random) -> int:
-    """The next token, from the logits of a state: bias, penalties, temperature and top_p, in this order, then chance."""
+    """The next token of a state: bias, penalties, temperature and top_p act in this order, then chance."""
     row = row.copy()
     for token, bias in how.logit_bias.items():
         row[token] += bias

@@ -1,6 +1,6 @@
 """The kill matrix as a page: which fault flips which check, from the declared matrix (kills.toml) that the gate proves.
 
-    python -m tests.reference.killmatrix --out FILE.html
+python -m tests.reference.killmatrix --out FILE.html
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def page() -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Kill matrix</title>'
         f"<style>{_STYLE}</style><h1>Kill matrix</h1>"
-        "<p>A fault is one deviation of a correct reference server. The gate runs every check against every fault: each "
-        "fault must flip exactly the checks below, and legal variations must flip none.</p>"
+        "<p>A fault is one deviation of a correct reference server. The gate runs every check against every fault. "
+        "Each fault must flip exactly the checks below, and legal variations must flip none.</p>"
         f'<dl class="figures">{shown}</dl>'
         f"<h2>Checks and what flips them</h2>{''.join(_check(c, killers[c.id]) for c in checks.values())}"
         f"<h2>Faults and what they flip</h2>{''.join(_fault(f, declared.get(f.name, {})) for f in wrong)}"

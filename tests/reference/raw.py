@@ -1,4 +1,4 @@
-"""Answers written by hand onto the connection, for faults whose bytes no HTTP library would send. It is closed after them."""
+"""Answers written by hand onto the connection, for bytes that no HTTP library would send. It is closed after."""
 
 from __future__ import annotations
 

@@ -109,6 +109,7 @@ def _stored(call: Call) -> dict[str, Any]:
     if stored is None:
         raise ApiError(f"Response with id '{call.argument}' not found.", status=404, param="response_id")
     found: dict[str, Any] = stored
+    call.state.responses[call.argument] = call.state.responses.pop(call.argument)  # kept longest
     return found
 
 
@@ -120,7 +121,8 @@ def _earlier(call: Call) -> list[Body]:
     if previous not in call.state.responses:
         message = f"Previous response with id '{previous}' not found."
         raise ApiError(message, param="previous_response_id", code="previous_response_not_found")
-    history: list[Body] = call.state.responses[previous]["history"]
+    kept = call.state.responses[previous] = call.state.responses.pop(previous)
+    history: list[Body] = kept["history"]
     return history
 
 

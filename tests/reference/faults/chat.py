@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from tests.reference.call import Call
@@ -236,7 +237,7 @@ def earlier_answers_ignored(body: dict[str, Any], _call: Call) -> None:
 def roles_must_alternate(body: dict[str, Any], _call: Call) -> None:
     """Two user messages in a row are refused, as strict chat templates do."""
     roles = [m.get("role") for m in messages(body)]
-    if any(one == other == "user" for one, other in zip(roles, roles[1:], strict=False)):
+    if any(one == other == "user" for one, other in itertools.pairwise(roles)):
         raise ApiError("Conversation roles must alternate user/assistant/user/assistant.", param="messages")
 
 
@@ -285,11 +286,31 @@ def reasoning_in_streamed_content(body: Any, _call: Call) -> None:
             choice["delta"]["content"] = thought
 
 
-KNOWN = set(
-    "model messages temperature top_p max_tokens max_completion_tokens n stop stream stream_options tools tool_choice "
-    "parallel_tool_calls functions function_call response_format logprobs top_logprobs logit_bias seed user "
-    "frequency_penalty presence_penalty reasoning_effort metadata store service_tier modalities verbosity".split()
-)
+KNOWN = {
+    *(
+        "model",
+        "messages",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "max_completion_tokens",
+        "n",
+        "stop",
+        "stream",
+        "seed",
+    ),
+    *("stream_options", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "user", "store"),
+    *(
+        "response_format",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "frequency_penalty",
+        "presence_penalty",
+        "verbosity",
+    ),
+    *("reasoning_effort", "metadata", "service_tier", "modalities"),
+}
 
 
 @request("chat")

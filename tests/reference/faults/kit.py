@@ -111,7 +111,7 @@ def ignored(
     stream: bool | None = None,
     when: Predicate | None = None,
 ) -> None:
-    """For each parameter a fault `NAME-ignored`: the server accepts it and does nothing with it, always or somewhere."""
+    """For each parameter a fault `NAME-ignored`: it is accepted and has no effect, always or somewhere."""
     area = sys._getframe(1).f_globals["__name__"].rpartition(".")[2]
     for name in names:
 

@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from tests.reference import raw
@@ -187,7 +187,7 @@ def http_1_0(pieces: Chunks, call: Call) -> Chunks:
     """Answers are HTTP/1.0: their end is the end of the connection."""
     head = next(pieces).replace(b"HTTP/1.1", b"HTTP/1.0", 1)
     lines = [line for line in head.split(b"\r\n") if not line.startswith((b"transfer-encoding", b"content-length"))]
-    yield b"\r\n".join(lines)
+    yield b"\r\n".join([lines[0], b"connection: close", *lines[1:]])
     for piece in pieces:
         yield raw.unframed(piece) if call.stream else piece
 

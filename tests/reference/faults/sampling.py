@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import random
+import re
+import zlib
 from typing import Any
 
 from tests.reference.call import Call
@@ -10,8 +14,26 @@ from tests.reference.faults.kit import answer, ignored, payload, request, sampli
 from tests.reference.generator import Sampling
 
 TEXT = ("chat", "completions", "responses")
-ignored("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty", "logit_bias", on=TEXT)
+ignored("seed", "frequency_penalty", "presence_penalty", "logit_bias", on=TEXT)
 ignored("logit_bias", on=TEXT, where="in streams", stream=True)
+
+
+def _chance(call: Call) -> int:
+    """A seed that is another for each other request, and the same in each run of the gate."""
+    asked = re.sub("[A-Za-z0-9]{20,}", "", json.dumps(call.body, sort_keys=True))  # without made-up ids
+    return zlib.crc32(asked.encode())
+
+
+@sampling(TEXT)
+def temperature_ignored(how: Sampling, call: Call) -> None:
+    """The parameter temperature is accepted and ignored."""
+    how.temperature, how.seed = 1.0, _chance(call) if how.seed is None else how.seed
+
+
+@sampling(TEXT)
+def top_p_ignored(how: Sampling, call: Call) -> None:
+    """The parameter top_p is accepted and ignored."""
+    how.top_p, how.seed = 1.0, _chance(call) if how.seed is None else how.seed
 
 
 @sampling(TEXT)
@@ -21,10 +43,10 @@ def always_greedy(how: Sampling, _call: Call) -> None:
 
 
 @sampling(TEXT)
-def never_greedy(how: Sampling, _call: Call) -> None:
+def never_greedy(how: Sampling, call: Call) -> None:
     """Temperature 0 is taken for 1.5."""
     if how.temperature == 0:
-        how.temperature = 1.5
+        how.temperature, how.seed = 1.5, how.seed or _chance(call)
 
 
 @sampling(TEXT)
@@ -119,7 +141,7 @@ def stop_leaks_into_streams(body: Any, call: Call) -> None:
 def seeds_shared_under_load(how: Sampling, call: Call) -> None:
     """While other requests are under way, each is sampled with a seed of its own."""
     if call.state.active > 1 and how.seed is not None:
-        how.seed += call.state.requests
+        how.seed = random.getrandbits(30)
 
 
 @sampling(("chat", "completions"), concurrent=True)
@@ -158,3 +180,9 @@ def one_choice_missing(body: dict[str, Any], _call: Call) -> None:
 def max_tokens_shared_by_choices(how: Sampling, call: Call) -> None:
     """With n choices each may have an n-th of max_tokens."""
     how.max_tokens = max(1, how.max_tokens // call.body["n"])
+
+
+@sampling(TEXT)
+def negative_logit_bias_ignored(how: Sampling, _call: Call) -> None:
+    """A logit_bias below 0 is accepted and ignored."""
+    how.logit_bias = {token: bias for token, bias in how.logit_bias.items() if bias > 0}

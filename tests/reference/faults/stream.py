@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.reference.call import DONE, Call, Gone, new_id
+from tests.reference.errors import ApiError
 from tests.reference.faults.chat import choices
 from tests.reference.faults.kit import events, headers, payload, request, timing, wire
 
@@ -106,7 +107,7 @@ def text_repeated_cumulatively(stream: Events, _call: Call) -> Events:
 @wire(CHATTY, stream=True)
 def sent_at_the_end(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
     """The stream is held back until the answer is complete, then sent in one go."""
-    yield from list(chunks)
+    yield b"".join(chunks)
 
 
 @wire(CHATTY, stream=True)
@@ -328,3 +329,9 @@ def mark_before_the_stream(chunks: Iterator[bytes], _call: Call) -> Iterator[byt
     """A byte order mark stands before the stream: legal, but the Python SDK loses the first event."""
     yield "\ufeff".encode()
     yield from chunks
+
+
+@request("chat", stream=True, when=lambda call: bool(call.body.get("tools")))
+def streams_with_tools_refused(_body: dict[str, Any], _call: Call) -> None:
+    """A stream with tools is refused, as servers do whose parser of calls needs the whole answer."""
+    raise ApiError("Tools cannot be streamed.", param="stream")

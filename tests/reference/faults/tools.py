@@ -21,6 +21,13 @@ def _calls(body: Any) -> list[dict[str, Any]]:
     return [call for message in messages for call in message.get("tool_calls") or []]
 
 
+def _functions(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The functions that a request offers, so far as they are any."""
+    tools = body.get("tools")
+    found = [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    return [one for tool in found if isinstance(one := tool.get("function", tool), dict)]
+
+
 @request(("chat", "responses"))
 def tools_ignored(body: dict[str, Any], _call: Call) -> None:
     """Tools are accepted and never called."""
@@ -186,11 +193,8 @@ def wrong_tool_call_id_accepted(body: dict[str, Any], _call: Call) -> None:
 @request(("chat", "responses"))
 def tool_descriptions_dropped(body: dict[str, Any], _call: Call) -> None:
     """Descriptions of functions do not reach the model."""
-    for tool in body.get("tools") or []:
-        if isinstance(tool, dict):
-            tool.pop("description", None)
-            if isinstance(tool.get("function"), dict):
-                tool["function"].pop("description", None)
+    for function in _functions(body):
+        function.pop("description", None)
 
 
 @request("chat")
@@ -359,13 +363,8 @@ def tool_results_swapped(body: dict[str, Any], _call: Call) -> None:
 @request(("chat", "responses"))
 def strict_parameters_unenforced(body: dict[str, Any], _call: Call) -> None:
     """Arguments of strict functions need not fit the parameters."""
-    for tool in body.get("tools") or []:
-        function = tool.get("function", tool) if isinstance(tool, dict) else None
-        if (
-            isinstance(function, dict)
-            and function.get("strict") is True
-            and isinstance(function.get("parameters"), dict)
-        ):
+    for function in _functions(body):
+        if function.get("strict") is True and isinstance(function.get("parameters"), dict):
             function["parameters"] = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
 
 
