@@ -27,19 +27,32 @@ def test_the_reference_passes_every_check(on: Bench) -> None:
     assert others == {}
 
 
+def undeclared(on: Bench, name: str) -> dict[str, str]:
+    """The checks that end otherwise with a fault than is declared, and how.
+
+    Sampling without a seed is random, as the API wants it: what is seen once must be seen again to count.
+    """
+    declared = DECLARED.get(name, {})
+    wrong: dict[str, str] = {}
+    for _ in range(2):
+        flipped = on.flips(FAULTS[name])
+        ends = {check: str(flipped[check].outcome) if check in flipped else "pass" for check in {*declared, *flipped}}
+        now = {i: seen for i, seen in ends.items() if seen not in declared.get(i, "pass").split("|")}
+        wrong = {i: seen for i, seen in now.items() if i in wrong} if wrong else now
+        if not wrong:
+            break
+    return wrong
+
+
 @pytest.mark.parametrize("name", [f.name for f in WRONG])
 def test_a_fault_flips_what_it_declares_and_nothing_else(on: Bench, name: str) -> None:
-    declared = DECLARED.get(name, {})
-    assert declared, f"{name} declares no check that notices it"
-    flipped = on.flips(FAULTS[name])
-    seen = {check: str(flipped[check].outcome) if check in flipped else "pass" for check in {*declared, *flipped}}
-    wrong = {i: s for i, s in seen.items() if s not in declared.get(i, "pass").split("|")}
-    assert wrong == {}, f"declared were { ({i: declared.get(i, 'pass') for i in wrong}) }"
+    assert DECLARED.get(name), f"{name} declares no check that notices it"
+    assert undeclared(on, name) == {}
 
 
 @pytest.mark.parametrize("name", [f.name for f in LEGAL])
 def test_what_is_legal_flips_nothing(on: Bench, name: str) -> None:
-    assert {i: f"{r.outcome}: {r.message}" for i, r in on.flips(FAULTS[name]).items()} == {}
+    assert undeclared(on, name) == {}
 
 
 def test_every_check_is_flipped_by_a_fault(on: Bench) -> None:
