@@ -1,4 +1,7 @@
-"""The gate: the reference passes every check, every fault is caught, and flips the declared checks and no others."""
+"""The gate, its quick part: the reference passes every check, and the declared matrix has a fault for each.
+
+That each fault really does what is declared takes minutes: `.ci/gate`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from tests.reference.gate import Bench, bench, kills
 
 DECLARED = kills()
 WRONG = [fault for fault in FAULTS.values() if not fault.legal]
-LEGAL = [fault for fault in FAULTS.values() if fault.legal]
 
 
 @pytest.fixture(scope="session")
@@ -25,34 +27,6 @@ def on() -> Iterator[Bench]:
 def test_the_reference_passes_every_check(on: Bench) -> None:
     others = {i: f"{r.outcome}: {r.message}" for i, r in on.sound.items() if r.outcome is not Outcome.PASS}
     assert others == {}
-
-
-def undeclared(on: Bench, name: str) -> dict[str, str]:
-    """The checks that end otherwise with a fault than is declared, and how.
-
-    Sampling without a seed is random, as the API wants it: what is seen once must be seen again to count.
-    """
-    declared = DECLARED.get(name, {})
-    wrong: dict[str, str] = {}
-    for _ in range(2):
-        flipped = on.flips(FAULTS[name])
-        ends = {check: str(flipped[check].outcome) if check in flipped else "pass" for check in {*declared, *flipped}}
-        now = {i: seen for i, seen in ends.items() if seen not in declared.get(i, "pass").split("|")}
-        wrong = {i: seen for i, seen in now.items() if i in wrong} if wrong else now
-        if not wrong:
-            break
-    return wrong
-
-
-@pytest.mark.parametrize("name", [f.name for f in WRONG])
-def test_a_fault_flips_what_it_declares_and_nothing_else(on: Bench, name: str) -> None:
-    assert DECLARED.get(name), f"{name} declares no check that notices it"
-    assert undeclared(on, name) == {}
-
-
-@pytest.mark.parametrize("name", [f.name for f in LEGAL])
-def test_what_is_legal_flips_nothing(on: Bench, name: str) -> None:
-    assert undeclared(on, name) == {}
 
 
 def test_every_check_is_flipped_by_a_fault(on: Bench) -> None:
