@@ -22,8 +22,9 @@ KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SI
 STAGES = (1, 2, 4, 6, 7)
 """Processes that a run has as it goes on: pytest, and a guard and a server for each of three models."""
 
-PATIENCE = 8.0
-"""Seconds for the guards to end their servers: `backends.guard.GRACE` and some."""
+PATIENCE = 40.0
+"""Seconds for the guards to end their servers (`backends.guard.GRACE`) and, after Ctrl-C, for pytest to write its
+report first, which takes 3 to 6 on an idle machine."""
 
 SLOW = 60.0
 """Seconds in which a run has all its processes, on a busy machine; on an idle one it takes 0.7."""
