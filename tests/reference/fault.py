@@ -57,6 +57,8 @@ class Fault:
     def may_touch(self, path: str, body: Any) -> bool:
         """Whether it can act on a request like this; `when` is asked of the Call itself."""
         body = body if isinstance(body, dict) else {}
+        if set(self.hooks) == {"events"} and body.get("stream") is not True:
+            return False
         return self._is_for(path, body.get("stream") is True) and (self.parameter is None or self.parameter in body)
 
     def touches(self, call: Any) -> bool:

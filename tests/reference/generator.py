@@ -154,7 +154,7 @@ class Choice:
         self.reasoning_tokens = 0
         self.logprob_sum = 0.0
         self._script, self._state, self._how = script, state, how
-        self._chance = random.Random(None if how.seed is None else f"{how.seed}/{index}")
+        self._chance = random.Random(random.random() if how.seed is None else f"{how.seed}/{index}")
         self._used: Counter[int] = Counter()
 
     def _next(self, step: Step, scored: bool) -> tuple[int, TokenLogprob | None]:
