@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import Any
 
 from backends.wire import REDACTED
@@ -11,6 +12,9 @@ from conformance.check import Check
 from conformance.every import Every
 from conformance.outcomes import Outcome, Verdict, watch_leniency
 from conformance.results import CheckResult
+
+HELD = 8
+"""Assertions that held of which a result tells: the last ones."""
 
 SHORT, LONG = 300, 2000
 """Characters kept of an assertion that held, and of any other text; the wire itself is kept whole."""
@@ -28,7 +32,7 @@ class Judge:
     def begin(self) -> None:
         """A check begins."""
         self._compared: tuple[str, object, object] | None = None
-        self._held: list[str] = []
+        self._held: deque[tuple[str, str]] = deque(maxlen=HELD)
         self._lenient = watch_leniency()
 
     def compared(self, op: str, left: object, right: object) -> None:
@@ -38,8 +42,7 @@ class Judge:
     def held(self, source: str, explanation: str) -> None:
         """An `assert` held."""
         self._compared = None
-        seen = explanation.splitlines()[0] if explanation else ""
-        self._held.append(self.clean(source if seen == source else f"{source}    # {seen}", SHORT))
+        self._held.append((source, explanation.partition("\n")[0]))
 
     def result(
         self,
@@ -66,7 +69,7 @@ class Judge:
             message=self.clean(message),
             expected=self.clean(expected),
             actual=self.clean(actual),
-            held=self._held[-8:],
+            held=[self.clean(said if seen == said else f"{said}    # {seen}", SHORT) for said, seen in self._held],
             exchanges=judged,
             controls=controls,
             duration=round(duration, 4),
@@ -76,7 +79,7 @@ class Judge:
         """Text that is safe to print: without secrets, control characters and lone surrogates, and not too long."""
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
-        text = _CONTROL.sub(lambda c: f"\\x{ord(c[0]):02x}" if ord(c[0]) < 256 else f"\\u{ord(c[0]):04x}", text)
+        text = _CONTROL.sub(lambda c: c[0].encode("unicode_escape").decode(), text)
         return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 
     def _ending(
@@ -91,7 +94,7 @@ class Judge:
             return problem.outcome, str(problem), _text(problem.expected), _text(problem.actual)
         if isinstance(problem, AssertionError):
             message = re.sub(r"^AssertionError: ", "", explanation or str(problem))
-            message = re.sub(r"^assert ", "not so: ", message.splitlines()[0] if message else "")
+            message = re.sub(r"^assert ", "not so: ", message.partition("\n")[0])
             return Outcome.FAIL, message, *self._difference()
         return Outcome.ERROR, f"our own fault: {type(problem).__name__}: {problem}", "", ""
 

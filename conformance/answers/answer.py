@@ -29,13 +29,16 @@ class Refused(Verdict):
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Answer:
     """One exchange of a scenario. `name` is the scenario's, with a number if it has several requests."""
 
     name: str
     exchange: Exchange
     control: bool = False
+
+    def __repr__(self) -> str:
+        return self.name
 
     # What was sent
 
