@@ -194,7 +194,7 @@ def test_no_schema_is_refused(bad_schema: Chat) -> None:
     refused(bad_schema)
 
 
-@check("json_schema", MUST, f"{SOURCE}.json_schema")
+@check("json_schema", SHOULD, f"{SOURCE}.json_schema")
 def test_a_missing_schema_is_refused(bad_schema_absent: Chat) -> None:
     """The type json_schema without a schema is refused."""
     refused(bad_schema_absent)

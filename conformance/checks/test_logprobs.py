@@ -121,15 +121,13 @@ def test_token_agrees_with_the_top(hot_logprobs: list[Chat]) -> None:
 @check("logprobs", MUST, ENTRY)
 def test_unlikely_tokens_have_their_own(hot_logprobs: list[Chat]) -> None:
     """A token that was drawn although it was not the likeliest has a lower logprob than that one."""
-    unlikely = [
-        (e["logprob"], e["top_logprobs"][0]["logprob"])
-        for answer in hot_logprobs
-        for e in answer.logprobs
-        if e["top_logprobs"][0]["token"] != e["token"]
-    ]
+    entries = [entry for answer in hot_logprobs for entry in answer.logprobs]
+    effect(all(entry["top_logprobs"] for entry in entries), "no alternatives came")
+    likeliest = [max(entry["top_logprobs"], key=lambda top: top["logprob"]) for entry in entries]
+    unlikely = [(e, best) for e, best in zip(entries, likeliest, strict=True) if best["token"] != e["token"]]
     shown(unlikely, "every token is the likeliest one")
-    for own, likeliest in unlikely:
-        assert own <= likeliest
+    for entry, best in unlikely:
+        assert entry["logprob"] <= best["logprob"]
 
 
 @check("logprobs", MUST, REQUEST)
@@ -161,6 +159,7 @@ def test_stream_with_their_text(capital_logprobs_streamed: Chat) -> None:
 @check("logprobs", SHOULD, TOP)
 def test_top_0_gives_the_token_only(top_logprobs_0: Chat) -> None:
     """With `top_logprobs: 0` there are entries without alternatives."""
+    effect(top_logprobs_0.choice.raw.get("logprobs"), "there are no logprobs")
     assert [entry["top_logprobs"] for entry in top_logprobs_0.logprobs] == [[]] * len(top_logprobs_0.logprobs)
 
 

@@ -11,8 +11,8 @@ STRICT = "openapi:FunctionObject.strict"
 
 def misfits(answer: Chat, schema: schemas.Schema) -> list[str]:
     """What is wrong with the arguments of the first call."""
-    shown(answer.tool_calls, "the model called no tool")
     shown(answer.finish_reason != "length" or len(answer.tool_calls) > 1, "the model's arguments do not end")
+    shown(answer.tool_calls, "the model called no tool")
     return [str(problem) for problem in validate_against(answer.tool_calls[0].args, schema)]
 
 

@@ -124,7 +124,7 @@ def test_broken_arguments_are_no_server_error(weather_result_broken_arguments: C
 def test_a_function_may_have_a_result(weather_result: Chat, function_result: Chat) -> None:
     """The deprecated `function_call` and its result of role `function` reach the model."""
     shown("sunny" in weather_result.text, "the model did not use the result of a tool")
-    effect("sunny" in function_result.text, "the model did not use the result of the function")
+    effect("sunny" in function_result.text, "the answer does not use the result of the function")
 
 
 # What must be refused

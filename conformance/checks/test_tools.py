@@ -187,6 +187,16 @@ def test_a_cut_call_leaves_no_markup(weather: Chat, weather_cut: Chat, weather_c
     assert markup_in(weather_cut_streamed.text) == []
 
 
+@check("tools", MUST, "openapi:ChatCompletionResponseMessage.tool_calls")
+def test_a_call_cut_early_leaves_no_markup(
+    weather: Chat, weather_cut_early: list[Chat], weather_cut_early_streamed: list[Chat]
+) -> None:
+    """A call of which max_tokens leaves only the beginning does not turn up in the text."""
+    shown(weather.tool_calls, NO_CALL)
+    for answer in weather_cut_early + weather_cut_early_streamed:
+        assert markup_in(answer.text) == []
+
+
 # Together with other parameters
 
 

@@ -99,7 +99,7 @@ class App:
             handler = self._route(call)
             self._authorise(call)
             if call.method == "POST":
-                call.body = _parse(call, sent)
+                call.body = _parse(call, call.faults.apply("sent", sent, call))
                 call.body = call.faults.apply("request", call.body, call)
             reply = await asyncio.to_thread(handler, call)
             if reply.events is None:

@@ -3,6 +3,7 @@
 A request passes the hooks in this order (each gets what passes there, and the Call):
 
     authorised (bool, call) -> bool   whether the API key is right, if there is one
+    sent      (bytes, call)           the bytes of a request's body, before they are parsed
     request   (body, call)            the parsed body, before it is validated
     sampling  (sampling, call)        the generator's parameters
     script    (script, call)          what the model wants to say
@@ -25,7 +26,7 @@ from typing import Any
 
 Hook = Callable[[Any, Any], Any]
 HOOKS = (
-    *("authorised", "request", "sampling", "script", "payload", "answer", "events"),
+    *("authorised", "sent", "request", "sampling", "script", "payload", "answer", "events"),
     *("error", "status", "headers", "wire", "timing", "raw"),
 )
 

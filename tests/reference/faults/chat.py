@@ -7,11 +7,13 @@ from typing import Any
 
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
-from tests.reference.faults.kit import answer, ignored, later_turn, payload, request, with_tools
+from tests.reference.fault import Fault
+from tests.reference.faults.kit import add, answer, ignored, later_turn, payload, request, with_tools
 
 ignored("max_tokens", "max_completion_tokens", on=("chat", "completions"))
 ignored("stop", "n", on=("chat", "completions"))
 ignored("reasoning_effort", on="chat")
+ignored("functions", "function_call", on="chat")
 ignored("max_tokens", "stop", on=("chat", "completions"), where="in streams", stream=True)
 ignored("max_tokens", on="chat", where="with tools", when=with_tools)
 
@@ -318,3 +320,128 @@ def extra_fields_refused(body: dict[str, Any], _call: Call) -> None:
     """A field that the server does not know is refused."""
     for name in set(body) - KNOWN:
         raise ApiError(f"Extra inputs are not permitted: {name}", param=name)
+
+
+@request("chat")
+def modalities_refused(body: dict[str, Any], _call: Call) -> None:
+    """`modalities` is unknown, even if it is text."""
+    if "modalities" in body:
+        raise ApiError("Unknown parameter: 'modalities'.", param="modalities")
+
+
+_CACHED = {"What is the capital of France?": "Count from 1 to 10"}
+
+
+@request("chat")
+def cache_mixes_questions(body: dict[str, Any], _call: Call) -> None:
+    """A cache of answers takes one question for another."""
+    if len(messages(body)) == 1 and isinstance(messages(body)[0].get("content"), str):
+        message = messages(body)[0]
+        message["content"] = _CACHED.get(message["content"], message["content"])
+
+
+@request("chat")
+def names_dropped(body: dict[str, Any], _call: Call) -> None:
+    """The names of messages do not reach the model."""
+    for message in messages(body):
+        if message.get("role") in ("system", "user", "assistant"):
+            message.pop("name", None)
+
+
+@request("chat")
+def name_instead_of_text(body: dict[str, Any], _call: Call) -> None:
+    """Of a user's message with a name only the name reaches the model."""
+    for message in messages(body):
+        if message.get("role") == "user" and "name" in message:
+            message["content"] = ""
+
+
+@answer("chat")
+def emoji_lost(body: dict[str, Any], _call: Call) -> None:
+    """Characters of four bytes come back as replacement characters."""
+    for choice in choices(body):
+        if text := choice["message"]["content"]:
+            choice["message"]["content"] = "".join(c if ord(c) < 0x10000 else "\ufffd" for c in text)
+
+
+@payload("chat", when=with_tools)
+def tool_calls_said_without_calls(body: Any, _call: Call) -> None:
+    """With tools offered finish_reason is tool_calls, though none was called."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "stop":
+            choice["finish_reason"] = "tool_calls"
+
+
+@payload("chat", when=lambda call: call.body.get("temperature") == 2)
+def hot_answers_filtered(body: Any, _call: Call) -> None:
+    """Answers at the highest temperature end with content_filter, as a guard does that knows no nonsense."""
+    for choice in choices(body):
+        choice["finish_reason"] = choice["finish_reason"] and "content_filter"
+
+
+@request("chat")
+def default_limit_is_16(body: dict[str, Any], _call: Call) -> None:
+    """Without a limit an answer has 16 tokens, as in legacy completions."""
+    if body.get("max_tokens") is None and body.get("max_completion_tokens") is None:
+        body["max_tokens"] = 16
+
+
+@request("chat")
+def high_limit_is_16(body: dict[str, Any], _call: Call) -> None:
+    """A max_tokens above what the server allows for texts, here 300, is dropped, and its default of 16 holds."""
+    high = isinstance(body.get("max_tokens"), int) and body["max_tokens"] > 300
+    if high and "tools" not in body and "response_format" not in body:
+        body["max_tokens"] = 16
+
+
+@answer("chat")
+def cut_text_ends_with_dots(body: dict[str, Any], _call: Call) -> None:
+    """A text that max_tokens cut ends with dots."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "length" and choice["message"]["content"]:
+            choice["message"]["content"] += "..."
+
+
+@request("chat")
+def control_characters_refused(body: dict[str, Any], _call: Call) -> None:
+    """A text with control characters is refused."""
+    if any(c < " " and c not in "\t\n\r" for message in messages(body) for c in str(message.get("content"))):
+        raise ApiError("Invalid character in 'messages'.", param="messages")
+
+
+def _refused(name: str) -> None:
+    """A fault of a field that keeps books, and is unknown."""
+
+    def refuse(body: dict[str, Any], _call: Call) -> None:
+        if name in body:
+            raise ApiError(f"Unknown parameter: '{name}'.", param=name)
+
+    hooks = {"request": refuse}
+    add(Fault(name=f"{name}-refused".replace("_", "-"), sentence=f"{name} is unknown.", area="chat", hooks=hooks))
+
+
+for _name in ("metadata", "service_tier", "user"):
+    _refused(_name)
+
+
+@request("chat", when=later_turn)
+def only_the_last_messages(body: dict[str, Any], _call: Call) -> None:
+    """Of a long conversation only the last ten messages are read."""
+    if len(messages(body)) == len(body["messages"]):
+        body["messages"] = body["messages"][-10:]
+
+
+@request("chat", when=later_turn)
+def earlier_questions_shortened(body: dict[str, Any], _call: Call) -> None:
+    """Of an earlier question only the first six words are read."""
+    for message in messages(body)[:-1]:
+        if message.get("role") == "user" and isinstance(message.get("content"), str):
+            message["content"] = " ".join(message["content"].split()[:6])
+
+
+@payload("chat", when=lambda call: not with_tools(call) and not later_turn(call))
+def finish_reason_is_the_end_token(body: Any, call: Call) -> None:
+    """The finish_reason of a text is eos, as engines call it."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "stop" and call.body.get("max_tokens") == 48:
+            choice["finish_reason"] = "eos"

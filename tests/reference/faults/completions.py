@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.faults.chat import choices
-from tests.reference.faults.kit import answer, ignored, payload, request
+from tests.reference.faults.kit import answer, headers, ignored, payload, request, wire
 
 LEGACY = "completions"
 ignored("suffix", "best_of", on=LEGACY)
@@ -140,3 +141,44 @@ def completion_chunks_have_deltas(body: dict[str, Any], _call: Call) -> None:
     """Chunks have a delta, as in chat, and no text."""
     for choice in choices(body):
         choice["delta"] = {"content": choice.pop("text")}
+
+
+@request(LEGACY)
+def object_prompt_made_text(body: dict[str, Any], _call: Call) -> None:
+    """A prompt that is an object is written out."""
+    if isinstance(body.get("prompt"), dict):
+        body["prompt"] = str(body["prompt"])
+
+
+@request(LEGACY)
+def completion_logprobs_capped(body: dict[str, Any], _call: Call) -> None:
+    """More than five logprobs are taken for five."""
+    if isinstance(body.get("logprobs"), int):
+        body["logprobs"] = min(body["logprobs"], 5)
+
+
+@headers(LEGACY, stream=True, when=lambda call: call.status == 200)
+def completion_streams_as_text(head: dict[str, str], _call: Call) -> None:
+    """Streams of legacy completions are sent as text/plain."""
+    head["content-type"] = "text/plain"
+
+
+@wire(LEGACY, stream=True, when=lambda call: call.status == 200)
+def completion_streams_say_bye(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """A stream of legacy completions ends with a line that is neither event nor comment."""
+    yield from chunks
+    yield b"stream closed\n\n"
+
+
+@answer(LEGACY, when=lambda call: set(call.body) == {"model", "temperature", "max_tokens", "prompt"})
+def completion_indices_from_one(body: dict[str, Any], _call: Call) -> None:
+    """The index of a single choice is 1."""
+    for choice in choices(body):
+        choice["index"] += 1
+
+
+@request(LEGACY)
+def completion_user_refused(body: dict[str, Any], _call: Call) -> None:
+    """`user` is unknown in legacy completions."""
+    if "user" in body:
+        raise ApiError("Unknown parameter: 'user'.", param="user")

@@ -80,3 +80,9 @@ def closed_without_an_answer(pieces: Pieces, _call: Call) -> Pieces:
 def refusals_close_the_connection(pieces: Pieces, _call: Call) -> Pieces:
     """A bad request is not answered: the connection is closed."""
     return iter(())
+
+
+@raw("completions", when=lambda call: "best_of" in call.body)
+def closed_at_best_of(pieces: Pieces, _call: Call) -> Pieces:
+    """A request with `best_of` gets no answer: the connection is closed."""
+    return iter(())

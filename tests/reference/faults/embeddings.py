@@ -155,3 +155,16 @@ def base64_of_doubles(body: dict[str, Any], _call: Call) -> None:
         raw = base64.b64decode(entry["embedding"])
         values = struct.unpack(f"<{len(raw) // 4}f", raw)
         entry["embedding"] = base64.b64encode(struct.pack(f"<{len(values)}d", *values)).decode()
+
+
+@request(EMBEDDINGS)
+def missing_input_is_empty(body: dict[str, Any], _call: Call) -> None:
+    """A request without input gets the vector of a space."""
+    body.setdefault("input", " ")
+
+
+@request(EMBEDDINGS)
+def number_embedded(body: dict[str, Any], _call: Call) -> None:
+    """A number is embedded as if it were a text."""
+    if isinstance(body.get("input"), int):
+        body["input"] = str(body["input"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +11,7 @@ from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
 from tests.reference.faults.chat import messages
-from tests.reference.faults.kit import add, answer, authorised, error, headers, request, status, timing
+from tests.reference.faults.kit import Predicate, add, answer, authorised, error, headers, request, sent, status, timing
 
 
 @error()
@@ -129,8 +131,8 @@ def stop_hangs(_seconds: float, _call: Call) -> float:
     return 3600.0
 
 
-def _page(_chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
-    yield b"<html><body><h1>404 Not Found</h1></body></html>"
+def _page(_chunks: Iterator[bytes], call: Call) -> Iterator[bytes]:
+    yield f"<html><body><h1>{call.status}</h1></body></html>".encode()
 
 
 def _as_html(head: dict[str, str], _call: Call) -> None:
@@ -263,3 +265,200 @@ def answers_of_the_one_before(body: dict[str, Any], call: Call) -> Any:
     before = _LAST.get("answer") if call.state.active > 1 else None
     _LAST["answer"] = body
     return before
+
+
+# What is no good request, and taken for one
+
+_SOME_REQUEST = json.dumps({"model": "reference-text", "messages": [{"role": "user", "content": "Hello"}]}).encode()
+"""What a server makes of nothing when it has a default for everything."""
+
+
+def _parsed(body: bytes) -> Any:
+    """The body, or None if it is no JSON, as bytes that are no UTF-8 are not, and what is nested too deeply."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+@sent("chat", when=lambda call: call.method == "POST")
+def broken_json_repaired(body: bytes, _call: Call) -> bytes | None:
+    """JSON that ends too early is closed, and what is missing has its default."""
+    broken = body and body.isascii() and b"[[" not in body and _parsed(body) is None
+    return _SOME_REQUEST if broken else None
+
+
+@sent("chat", when=lambda call: call.method == "POST")
+def empty_body_has_defaults(body: bytes, _call: Call) -> bytes:
+    """A request without a body is answered with the defaults of everything."""
+    return body or _SOME_REQUEST
+
+
+@sent("chat", when=lambda call: call.method == "POST")
+def array_as_body_has_defaults(body: bytes, _call: Call) -> bytes | None:
+    """A body that is a list is answered as one without fields, with the defaults of everything."""
+    return _SOME_REQUEST if isinstance(_parsed(body), list) else None
+
+
+@sent("chat")
+def broken_utf8_replaced(body: bytes, _call: Call) -> bytes | None:
+    """Bytes that are no UTF-8 become question marks, and any model will do."""
+    text = body.decode(errors="replace")
+    return text.replace('"probe"', '"reference-text"').encode() if text.encode() != body else None
+
+
+@sent("chat")
+def deep_json_crashes(body: bytes, _call: Call) -> None:
+    """JSON of thousands of brackets ends in a 500."""
+    if b"[" * 1000 in body:
+        raise RecursionError("maximum recursion depth exceeded while decoding a JSON array")
+
+
+@sent("chat")
+def half_a_character_crashes(body: bytes, _call: Call) -> None:
+    """Half of a surrogate pair ends in a 500, when its text becomes UTF-8."""
+    if re.search(rb"\\ud[89ab][0-9a-f]{2}(?!\\u)", body):
+        raise UnicodeError("surrogates not allowed")
+
+
+@request("chat")
+def crashed_for_good(body: dict[str, Any], call: Call) -> None:
+    """A text in place of a message ends in a 500, and so does every request after it."""
+    found = body.get("messages")
+    call.state.broken |= isinstance(found, list) and not all(isinstance(message, dict) for message in found)
+    if call.state.broken:
+        raise TypeError("string indices must be integers")
+
+
+def _is_long(call: Call) -> bool:
+    return call.area == "chat" and len(json.dumps(call.body)) > 1_000_000
+
+
+add(
+    Fault(
+        name="body-of-a-megabyte-refused",
+        sentence="A proxy refuses bodies of a megabyte, with a page.",
+        area="errors",
+        hooks={"status": lambda _value, _call: 413, "wire": _page, "headers": _as_html},
+        when=_is_long,
+    )
+)
+
+
+@status("chat", when=lambda call: call.method == "GET")
+def wrong_method_answered(_value: int, _call: Call) -> int:
+    """GET where POST is expected has status 200, as where a web page is behind every path."""
+    return 200
+
+
+@error("models")
+def models_refused_without_envelope(body: dict[str, Any], _call: Call) -> Any:
+    """Errors of /models are {"detail": ...}, other than all others."""
+    return {"detail": body["error"]["message"]}
+
+
+def _sent_by(agent: str) -> Predicate:
+    return lambda call: agent in call.headers.get("user-agent", "").lower()
+
+
+for _client, _agent in (("curl", "curl/"), ("python", "openai/python"), ("javascript", "openai/js")):
+    add(
+        Fault(
+            name=f"{_client}-refused-by-a-firewall",
+            sentence=f"A firewall refuses what says that it is {_client}, with a page.",
+            area="errors",
+            hooks={"status": lambda _value, _call: 403, "wire": _page, "headers": _as_html},
+            when=_sent_by(_agent),
+        )
+    )
+
+
+# Parameters and messages that are wrong, and taken for something else
+
+
+@request("chat")
+def message_without_role_is_users(body: dict[str, Any], _call: Call) -> None:
+    """A message without a role is the user's."""
+    for message in messages(body):
+        message.setdefault("role", "user")
+
+
+@request("chat")
+def missing_content_is_empty(body: dict[str, Any], _call: Call) -> None:
+    """A user's message without content is an empty one."""
+    for message in messages(body):
+        if message.get("role") == "user":
+            message.setdefault("content", "")
+
+
+@request("chat")
+def content_made_text(body: dict[str, Any], _call: Call) -> None:
+    """Content that is a number is written out."""
+    for message in messages(body):
+        if isinstance(message.get("content"), int):
+            message["content"] = str(message["content"])
+
+
+@request("chat")
+def text_as_message_is_users(body: dict[str, Any], _call: Call) -> None:
+    """A text in place of a message is the user's."""
+    if isinstance(body.get("messages"), list):
+        body["messages"] = [{"role": "user", "content": m} if isinstance(m, str) else m for m in body["messages"]]
+
+
+@request("chat")
+def unknown_parts_dropped(body: dict[str, Any], _call: Call) -> None:
+    """Parts of a kind that the server does not know are left out."""
+    for message in messages(body):
+        if isinstance(message.get("content"), list):
+            known = [p for p in message["content"] if "text" in p or p.get("type") in ("text", "image_url", "refusal")]
+            message["content"] = known or ""
+
+
+@request("chat")
+def part_without_text_is_empty(body: dict[str, Any], _call: Call) -> None:
+    """A text part without text is an empty one."""
+    for message in messages(body):
+        for part in message["content"] if isinstance(message.get("content"), list) else []:
+            if part.get("type") == "text":
+                part.setdefault("text", "")
+
+
+@request("chat")
+def words_taken_for_booleans(body: dict[str, Any], _call: Call) -> None:
+    """Any text is true where true or false is expected."""
+    for name in ("stream", "logprobs", "parallel_tool_calls", "store"):
+        if isinstance(body.get(name), str):
+            body[name] = True
+
+
+@request("chat")
+def stream_options_alone_dropped(body: dict[str, Any], _call: Call) -> None:
+    """stream_options without a stream are dropped."""
+    if body.get("stream") is not True:
+        body.pop("stream_options", None)
+
+
+@request("chat")
+def limit_below_1_is_none(body: dict[str, Any], _call: Call) -> None:
+    """A max_tokens of 0 or -1 is no limit, as in several engines' own APIs."""
+    if isinstance(body.get("max_tokens"), int) and body["max_tokens"] < 1:
+        del body["max_tokens"]
+
+
+def _as_text(head: dict[str, str], _call: Call) -> None:
+    head["content-type"] = "text/plain"
+
+
+for _area in ("chat", "completions", "embeddings", "models", "responses"):
+    add(
+        Fault(
+            name=f"{_area}-as-text",
+            sentence=f"Plain answers of /{_area} are sent as text/plain.",
+            area="errors",
+            hooks={"headers": _as_text},
+            on=frozenset([_area]),
+            stream=False,
+            when=lambda call: call.status == 200,
+        )
+    )

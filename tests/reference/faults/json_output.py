@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 from tests.reference.call import Call
+from tests.reference.errors import ApiError
+from tests.reference.fault import Fault
 from tests.reference.faults.chat import choices
-from tests.reference.faults.kit import answer, ignored, payload, request, with_tools
+from tests.reference.faults.kit import add, answer, ignored, payload, request, with_tools
 
 FORMAT = "response_format"
 ignored(FORMAT, on="chat", where="in streams", stream=True)
@@ -136,3 +138,120 @@ def json_only_parsed(body: dict[str, Any], _call: Call) -> None:
     """JSON comes as an object in `parsed`, and the content is null."""
     for choice in choices(body):
         choice["message"].update(parsed={}, content=None)
+
+
+@request("chat")
+def format_as_text_accepted(body: dict[str, Any], _call: Call) -> None:
+    """A response_format that is a text is taken for its type."""
+    if isinstance(body.get(FORMAT), str):
+        body[FORMAT] = {"type": body[FORMAT]}
+
+
+@request("chat")
+def unknown_format_is_text(body: dict[str, Any], call: Call) -> None:
+    """A format that the server does not know is taken for text."""
+    if _wanted(call) not in ("", "text", "json_object", "json_schema"):
+        del body[FORMAT]
+
+
+@request("chat")
+def text_is_json(body: dict[str, Any], call: Call) -> None:
+    """Any response_format turns JSON mode on, even text."""
+    if _wanted(call) == "text":
+        body[FORMAT] = {"type": "json_object"}
+
+
+def _wrapper(body: dict[str, Any]) -> dict[str, Any]:
+    """The json_schema of a request, so far as it has one."""
+    wanted = body.get(FORMAT)
+    found = wanted.get("json_schema") if isinstance(wanted, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _schema(body: dict[str, Any]) -> dict[str, Any]:
+    found = _wrapper(body).get("schema")
+    return found if isinstance(found, dict) else {}
+
+
+@request("chat")
+def schema_name_unneeded(body: dict[str, Any], _call: Call) -> None:
+    """A json_schema without a name is accepted."""
+    if _wrapper(body):
+        _wrapper(body).setdefault("name", "answer")
+
+
+@request("chat")
+def schema_name_unchecked(body: dict[str, Any], _call: Call) -> None:
+    """A json_schema may have any name."""
+    if isinstance(_wrapper(body).get("name"), str):
+        _wrapper(body)["name"] = "answer"
+
+
+@request("chat")
+def nonsense_schema_is_any_object(body: dict[str, Any], _call: Call) -> None:
+    """A schema with a type that there is not is taken for any object."""
+    if _schema(body).get("type") == "nonsense":
+        _wrapper(body)["schema"] = {"type": "object", "properties": {}}
+
+
+def _unknown_keyword(keyword: str) -> None:
+    """A fault of a keyword that a server's grammar does not know, and passes over."""
+
+    def forget(body: dict[str, Any], _call: Call) -> None:
+        if f'"{keyword}": ' in json.dumps(_schema(body)):
+            _wrapper(body)["schema"] = _without(_schema(body), keyword)
+
+    sentence = f"The keyword {keyword} is accepted in schemas and ignored."
+    add(Fault(name=f"schema-{keyword}-ignored", sentence=sentence, area="json_output", hooks={"request": forget}))
+
+
+def _without(value: Any, keyword: str) -> Any:
+    if isinstance(value, list):
+        return [_without(one, keyword) for one in value]
+    if isinstance(value, dict):
+        return {k: _without(v, keyword) for k, v in value.items() if k != keyword or isinstance(v, dict)}
+    return value
+
+
+for _keyword in ("pattern", "format"):
+    _unknown_keyword(_keyword)
+
+
+@request("chat")
+def list_of_types_is_object(body: dict[str, Any], _call: Call) -> None:
+    """A list of types is not understood, and an object is made."""
+    for value in (_schema(body).get("properties") or {}).values():
+        if isinstance(value, dict) and isinstance(value.get("type"), list):
+            value["type"] = "object"
+
+
+@request("chat")
+def recursion_is_anything(body: dict[str, Any], _call: Call) -> None:
+    """A schema that refers to its own root is not followed there: anything fits."""
+    if '"$ref": "#"' in json.dumps(_schema(body)):
+        _wrapper(body)["schema"] = {"type": "object", "properties": {"label": {"type": "string"}}}
+
+
+@request("chat")
+def wide_schemas_cut(body: dict[str, Any], _call: Call) -> None:
+    """Of a schema's keys only the first twenty count."""
+    schema = _schema(body)
+    if isinstance(schema.get("properties"), dict) and isinstance(schema.get("required"), list):
+        schema["properties"] = dict(list(schema["properties"].items())[:20])
+        schema["required"] = [name for name in schema["required"] if name in schema["properties"]]
+
+
+@answer("chat", when=lambda call: _wanted(call) == "json_schema")
+def json_keys_sorted(body: dict[str, Any], _call: Call) -> None:
+    """The keys come in the order of the alphabet."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "stop" and choice["message"]["content"]:
+            value = json.loads(choice["message"]["content"])
+            choice["message"]["content"] = json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+@request("chat")
+def schema_titles_refused(body: dict[str, Any], _call: Call) -> None:
+    """A schema with titles, as pydantic makes them, is refused."""
+    if '"title": ' in json.dumps(_schema(body)):
+        raise ApiError("Unsupported keyword 'title'.", param=FORMAT)

@@ -79,6 +79,7 @@ def _named(kind: str) -> Callable[..., Callable[[Hook], Hook]]:
     return decorator
 
 
+sent = _named("sent")
 request = _named("request")
 sampling = _named("sampling")
 script = _named("script")
@@ -102,6 +103,11 @@ def later_turn(call: Any) -> bool:
 
 def with_tools(call: Any) -> bool:
     return bool(call.body.get("tools"))
+
+
+def having(name: str) -> Predicate:
+    """Whether a request has a parameter."""
+    return lambda call: call.body.get(name) is not None
 
 
 def ignored(

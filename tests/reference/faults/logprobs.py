@@ -127,3 +127,18 @@ def top_logprobs_an_object(body: Any, _call: Call) -> None:
 def logprobs_of_streams_differ(body: Any, call: Call) -> None:
     """In streams log probabilities are half as large."""
     _each(lambda entry: entry.update(logprob=entry["logprob"] / 2 - 1))(body, call)
+
+
+@answer("chat")
+def logprobs_have_the_end(body: Any, _call: Call) -> None:
+    """The end of the answer has an entry too, an empty token."""
+    for choice in choices(body):
+        if choice["logprobs"] and choice["finish_reason"] == "stop":
+            choice["logprobs"]["content"].append({"token": "", "logprob": -0.1, "bytes": [], "top_logprobs": []})
+
+
+@request("chat")
+def alternatives_unasked(body: dict[str, Any], _call: Call) -> None:
+    """Logprobs have an alternative although nobody asked."""
+    if body.get("logprobs") is True:
+        body["top_logprobs"] = body.get("top_logprobs") or 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
-from tests.reference.faults.kit import add, answer, events, ignored, payload, request, status, wire
+from tests.reference.faults.kit import add, answer, events, ignored, payload, request, script, status, wire
+from tests.reference.generator import Script
 
 RESPONSES = "responses"
 ignored("instructions", "previous_response_id", "max_output_tokens", "text", on=RESPONSES)
@@ -278,3 +280,180 @@ def response_deltas_twice(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
         yield event
         if event["type"] == "response.output_text.delta":
             yield event
+
+
+ignored("background", "reasoning", "include", on=RESPONSES)
+_wrong("response-model-empty", "`model` is empty.", _set(model=""))
+
+
+@request(RESPONSES)
+def response_without_input(body: dict[str, Any], _call: Call) -> None:
+    """A request without input is answered as an empty one."""
+    body.setdefault("input", "")
+
+
+@request(RESPONSES)
+def response_input_made_text(body: dict[str, Any], _call: Call) -> None:
+    """A number as the input is written out."""
+    if isinstance(body.get("input"), int):
+        body["input"] = str(body["input"])
+
+
+@request(RESPONSES)
+def unknown_items_dropped(body: dict[str, Any], _call: Call) -> None:
+    """Items of a kind that the server does not know are left out."""
+    known = ("message", "function_call", "function_call_output", "reasoning")
+    if isinstance(body.get("input"), list):
+        body["input"] = [item for item in _items(body) if item.get("type", "message") in known]
+
+
+@request(RESPONSES)
+def unknown_role_of_item_is_users(body: dict[str, Any], _call: Call) -> None:
+    """A role that does not exist is taken for the user."""
+    for item in _items(body):
+        if "role" in item and item["role"] not in ("system", "developer", "user", "assistant"):
+            item["role"] = "user"
+
+
+@request(RESPONSES)
+def response_temperature_capped(body: dict[str, Any], _call: Call) -> None:
+    """A temperature above 2 is taken for 2."""
+    if isinstance(body.get("temperature"), int | float):
+        body["temperature"] = min(body["temperature"], 2)
+
+
+@request(RESPONSES)
+def nested_tools_accepted(body: dict[str, Any], _call: Call) -> None:
+    """Tools in chat's form are accepted."""
+    for tool in body.get("tools") or []:
+        if isinstance(tool, dict) and isinstance(tool.get("function"), dict):
+            tool.update(tool.pop("function"))
+
+
+@request(RESPONSES)
+def results_without_call_accepted(body: dict[str, Any], _call: Call) -> None:
+    """The call_id of a result is not looked at."""
+    for item, other in itertools.pairwise(_items(body)):
+        if item.get("type") == "function_call" and other.get("type") == "function_call_output":
+            other["call_id"] = item.get("call_id")
+
+
+@wire(RESPONSES, stream=True)
+def response_streams_say_bye(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """A stream ends with a line that is neither event nor comment."""
+    yield from chunks
+    yield b"stream closed\n\n"
+
+
+@payload(RESPONSES, stream=True)
+def created_as_completed(body: dict[str, Any], _call: Call) -> None:
+    """The response in the first event is completed already."""
+    if body["type"] == "response.created":
+        body["response"]["status"] = "completed"
+
+
+@answer(RESPONSES)
+def response_of_the_user(body: dict[str, Any], _call: Call) -> None:
+    """The output is a message of the user."""
+    for item in _whole(body).get("output") or []:
+        if item.get("type") == "message":
+            item["role"] = "user"
+
+
+@request(RESPONSES)
+def response_has_a_prompt_of_its_own(body: dict[str, Any], _call: Call) -> None:
+    """A system prompt that the client did not send goes before every input."""
+    if isinstance(body.get("input"), str | list) and not body.get("instructions"):
+        asked = body["input"]
+        asked = [{"role": "user", "content": asked}] if isinstance(asked, str) else asked
+        body["input"] = [{"role": "system", "content": "Always answer with the word Sorry."}, *asked]
+
+
+@request(RESPONSES)
+def response_reads_the_last_message(body: dict[str, Any], _call: Call) -> None:
+    """Of the messages in the input only the last one is read."""
+    if len(_items(body)) > 1 and _items(body)[-1].get("role") == "user":
+        body["input"] = _items(body)[-1:]
+
+
+@answer(RESPONSES)
+def response_thoughts_in_text(body: dict[str, Any], _call: Call) -> None:
+    """Thoughts are part of the text, in <think> tags."""
+    thoughts = [item for item in body.get("output") or [] if item["type"] == "reasoning"]
+    for part in body["output"][-1]["content"] if thoughts else []:
+        part["text"] = f"<think>\n{thoughts[0]['content'][0]['text']}\n</think>\n\n{part['text']}"
+        body["output"].remove(thoughts[0])
+
+
+@request(RESPONSES)
+def response_none_is_auto(body: dict[str, Any], _call: Call) -> None:
+    """tool_choice none is taken for auto."""
+    if body.get("tool_choice") == "none":
+        body["tool_choice"] = "auto"
+
+
+@answer(RESPONSES, when=lambda call: call.body.get("tool_choice") == "none")
+def response_markup_with_none(body: dict[str, Any], _call: Call) -> None:
+    """With tool_choice none the model's own notation of a call is the text."""
+    body["output"][-1]["content"][0]["text"] = '<tool_call>{"name": "get_weather", "arguments": {}}</tool_call>'
+
+
+@request(RESPONSES)
+def response_named_choice_is_auto(body: dict[str, Any], _call: Call) -> None:
+    """A named tool_choice is taken for auto."""
+    if isinstance(body.get("tool_choice"), dict) and body["tool_choice"].get("type") == "function":
+        body["tool_choice"] = "auto"
+
+
+@answer(RESPONSES)
+def response_with_calls_incomplete(body: dict[str, Any], _call: Call) -> None:
+    """A response with calls waits for their results: it is incomplete."""
+    if any(item["type"] == "function_call" for item in body.get("output") or []):
+        body["status"] = "incomplete"
+
+
+@script(RESPONSES)
+def response_calls_in_capitals(plan: Script, _call: Call) -> None:
+    """Names of functions come in capitals."""
+    plan.calls = [name.upper() for name in plan.calls]
+
+
+@payload(RESPONSES)
+def response_arguments_padded(body: dict[str, Any], _call: Call) -> None:
+    """The last text in the arguments of a call ends with a space, which chat's has not."""
+    for item in [*(_whole(body).get("output") or []), body.get("item") or {}, body]:
+        if isinstance(item.get("arguments"), str):
+            item["arguments"] = item["arguments"].replace('"}', ' "}')
+
+
+@request(RESPONSES)
+def response_reads_the_first_message(body: dict[str, Any], _call: Call) -> None:
+    """Of several messages in the input only the first one is read."""
+    if len(_items(body)) > 1 and all("role" in item for item in _items(body)):
+        body["input"] = _items(body)[:1]
+
+
+@request(RESPONSES)
+def response_messages_are_json(body: dict[str, Any], _call: Call) -> None:
+    """The content of a message in parts reaches the model as JSON."""
+    for item in _items(body):
+        if item.get("role") == "user" and isinstance(item.get("content"), list):
+            item["content"] = json.dumps(item["content"])
+
+
+@request(RESPONSES)
+def response_books_refused(body: dict[str, Any], _call: Call) -> None:
+    """Fields that replace `user` are unknown."""
+    for name in ("safety_identifier", "prompt_cache_key"):
+        if name in body:
+            raise ApiError(f"Unknown parameter: '{name}'.", param=name)
+
+
+_wrong("response-stream-uncounted", "The usage at the end of a stream is null.", _set(usage=None), stream=True)
+
+
+@answer(RESPONSES)
+def response_calls_cost_no_tokens(body: dict[str, Any], _call: Call) -> None:
+    """Calls cost no tokens."""
+    if any(item["type"] == "function_call" for item in body.get("output") or []):
+        body["usage"].update(output_tokens=0, total_tokens=body["usage"]["input_tokens"])

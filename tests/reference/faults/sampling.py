@@ -9,9 +9,10 @@ import zlib
 from typing import Any
 
 from tests.reference.call import Call
-from tests.reference.faults.chat import choices
-from tests.reference.faults.kit import answer, ignored, payload, request, sampling
+from tests.reference.faults.chat import choices, messages
+from tests.reference.faults.kit import answer, having, ignored, payload, request, sampling
 from tests.reference.generator import Sampling
+from tests.reference.tokens import encode
 
 TEXT = ("chat", "completions", "responses")
 ignored("seed", "frequency_penalty", "presence_penalty", "logit_bias", on=TEXT)
@@ -186,3 +187,100 @@ def max_tokens_shared_by_choices(how: Sampling, call: Call) -> None:
 def negative_logit_bias_ignored(how: Sampling, _call: Call) -> None:
     """A logit_bias below 0 is accepted and ignored."""
     how.logit_bias = {token: bias for token, bias in how.logit_bias.items() if bias > 0}
+
+
+@sampling("chat")
+def penalties_count_the_prompt(how: Sampling, call: Call) -> None:
+    """Penalties count the tokens of the prompt too."""
+    if how.frequency_penalty or how.presence_penalty:
+        for token in encode(str(messages(call.body)[-1].get("content"))):
+            how.logit_bias[token] = how.logit_bias.get(token, -how.presence_penalty) - how.frequency_penalty
+
+
+def _asks_for_a_list(call: Call) -> bool:
+    return any("list of" in str(message.get("content")) for message in messages(call.body))
+
+
+@sampling("chat", when=_asks_for_a_list)
+def temperature_chosen_by_the_question(how: Sampling, _call: Call) -> None:
+    """Where ideas are wanted, temperature 0 is taken for 2."""
+    how.temperature = how.temperature or 2
+
+
+@request("chat")
+def empty_stop_ends_at_once(body: dict[str, Any], _call: Call) -> None:
+    """An empty stop string ends the answer after its first token."""
+    if body.get("stop") == "":
+        body.pop("stop")
+        body["max_tokens"] = 1
+
+
+@sampling("chat")
+def limit_of_1_is_2(how: Sampling, _call: Call) -> None:
+    """At least two tokens are generated."""
+    how.max_tokens = max(how.max_tokens, 2)
+
+
+@payload("chat", when=lambda call: set(call.body) == {"model", "temperature", "max_tokens", "messages"})
+def finish_reason_is_the_limit(body: Any, _call: Call) -> None:
+    """A text cut by max_tokens has finish_reason max_tokens, as another API calls it."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "length":
+            choice["finish_reason"] = "max_tokens"
+
+
+@sampling("chat", when=lambda call: call.body.get("top_p") == 1)
+def top_p_1_is_greedy(how: Sampling, _call: Call) -> None:
+    """A top_p of 1 leaves one token."""
+    how.temperature = 0
+
+
+@sampling("chat")
+def seed_is_yes_or_no(how: Sampling, _call: Call) -> None:
+    """All seeds are the same seed."""
+    how.seed = how.seed if how.seed is None else 1
+
+
+@request(("chat", "completions"))
+def seed_fraction_cut(body: dict[str, Any], _call: Call) -> None:
+    """A seed that is a fraction is cut to an integer."""
+    if isinstance(body.get("seed"), float):
+        body["seed"] = int(body["seed"])
+
+
+@request(("chat", "completions"))
+def stop_made_text(body: dict[str, Any], _call: Call) -> None:
+    """Stops that are numbers are written out."""
+    if isinstance(body.get("stop"), int):
+        body["stop"] = str(body["stop"])
+    if isinstance(body.get("stop"), list):
+        body["stop"] = [str(one) for one in body["stop"]]
+
+
+@answer("chat", when=having("stop"))
+def stop_cuts_the_text_only(body: dict[str, Any], _call: Call) -> None:
+    """A stop string cuts the text after all of it was generated."""
+    body["usage"]["completion_tokens"] += 20
+    body["usage"]["total_tokens"] += 20
+
+
+@sampling("completions")
+def completions_always_greedy(how: Sampling, _call: Call) -> None:
+    """Legacy completions take the likeliest token at any temperature."""
+    how.temperature = 0
+
+
+@sampling("responses")
+def responses_always_greedy(how: Sampling, _call: Call) -> None:
+    """Responses take the likeliest token at any temperature."""
+    how.temperature = 0
+
+
+ignored("seed", "top_p", "n", on="completions", where="in completions")
+ignored("top_p", on="responses", where="in responses")
+
+
+@sampling("chat", when=lambda call: (call.body.get("n") or 1) > 1)
+def choices_share_their_dice(how: Sampling, _call: Call) -> None:
+    """With n choices each is the likeliest one."""
+    how.temperature = 0

@@ -335,3 +335,24 @@ def mark_before_the_stream(chunks: Iterator[bytes], _call: Call) -> Iterator[byt
 def streams_with_tools_refused(_body: dict[str, Any], _call: Call) -> None:
     """A stream with tools is refused, as servers do whose parser of calls needs the whole answer."""
     raise ApiError("Tools cannot be streamed.", param="stream")
+
+
+@events("chat")
+def text_in_one_piece(stream: Events, _call: Call) -> Events:
+    """All text comes in one piece, when it is complete."""
+    text: dict[int, str] = {}
+    for event in stream:
+        for choice in choices(event):
+            text[choice["index"]] = text.get(choice["index"], "") + (choice["delta"].pop("content", None) or "")
+            if choice["finish_reason"] and text[choice["index"]]:
+                choice["delta"]["content"] = text[choice["index"]]
+        if not choices(event) or any(choice["delta"] or choice["finish_reason"] for choice in choices(event)):
+            yield event
+
+
+@events("chat")
+def stream_forgets_after_25_pieces(stream: Events, _call: Call) -> Events:
+    """Of a longer stream the text after the 25th piece is lost."""
+    for number, event in enumerate(stream):
+        if number < 25 or not any(choice["delta"].get("content") for choice in choices(event)):
+            yield event

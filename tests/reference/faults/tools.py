@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from tests.reference.call import Call, new_id
 from tests.reference.errors import ApiError
 from tests.reference.faults.chat import choices, messages
-from tests.reference.faults.kit import answer, events, ignored, later_turn, payload, request, script
+from tests.reference.faults.kit import answer, events, having, ignored, later_turn, payload, request, script
 from tests.reference.generator import Script
 
 ignored("tool_choice", "parallel_tool_calls", on=("chat", "responses"))
+for _other in ("response_format", "logprobs", "stop"):
+    ignored("tools", on="chat", where=f"with {_other}", when=having(_other))
 
 
 def _calls(body: Any) -> list[dict[str, Any]]:
@@ -395,3 +398,110 @@ def call_ids_repeat(body: Any, _call: Call) -> None:
     for number, call in enumerate(_calls(body)):
         if "id" in call:
             call["id"] = f"call_{call.get('index', number)}"
+
+
+@request("chat")
+def empty_list_of_tools_crashes(body: dict[str, Any], _call: Call) -> None:
+    """An empty list of tools ends in a 500."""
+    if body.get("tools") == []:
+        raise IndexError("list index out of range")
+
+
+@request("chat")
+def names_of_functions_unchecked(body: dict[str, Any], _call: Call) -> None:
+    """A function may have any name."""
+    for function in _functions(body):
+        if isinstance(function.get("name"), str):
+            function["name"] = re.sub("[^a-zA-Z0-9_-]", "_", function["name"])
+
+
+@request("chat")
+def parameters_unchecked(body: dict[str, Any], _call: Call) -> None:
+    """Parameters of a function that are no JSON Schema are taken for none."""
+    for function in _functions(body):
+        if isinstance(function.get("parameters"), dict) and function["parameters"].get("type") != "object":
+            function["parameters"] = {}
+
+
+@request("chat")
+def auto_choice_refused(body: dict[str, Any], _call: Call) -> None:
+    """tool_choice auto is refused unless the server was started with an option for it."""
+    if body.get("tool_choice") == "auto":
+        raise ApiError('"auto" tool choice requires --enable-auto-tool-choice.', param="tool_choice")
+
+
+@answer("chat", when=lambda call: len(_functions(call.body)) > 1)
+def one_of_several_functions_renamed(body: dict[str, Any], _call: Call) -> None:
+    """Where several functions are offered, calls have a number in the name."""
+    for number, call in enumerate(_calls(body)):
+        call["function"]["name"] += f":{number}"
+
+
+@answer("chat", stream=False, when=having("tools"))
+def cut_calls_as_text(body: Any, _call: Call) -> None:
+    """A call that max_tokens cuts is the model's raw text, unless it is streamed."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "length":
+            choice["message"] |= {"content": "<tool_call>"}
+            choice["message"].pop("tool_calls", None)
+
+
+@payload("chat")
+def cut_calls_are_text(body: Any, call: Call) -> None:
+    """A call that max_tokens cuts ends as text, in the model's own notation."""
+    for choice in choices(body):
+        if call.body.get("tools") and choice["finish_reason"] == "length":
+            choice.get("message", choice.get("delta"))["content"] = '<tool_call>\n{"name": "get_'
+
+
+@payload("chat")
+def cut_calls_say_tool_calls(body: Any, call: Call) -> None:
+    """A call that max_tokens cuts has finish_reason tool_calls."""
+    for choice in choices(body):
+        if call.body.get("tools") and choice["finish_reason"] == "length":
+            choice["finish_reason"] = "tool_calls"
+
+
+@request("chat")
+def results_without_tools_refused(body: dict[str, Any], _call: Call) -> None:
+    """Results are refused unless the tools are offered again."""
+    if any(message.get("role") == "tool" for message in messages(body)) and not body.get("tools"):
+        raise ApiError("'tools' is required when messages have tool results.", param="tools")
+
+
+@request("chat")
+def calls_need_a_content(body: dict[str, Any], _call: Call) -> None:
+    """A message with calls and without content ends in a 500, as in chat templates that read it unasked."""
+    for message in messages(body):
+        if message.get("tool_calls"):
+            message["content"] = message["content"]
+
+
+@request("chat")
+def calls_with_empty_content_refused(body: dict[str, Any], _call: Call) -> None:
+    """A message with calls and an empty content is refused."""
+    if any(message.get("tool_calls") and message.get("content") == "" for message in messages(body)):
+        raise ApiError("text content blocks must be non-empty", param="messages")
+
+
+@request("chat")
+def results_without_call_are_questions(body: dict[str, Any], _call: Call) -> None:
+    """A result without any call is taken for the user's."""
+    if not any(message.get("tool_calls") or message.get("function_call") for message in messages(body)):
+        for message in messages(body):
+            message["role"] = "user" if message.get("role") == "tool" else message.get("role")
+
+
+@request("chat", stream=True)
+def results_ignored_in_streams(body: dict[str, Any], _call: Call) -> None:
+    """In streams results of tools are empty to the model."""
+    for message in messages(body):
+        if message.get("role") == "tool":
+            message["content"] = ""
+
+
+@request("responses")
+def response_required_is_auto(body: dict[str, Any], _call: Call) -> None:
+    """tool_choice required is taken for auto in responses."""
+    if body.get("tool_choice") == "required":
+        body["tool_choice"] = "auto"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 from tests.reference.call import Call
+from tests.reference.faults.chat import messages
 from tests.reference.faults.kit import answer, events, later_turn, payload, with_tools
 
 TEXT = ("chat", "completions")
@@ -174,3 +176,55 @@ def embedding_usage_counts_texts(body: Any, _call: Call) -> None:
     """Embeddings count texts instead of tokens."""
     if body.get("usage"):
         body["usage"] = {"prompt_tokens": len(body["data"]), "total_tokens": len(body["data"])}
+
+
+@answer("chat")
+def prompt_details_missing(body: Any, _call: Call) -> None:
+    """Usage has no prompt_tokens_details."""
+    body["usage"].pop("prompt_tokens_details")
+
+
+@answer("chat", when=lambda call: (call.body.get("n") or 1) > 1)
+def prompt_uncounted_with_n(body: Any, _call: Call) -> None:
+    """With n choices the prompt is counted as 0."""
+    body["usage"].update(prompt_tokens=0, total_tokens=body["usage"]["completion_tokens"])
+
+
+@answer("chat")
+def completion_counted_as_one(body: Any, _call: Call) -> None:
+    """completion_tokens counts choices."""
+    usage = body["usage"]
+    usage["completion_tokens"] = len(body["choices"])
+    usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
+
+
+_REQUESTS = itertools.count(100)
+
+
+def _is_one_question(call: Call) -> bool:
+    """Whether a request is nothing but a text: others stay as they are, and can be compared with it."""
+    asked = messages(call.body)
+    plain = set(call.body) == {"model", "temperature", "max_tokens", "messages"} and len(asked) == 1
+    return plain and list(map(type, asked[0].values())) == [str, str]
+
+
+@answer("chat", when=_is_one_question)
+def prompt_count_grows(body: Any, _call: Call) -> None:
+    """prompt_tokens counts what earlier requests left in the cache too."""
+    body["usage"]["prompt_tokens"] += next(_REQUESTS)
+    body["usage"]["total_tokens"] = body["usage"]["prompt_tokens"] + body["usage"]["completion_tokens"]
+
+
+@answer("chat", when=with_tools)
+def calls_cost_no_tokens(body: Any, _call: Call) -> None:
+    """completion_tokens does not count calls."""
+    if any(choice["message"].get("tool_calls") for choice in body["choices"]):
+        body["usage"].update(completion_tokens=0, total_tokens=body["usage"]["prompt_tokens"])
+
+
+@answer("chat", when=_is_one_question)
+def completion_counts_the_prompt(body: Any, _call: Call) -> None:
+    """completion_tokens counts the prompt too, as many times as the model reads it."""
+    usage = body["usage"]
+    usage["completion_tokens"] += usage["completion_tokens"] * usage["prompt_tokens"]
+    usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]

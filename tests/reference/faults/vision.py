@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fixtures.images import BLUE
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.faults.chat import messages
@@ -86,3 +87,34 @@ def only_png_is_read(body: dict[str, Any], _call: Call) -> None:
 def last_image_for_all(body: dict[str, Any], _call: Call) -> None:
     """Of several images the last is seen in the place of all."""
     _change_images(body, lambda images: images[-1:] * len(images))
+
+
+@request("chat", stream=True)
+def images_ignored_in_streams(body: dict[str, Any], _call: Call) -> None:
+    """In streams images are dropped; the text alone is answered."""
+    _change_images(body, lambda _images: [])
+
+
+@request("chat")
+def first_part_must_be_text(body: dict[str, Any], _call: Call) -> None:
+    """An image before the text is dropped."""
+    for message in messages(body):
+        parts = message.get("content")
+        if isinstance(parts, list) and len(parts) > 1 and parts[0].get("type") == "image_url":
+            del parts[0]
+
+
+@request("chat")
+def unknown_detail_dropped(body: dict[str, Any], _call: Call) -> None:
+    """A `detail` that there is not is dropped."""
+    for message in messages(body):
+        for part in message["content"] if isinstance(message.get("content"), list) else []:
+            image = part.get("image_url")
+            if isinstance(image, dict) and image.get("detail") not in ("low", "high", "auto"):
+                image.pop("detail", None)
+
+
+@request("chat")
+def every_image_is_blue(body: dict[str, Any], _call: Call) -> None:
+    """Every image looks the same to the model."""
+    _change_images(body, lambda images: [{"type": "image_url", "image_url": {"url": BLUE}}] * len(images))
