@@ -193,7 +193,7 @@ def test_a_call_cut_early_leaves_no_markup(
 ) -> None:
     """A call of which max_tokens leaves only the beginning does not turn up in the text."""
     shown(weather.tool_calls, NO_CALL)
-    for answer in weather_cut_early + weather_cut_early_streamed:
+    for answer in (*weather_cut_early, *weather_cut_early_streamed):
         assert markup_in(answer.text) == []
 
 
