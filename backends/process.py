@@ -70,6 +70,7 @@ def start(wanted: Wanted, data: dict[str, Any], chosen: Program) -> Running:
         details=facts.details | _details(chosen, deploy, first, key),
         slots=deploy["slots"],
         key=key if "key" in deploy else wanted.key,
+        logs={d.role: processes.get(d.role, first).log for d in deployments},
     )
     return Running(target, list(processes.values()), directory)
 

@@ -25,7 +25,7 @@ from typing import Any, cast
 
 import httpx2
 
-from backends import node
+from backends import node, scratch
 from backends.wire import MODEL, Exchange, Request, Role, send
 
 ADDRESS = "http://localhost:8000/v1"
@@ -130,7 +130,7 @@ def _javascript(text: str, name: str, seconds: float) -> Ended:
         sdk, program = node.sdk(), node.node()
     except node.NoNode as problem:
         raise CannotRun(str(problem)) from None
-    with tempfile.TemporaryDirectory(prefix="openai-conformance-") as made:
+    with tempfile.TemporaryDirectory(prefix=scratch.prefix()) as made:
         directory = Path(made)
         (directory / "node_modules").symlink_to(sdk / "node_modules", target_is_directory=True)
         (directory / name).write_text(text, encoding="utf-8")

@@ -62,7 +62,8 @@ class Target:
 
     `found` says in words how the server was reached; `missing` why a role is played by nobody; `details` are the facts
     that a comparison needs (build, model file and hash, quantisation, device, flags), by name; `slots` is how many
-    requests are sent at a time. The key never leaves this object.
+    requests are sent at a time; `logs` has the log file of each role's server, where we started it. Key and logs never
+    leave this object.
     """
 
     name: str
@@ -74,13 +75,14 @@ class Target:
     details: dict[str, str] = field(default_factory=dict)
     slots: int = 4
     key: str | None = field(default=None, repr=False)
+    logs: dict[Role, Path] = field(default_factory=dict, repr=False)
 
     def deployment(self, role: Role) -> Deployment | None:
         """The deployment that plays the role, or None."""
         return next((d for d in self.deployments if d.role == role), None)
 
     def to_json(self) -> dict[str, Any]:
-        """The target as the header of a results file has it (without the key)."""
+        """The target as the header of a results file has it (without key and logs)."""
         return {
             "name": self.name,
             "backend": self.backend,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from backends import find, known
+from backends import find, known, scratch
 from backends.errors import CannotMeasure
 from backends.target import Target
 from conformance import catalogue, results
@@ -49,7 +49,8 @@ class MainRun(Run):
         super().__init__(config, asked)
         self.collected: list[CheckResult] = []
         self._started = time.monotonic()
-        self._shared = Path(tempfile.mkdtemp(prefix="openai-conformance-"))
+        scratch.clear()
+        self._shared = Path(tempfile.mkdtemp(prefix=scratch.prefix()))
         self._exit_code = 0
         self._running: list[find.Running] = []
         self._writer: results.Writer | None = None
@@ -116,6 +117,7 @@ class MainRun(Run):
             "slots": self._slots,
             "targets": [t.to_json() for t in self.targets.values()],
             "keys": {t.name: t.key for t in self.targets.values()},
+            "logs": {t.name: {role: str(log) for role, log in t.logs.items()} for t in self.targets.values()},
         }
 
     @pytest.hookimpl(optionalhook=True)

@@ -13,21 +13,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from backends import program, wire
+from backends import log, program, wire
 from backends.program import CannotRun, Ended, Program
 from backends.target import Deployment, Target
 from backends.wire import Exchange
 from conformance.answers import Answer, Missing, view
 from conformance.outcomes import Verdict
 from conformance.ran import Ran
-from fixtures.scenario import SCENARIOS, Scenario, runs_alone, with_needs
+from fixtures.scenario import SCENARIOS, Built, Scenario, runs_alone, with_needs
 
 PATIENCE = 5.0
 """Seconds after which somebody who waits for an answer is told so."""
 
 
 class Recording(dict[str, Any]):
-    """What is kept of a scenario: its `exchanges` (as JSON), with how a `program` ended; or why it was `unsent`."""
+    """What is kept of a scenario: its `exchanges` (as JSON), with how a `program` ended; or why it was `unsent`.
+
+    `log` is what the log of a server of ours gained meanwhile, from all who asked it.
+    """
 
     @cached_property
     def exchanges(self) -> list[Exchange]:
@@ -85,15 +88,31 @@ class Sender:
         if scenario.keyed and not self._target.key:
             why = "this target has no API key: start the server with one, and set OPENAI_API_KEY"
             return Recording(unsent=why, blocked=True, single=True)
+        file = self._target.logs.get(role)
+        begun = log.size(file)
         if isinstance(built, Program):
-            return self._run(built, deployment, headers)
+            recording = self._run(built, deployment, headers)
+        else:
+            recording = self._ask(scenario, built, deployment, headers)
+        if "exchanges" in recording and (gained := log.since(file, begun, self._target.key)):
+            recording["log"] = gained
+        return recording
+
+    def _ask(
+        self,
+        scenario: Scenario,
+        built: wire.Request | list[wire.Request],
+        at: Deployment,
+        headers: tuple[tuple[str, str], ...],
+    ) -> Recording:
+        """Send the requests of a scenario."""
         requests = built if isinstance(built, list) else [built]
         http = wire.client(self._timeout, one_connection=True) if scenario.one_connection else self._http
 
         def exchange(request: wire.Request) -> dict[str, Any]:
             request = dataclasses.replace(request, headers=(*request.headers, *headers))
-            at, model = deployment.base_url, deployment.model
-            return wire.send(request, at, model=model, http=http, key=self._target.key).to_json()
+            sent = wire.send(request, at.base_url, model=at.model, http=http, key=self._target.key)
+            return sent.to_json()
 
         exchanges = list(self._together.map(exchange, requests) if scenario.together else map(exchange, requests))
         if http is not self._http:
@@ -206,14 +225,67 @@ class Recorder:
 
 
 class Replay:
-    """The exchanges of an old results file."""
+    """The exchanges of an old results file that are those of today's scenarios."""
 
-    def __init__(self, recordings: dict[str, Recording]) -> None:
+    def __init__(self, recordings: dict[str, Recording], target: Target) -> None:
         self._recordings = recordings
+        self._target = target
+        self._found: dict[str, Recording] = {}
 
     def recording(self, name: str) -> Recording:
-        """The recording of a scenario, or one that says that there is none."""
-        return self._recordings.get(name) or Recording(unsent=f"the recording has no exchange called {name}")
+        """The recording of a scenario, or one that says why there is none."""
+        if name not in self._found:
+            self._found[name] = self._find(name)
+        return self._found[name]
+
+    def _find(self, name: str) -> Recording:
+        """A scenario of the same name may ask something else today: then the answer is to another question."""
+        kept = self._recordings.get(name)
+        if kept is None:
+            return Recording(unsent=f"the recording has no exchange called {name}")
+        if "exchanges" not in kept:
+            return kept
+        scenario = SCENARIOS[name]
+        try:
+            built = scenario.build(*(answers(self, needed) for needed in scenario.needs))
+        except Verdict as problem:
+            return Recording(unsent=f"{name} needs an answer that is missing: {problem}", blocked=True)
+        except Exception as problem:
+            return Recording(unsent=f"our harness could not build {name}: {problem!r}", broken=True)
+        if self._is_of(built, kept):
+            return kept
+        return Recording(unsent=f"the recording asked something else for {name}: the suite has changed since")
+
+    def _is_of(self, built: Built, kept: Recording) -> bool:
+        """Whether a recording is of what a scenario has built."""
+        if isinstance(built, Program):
+            then = kept.get("program", {})
+            return [built.file.name, list(map(list, built.changes))] == [then.get("file"), then.get("changes")]
+        requests = built if isinstance(built, list) else [built]
+        deployment = self._target.deployment(requests[0].role)
+        if deployment is None or "program" in kept or kept["single"] == isinstance(built, list):
+            return False
+        today = [request.with_model(deployment.model) for request in requests]
+        return len(today) == len(kept.exchanges) and all(
+            _same(now, exchange.request) for now, exchange in zip(today, kept.exchanges, strict=True)
+        )
+
+
+def _same(today: wire.Request, then: wire.Request) -> bool:
+    """Whether two requests ask the same. The order of keys counts only inside of parameters."""
+
+    def asked(request: wire.Request) -> str:
+        sent = Exchange(request=request).to_json()["request"]
+        if isinstance(request.body, dict):
+            sent["body"] = sorted(request.body.items())
+        return json.dumps({**sent, "role": None, "headers": None})
+
+    def same_header(now: tuple[str, str], old: tuple[str, str]) -> bool:
+        return now == old or (now[0], wire.REDACTED) == old
+
+    return asked(today) == asked(then) and (
+        len(today.headers) == len(then.headers) and all(map(same_header, today.headers, then.headers))
+    )
 
 
 def answers(source: Source, name: str) -> Answer | list[Answer] | Missing:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -63,13 +64,56 @@ class CheckResult:
         return cls(**{**known, "level": Level(line["level"]), "outcome": Outcome(line["outcome"])})
 
 
+_TEXT = r'("(?:[ !#-\[\]-~]|\\(?:["\\/bfnrt]|u[0-9a-f]{4}))*")'
+_EXCHANGE = re.compile(rf'\{{"kind": "exchange", "target": {_TEXT}, "scenario": {_TEXT}[,}}].*\}}')
+"""An exchange line as the writer writes it, whole."""
+
+
+class Exchanges(MutableMapping[tuple[str, str], dict[str, Any]]):
+    """Exchange lines by target and scenario, each parsed whenever it is asked for: they are most of a file, and most
+    readers need few. `lines` has them as they are kept: as text, or parsed."""
+
+    def __init__(self, lines: Mapping[tuple[str, str], str | dict[str, Any]]) -> None:
+        self.lines = dict(lines)
+
+    def __getitem__(self, key: tuple[str, str]) -> dict[str, Any]:
+        line = self.lines[key]
+        try:
+            parsed: dict[str, Any] = json.loads(line) if isinstance(line, str) else line
+        except ValueError:
+            raise BadResults(f"The exchange line of {key[1]} on {key[0]} is not JSON: the file is damaged.") from None
+        return parsed
+
+    def __setitem__(self, key: tuple[str, str], line: dict[str, Any]) -> None:
+        self.lines[key] = line
+
+    def __delitem__(self, key: tuple[str, str]) -> None:
+        del self.lines[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def renamed(self, name: str) -> Exchanges:
+        """The exchanges of one target under another name."""
+        found: dict[tuple[str, str], str | dict[str, Any]] = {}
+        for key, line in self.lines.items():
+            if isinstance(line, str) and (parts := _EXCHANGE.fullmatch(line)):
+                found[name, key[1]] = line[: parts.start(1)] + json.dumps(name) + line[parts.end(1) :]
+            else:
+                found[name, key[1]] = {**self[key], "target": name}
+        return Exchanges(found)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """What a results file says. `exchanges` are by target and scenario; `footer` is None if the run was cut."""
+    """What a results file says; `footer` is None if the run was cut."""
 
     header: dict[str, Any]
     checks: list[CheckResult]
-    exchanges: dict[tuple[str, str], dict[str, Any]]
+    exchanges: Exchanges
     footer: dict[str, Any] | None
 
     @property
@@ -135,8 +179,12 @@ def read(path: Path) -> Results:
         raw = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise BadResults(f"{path} cannot be read as a results file: {problem}") from None
-    lines = []
+    lines: list[Any] = []
+    exchanges: dict[tuple[str, str], str | dict[str, Any]] = {}
     for number, text in enumerate(raw, start=1):
+        if lines and (parts := _EXCHANGE.fullmatch(text)):
+            exchanges[json.loads(parts[1]), json.loads(parts[2])] = text
+            continue
         try:
             lines.append(json.loads(text))
         except ValueError:
@@ -150,7 +198,9 @@ def read(path: Path) -> Results:
     return Results(
         header=lines[0],
         checks=[CheckResult.from_json(line) for line in lines if line["kind"] == "check"],
-        exchanges={(line["target"], line["scenario"]): line for line in lines if line["kind"] == "exchange"},
+        exchanges=Exchanges(
+            exchanges | {(line["target"], line["scenario"]): line for line in lines if line["kind"] == "exchange"}
+        ),
         footer=next((line for line in lines if line["kind"] == "footer"), None),
     )
 

@@ -60,8 +60,8 @@ class Run:
         for one in results.read_all([path]):
             for old in one.targets:
                 kept = {s: Recording(line) for (t, s), line in one.exchanges.items() if t == old["name"]}
-                self._sources[old["name"]] = Replay(kept)
                 self.targets[old["name"]] = _target(old, found=f"replayed from {path}")
+                self._sources[old["name"]] = Replay(kept, self.targets[old["name"]])
 
     # Collection
 
@@ -154,9 +154,10 @@ class WorkerRun(Run):
         if asked.replay:
             self._replay(asked.replay)
             return
-        keys = told["keys"]
         for data in told["targets"]:
-            self.targets[data["name"]] = _target(data, key=keys.get(data["name"]))
+            name = data["name"]
+            logs = {role: Path(log) for role, log in told["logs"][name].items()}
+            self.targets[name] = _target(data, key=told["keys"][name], logs=logs)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select(session.items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from conformance.answers import Missing
 from conformance.check import Check, check
 from conformance.every import Every
 from conformance.grading import Agreement, Status, agreement, status
-from conformance.judge import Judge
+from conformance.judge import LONG, SHORT, Judge
 from conformance.outcomes import Blocked, Inconclusive, Level, Outcome, effect, lenient, shown
 from conformance.refusals import refused
 from conformance.results import CheckResult
@@ -44,6 +45,7 @@ def ending(action: object) -> BaseException:
 
 REFUSED_CONTROL = answer(refusal(), status=400, control=True)
 REFUSED = answer(refusal(), status=400)
+MISSING = Missing("subject", "no model", blocked=True)
 
 
 def test_returning_is_a_pass() -> None:
@@ -56,6 +58,10 @@ def test_words_end_with_their_outcomes() -> None:
     assert judged(ending(lambda: shown(False, "x"))).outcome is Outcome.INCONCLUSIVE
 
 
+def test_no_outcome_is_both_good_and_bad() -> None:
+    assert [outcome for outcome in Outcome if outcome.good and outcome.bad] == []
+
+
 def test_leniency_is_shown() -> None:
     judge = Judge()
     lenient("422 where 400 is usual")
@@ -66,6 +72,8 @@ def test_leniency_is_shown() -> None:
 def test_a_refused_control_blocks_unless_it_is_what_is_judged() -> None:
     problem = ending(lambda: REFUSED_CONTROL.text)
     assert judged(problem, control=REFUSED_CONTROL, subject=answer(chat_body())).outcome is Outcome.BLOCKED
+    assert judged(problem, control=[REFUSED_CONTROL], subject=[answer(chat_body())]).outcome is Outcome.BLOCKED
+    assert judged(problem, control=REFUSED_CONTROL, subject=MISSING).message.startswith("the control made was refused")
     assert judged(problem, control=REFUSED_CONTROL).outcome is Outcome.REJECTED
     problem = ending(lambda: REFUSED.text)
     assert judged(problem, control=answer(chat_body(), control=True), subject=REFUSED).outcome is Outcome.REJECTED
@@ -85,9 +93,58 @@ def test_assertions_show_both_sides() -> None:
     assert result.message == "not so: 'left' == 'right'"
 
 
+@pytest.mark.parametrize(("op", "expected"), [("==", "2"), ("<", "< 2"), ("in", "in 2"), ("is not", "is not 2")])
+def test_what_is_expected_says_how_it_was_compared(op: str, expected: str) -> None:
+    judge = Judge()
+    judge.compared(op, 1, 2)
+    problem, explanation = AssertionError(), "the answer is short\nassert 1 == 2\n + where"
+    result = judge.result(CHECK, target="t", problem=problem, explanation=explanation, arguments={}, duration=0)
+    assert (result.message, result.expected, result.actual) == ("the answer is short", expected, "1")
+
+
+def test_a_comparison_that_was_followed_by_one_that_held_is_not_shown() -> None:
+    judge = Judge()
+    judge.compared("==", 1, 2)
+    judge.held("any(one == 2 for one in found)", "True")
+    result = judge.result(CHECK, target="t", problem=AssertionError(), explanation="", arguments={}, duration=0)
+    assert (result.message, result.expected, result.actual) == ("", "", "")
+
+
+@pytest.mark.parametrize(("given", "text"), [(None, ""), ("two", "two"), (2, "2"), ([], "[]")])
+def test_verdicts_show_what_they_are_given(given: object, text: str) -> None:
+    result = judged(Inconclusive("x", expected=given, actual=given))
+    assert (result.expected, result.actual) == (text, text)
+
+
+def test_the_last_assertions_that_held_are_shown_in_short() -> None:
+    judge = Judge(("sk-canary",))
+    for number in range(7):
+        judge.held(f"{number} == {number}", f"{number} == {number}")
+    judge.held("len(found) == 2", "2 == 2\n + where 2 = len([1, 2])")
+    judge.held(f"key != '{'sk-canary' * SHORT}'", "True")
+    result = judge.result(CHECK, target="t", problem=None, explanation="", arguments={}, duration=0)
+    assert result.held[:-1] == [*(f"{number} == {number}" for number in range(1, 7)), "len(found) == 2    # 2 == 2"]
+    assert result.held[-1].startswith("key != '[redacted][redacted]")
+    assert result.held[-1].endswith("… (3019 characters)")
+
+
 def test_secrets_and_control_characters_never_leave() -> None:
-    result = judged(ending(lambda: shown(False, "sk-canary \x1b[31m \ud800 <b>")))
-    assert result.message == "[redacted] \\x1b[31m \\ud800 <b>"
+    result = judged(ending(lambda: shown(False, "sk-canary \x1b[31m \x9f \ud800 <b>\r\té\n")))
+    assert result.message == "[redacted] \\x1b[31m \\x9f \\ud800 <b>\\r\té\n"
+
+
+def test_only_long_texts_are_cut() -> None:
+    assert judged(Inconclusive("x" * LONG)).message == "x" * LONG
+    assert judged(Inconclusive("x" * (LONG + 1))).message == f"{'x' * LONG}… ({LONG + 1} characters)"
+
+
+def test_what_was_judged_is_told_from_its_controls() -> None:
+    several = [answer(chat_body(), control=True), answer(chat_body(), control=True)]
+    result = judged(None, control=several, subject=answer(chat_body()), unused=None, every=Every([REFUSED_CONTROL]))
+    assert (result.exchanges, result.controls) == (["control", "subject"], ["control"])
+    every = Every([REFUSED_CONTROL])
+    next(every.refused())
+    assert (judged(None, every=every).exchanges, judged(None, every=every).controls) == (["made"], [])
 
 
 def test_every_names_the_answer_that_was_judged() -> None:
@@ -103,26 +160,28 @@ def test_every_without_fitting_answers_is_blocked() -> None:
 
 
 def test_missing_answers_are_named() -> None:
-    missing = Missing("subject", "no model", blocked=True)
-    assert judged(ending(lambda: missing.text), subject=missing).exchanges == ["subject"]
+    assert judged(ending(lambda: MISSING.text), subject=MISSING).exchanges == ["subject"]
 
 
 @pytest.mark.parametrize(
-    ("made", "outcome"),
+    ("made", "asked", "outcome"),
     [
-        (answer(refusal(), status=400), Outcome.PASS),
-        (answer(refusal(), status=422), Outcome.LENIENT),
-        (answer(refusal(), status=404), Outcome.FAIL),
-        (answer(refusal(), status=500), Outcome.FAIL),
-        (answer({"detail": "x"}, status=400), Outcome.FAIL),
-        (answer(chat_body()), Outcome.FAIL),
+        (answer(refusal(), status=400), {}, Outcome.PASS),
+        (answer(refusal(), status=422), {}, Outcome.LENIENT),
+        (answer(refusal(), status=400), {"status": 404}, Outcome.FAIL),
+        (answer(refusal(), status=404), {"status": 404}, Outcome.PASS),
+        (answer(refusal(), status=400), {"status": 404, "or_leniently": (400,)}, Outcome.LENIENT),
+        (answer(refusal(), status=404), {}, Outcome.FAIL),
+        (answer(refusal(), status=500), {}, Outcome.FAIL),
+        (answer({"detail": "x"}, status=400), {}, Outcome.FAIL),
+        (answer(chat_body()), {}, Outcome.FAIL),
     ],
 )
-def test_refused(made: object, outcome: Outcome) -> None:
+def test_refused(made: Any, asked: Any, outcome: Outcome) -> None:
     judge = Judge()
     problem = None
     try:
-        refused(made, 400)  # type: ignore[arg-type]
+        refused(made, **asked)
     except Exception as raised:
         problem = raised
     assert judge.result(CHECK, target="t", problem=problem, explanation="", arguments={}, duration=0).outcome is outcome
@@ -158,6 +217,29 @@ def test_yes_means_that_every_core_check_and_every_must_is_good(results: list[Gr
     assert (said is Status.YES) == all_good
 
 
+CORE = Graded(Outcome.PASS, core=True)
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ([], Status.UNKNOWN),
+        ([Graded(Outcome.PASS)], Status.UNKNOWN),
+        ([CORE], Status.YES),
+        ([CORE, Graded(Outcome.FAIL, level=Level.MAY)], Status.YES),
+        ([CORE, Graded(Outcome.FAIL, level=Level.SHOULD)], Status.YES),
+        ([CORE, Graded(Outcome.REJECTED)], Status.PARTIAL),
+        ([CORE, Graded(Outcome.TIMEOUT), Graded(Outcome.IGNORED)], Status.PARTIAL),
+        ([CORE, Graded(Outcome.NOT_RUN)], Status.UNKNOWN),
+        ([CORE, Graded(Outcome.BLOCKED, core=True), Graded(Outcome.FAIL)], Status.UNKNOWN),
+        ([CORE, Graded(Outcome.ERROR, core=True), Graded(Outcome.REJECTED, core=True)], Status.NO),
+        ([CORE, Graded(Outcome.FAIL, core=True), Graded(Outcome.IGNORED, core=True)], Status.IGNORED),
+    ],
+)
+def test_a_cell_says_what_its_core_checks_and_its_musts_do(results: list[Graded], said: Status) -> None:
+    assert status(results) is status(results[::-1]) is said
+
+
 @given(st.lists(graded), graded)
 def test_more_trouble_never_makes_a_cell_better(results: list[Graded], more: Graded) -> None:
     order = [Status.NO, Status.IGNORED, Status.PARTIAL, Status.UNKNOWN, Status.YES]
@@ -172,6 +254,9 @@ def test_more_trouble_never_makes_a_cell_better(results: list[Graded], more: Gra
         ("yes", Status.PARTIAL, Agreement.OVERCLAIMED),
         ("yes", Status.IGNORED, Agreement.OVERCLAIMED),
         ("partial", Status.YES, Agreement.UNDERCLAIMED),
+        ("partial", Status.PARTIAL, Agreement.CONFIRMED),
+        ("partial", Status.NO, Agreement.OVERCLAIMED),
+        ("no", Status.PARTIAL, Agreement.UNDERCLAIMED),
         ("no", Status.NO, Agreement.CONFIRMED),
         ("no", Status.IGNORED, Agreement.CONFIRMED),
         ("yes", Status.UNKNOWN, Agreement.UNVERIFIED),

@@ -78,6 +78,39 @@ def test_a_stream_in_its_pieces() -> None:
     assert len(read.distinct) == len(EVENTS) - 2
     assert len(read.typed("response.output_text.delta")) == 2
     assert read.held("response.output_item.added", "item")[2]["name"] == "get_weather"
+    assert read.joined("response.output_text.delta", "rs_1") == ""
+
+
+def test_calls_of_a_stream_keep_their_pieces_apart() -> None:
+    other = {"type": "function_call", "id": "fc_2", "name": "get_time", "call_id": "call_2"}
+    added = {"type": "response.output_item.added", "output_index": 3, "item": {**other, "arguments": ""}}
+    delta = {"type": "response.function_call_arguments.delta", "output_index": 3, "item_id": "fc_2", "delta": "{}"}
+    custom = {"type": "response.output_item.added", "output_index": 4, "item": {"type": "custom_tool_call"}}
+    read = answer([*EVENTS[:8], added, delta, custom, *EVENTS[8:]], stream=True)
+    assert read.calls == [("get_weather", {"a": 1}), ("get_time", {})]
+
+
+@pytest.mark.parametrize(
+    ("thought", "text"),
+    [
+        ({"content": None, "summary": [{"text": "In"}, {"text": " short."}]}, "In short."),
+        ({"content": [{"text": "Hm. "}], "summary": [{"text": "Yes."}]}, "Hm. Yes."),
+        ({"summary": []}, ""),
+    ],
+)
+def test_thoughts_are_read_from_content_and_summary(thought: dict[str, Any], text: str) -> None:
+    assert answer({**WHOLE, "output": [{"type": "reasoning", **thought}]}).reasoning == text
+    deltas = [
+        {"type": f"response.{kind}.delta", "delta": kind} for kind in ("reasoning_summary_text", "reasoning_text")
+    ]
+    assert answer(deltas, stream=True).reasoning == "reasoning_textreasoning_summary_text"
+
+
+def test_text_is_that_of_output_text_parts() -> None:
+    parts = [{"type": "refusal", "refusal": "no"}, {"type": "audio"}, {"type": "output_text", "text": "[1, "}]
+    message = {**MESSAGE, "content": parts}
+    read = answer({**WHOLE, "output": [message, {**MESSAGE, "content": [{"type": "output_text", "text": "2]"}]}]})
+    assert (read.written, read.document) == ("[1, 2]", [1, 2])
 
 
 def test_items_without_ids_are_told_apart_by_their_place() -> None:
@@ -92,8 +125,30 @@ def test_a_stream_without_end_has_no_response() -> None:
     read = answer(EVENTS[:-1], stream=True)
     assert not read.readable
     assert read.text == "1, 2"
-    with pytest.raises(Fail, match="the stream has no end"):
-        read.object  # noqa: B018
+    for cut in (read, answer([], stream=True)):
+        with pytest.raises(Fail, match="the stream has no end"):
+            cut.object  # noqa: B018
+
+
+DELTA = {"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 1, "delta": "x"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {**DELTA, "delta": 7},
+        {**DELTA, "item_id": 7},
+        {**DELTA, "item_id": None, "output_index": "1"},
+        {**DELTA, "item": "msg_1"},
+        {"type": "response.in_progress", "response": None},
+        {"type": "response.output_item.done", "item": None},
+        {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "delta": None},
+        {"type": "response.reasoning_summary_text.delta", "delta": None},
+    ],
+)
+def test_a_stream_with_one_malformed_event_is_not_readable(broken: dict[str, Any]) -> None:
+    assert answer([*EVENTS[:-1], DELTA, EVENTS[-1]], stream=True).readable
+    assert not answer([*EVENTS[:-1], broken, EVENTS[-1]], stream=True).readable
 
 
 @pytest.mark.parametrize(
@@ -104,6 +159,10 @@ def test_a_stream_without_end_has_no_response() -> None:
         {"output": [{**MESSAGE, "content": [{"type": "output_text"}]}]},
         {"output": [{**CALL, "arguments": {"a": 1}}]},
         {"output": [{**CALL, "name": None}]},
+        {"output": [{**CALL, "arguments": None}]},
+        {"output": [{**MESSAGE, "content": None}]},
+        {"output": [{**MESSAGE, "content": ["1, 2"]}]},
+        {"output": ["1, 2"]},
     ],
 )
 def test_malformed_responses_are_not_readable(broken: dict[str, Any]) -> None:

@@ -121,9 +121,10 @@ def _target(wanted: Wanted, data: dict[str, Any], device: str, containers: list[
     found = f"started in a container from {first.service.image} ({device})"
     if first.service.role is None:
         named = {role: model for role, model in wanted.models.items() if role != "chat" or not _is_path(data)}
-        return attach(replace(wanted, models=named), first.origin + "/v1", data, found)
+        target = attach(replace(wanted, models=named), first.origin + "/v1", data, found)
+        return replace(target, logs={d.role: first.log for d in target.deployments})
     deploy = data["deploy"]
-    origins: dict[Role, str] = {c.service.role: c.origin for c in containers if c.service.role}
+    playing = {c.service.role: c for c in containers if c.service.role}
     missing: dict[Role, str] = {}
     roles: list[Role] = [role for role in ("chat", "embedding", "vision") if role in deploy]
     if deploy.get("create"):
@@ -136,7 +137,7 @@ def _target(wanted: Wanted, data: dict[str, Any], device: str, containers: list[
         found=found,
         version=told.version,
         deployments=tuple(
-            Deployment(role=role, base_url=origins.get(role, first.origin) + "/v1", model=deploy[role]["model"])
+            Deployment(role=role, base_url=playing.get(role, first).origin + "/v1", model=deploy[role]["model"])
             for role in roles
             if role not in missing
         ),
@@ -149,6 +150,7 @@ def _target(wanted: Wanted, data: dict[str, Any], device: str, containers: list[
         },
         slots=deploy["slots"],
         key=wanted.key,
+        logs={role: playing.get(role, first).log for role in roles if role not in missing},
     )
 
 

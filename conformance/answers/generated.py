@@ -137,7 +137,7 @@ class Generated(Answer):
         """The chunks of a stream, but of those that differ in nothing but a piece of text only the first."""
         distinct: dict[str, dict[str, Any]] = {}
         for chunk in self.chunks:
-            distinct.setdefault(_TEXT.sub("", json.dumps(chunk)), chunk)
+            distinct.setdefault(_TEXT.sub(r'"\1"', json.dumps(chunk)), chunk)
         return list(distinct.values())
 
     def pieces(self, index: int = 0) -> list[dict[str, Any]]:

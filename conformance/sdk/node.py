@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from queue import Empty, Queue
 
-from backends import node
+from backends import node, scratch
 from conformance.answers import Answer
 from conformance.outcomes import Blocked, Fail
 from conformance.sdk import reading as own
@@ -81,7 +81,7 @@ class _Reader:
 @cache
 def _reader() -> _Reader:
     """Started once a process. Ends the check if there is no node, or no SDK for it."""
-    directory = tempfile.TemporaryDirectory(prefix="openai-conformance-")
+    directory = tempfile.TemporaryDirectory(prefix=scratch.prefix())
     try:
         reader = _Reader(Path(directory.name), node.node())
     except node.NoNode as problem:

@@ -91,7 +91,7 @@ def lines(recordings: Recordings) -> Iterator[dict[str, Any]]:
     }
     known: dict[str, Recording] = {}
     for name in scenario.with_needs(scenario.load()):
-        if (recording := _recording(SCENARIOS[name], recordings, Replay(known))) is not None:
+        if (recording := _recording(SCENARIOS[name], recordings, Replay(known, target))) is not None:
             known[name] = recording
             yield {"kind": "exchange", "target": target.name, "scenario": name, **recording}
     yield {"kind": "footer", "duration": 0.0, "exit_code": 0, "stopped": None}
