@@ -10,8 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.outcomes import Outcome
-from tests.reference.faults import FAULTS
-from tests.reference.gate import Bench, bench, kills
+from tests.reference.faults import FAULTS, kills
+from tests.reference.gate import Bench, bench
+
+SHARP = 20
+"""A fault that flips more checks than this says little about any one of them."""
 
 DECLARED = kills()
 WRONG = [fault for fault in FAULTS.values() if not fault.legal]
@@ -32,6 +35,14 @@ def test_the_reference_passes_every_check(on: Bench) -> None:
 def test_every_check_is_flipped_by_a_fault(on: Bench) -> None:
     killed = {check for declared in DECLARED.values() for check, seen in declared.items() if "pass" not in seen}
     assert [c.id for c in on.checks if c.id not in killed] == []
+
+
+def test_every_check_is_failed_by_a_sharp_fault(on: Bench) -> None:
+    """A broken envelope fails a hundred checks, and proves only that each looks at an answer at all."""
+    unproved = {"pass", "inconclusive", "blocked"}
+    sharp = [declared for declared in DECLARED.values() if len(declared) <= SHARP]
+    failed = {check for declared in sharp for check, seen in declared.items() if not unproved & {*seen.split("|")}}
+    assert [c.id for c in on.checks if c.id not in failed] == []
 
 
 def test_the_declared_matrix_names_what_exists(on: Bench) -> None:

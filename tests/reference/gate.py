@@ -13,7 +13,6 @@ import re
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -37,9 +36,6 @@ from tests.reference.fault import Fault, area_of
 from tests.reference.faults import FAULTS
 from tests.reference.rehearsal import Rehearsal
 
-KILLS = Path(__file__).parent / "kills.toml"
-"""The declared kill matrix: for each fault the checks that it flips, and to which outcome."""
-
 MODELS: dict[Role, str] = {"chat": "reference-text", "vision": "reference", "embedding": "reference-embedding"}
 KEY = "sk-reference"
 THREADS = 8
@@ -48,11 +44,6 @@ TIMEOUT = 4.0
 
 RETRIES = 2
 """How often a check of times must flip again: a busy machine delays any single answer."""
-
-
-def kills() -> dict[str, dict[str, str]]:
-    """The declared kill matrix."""
-    return tomllib.loads(KILLS.read_text()) if KILLS.exists() else {}
 
 
 class Bench:

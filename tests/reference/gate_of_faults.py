@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.reference.faults import FAULTS
-from tests.reference.gate import Bench, bench, kills
+from tests.reference.faults import FAULTS, kills
+from tests.reference.gate import Bench, bench
 
 DECLARED = kills()
 WRONG = [fault for fault in FAULTS.values() if not fault.legal]

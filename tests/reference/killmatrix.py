@@ -13,8 +13,7 @@ from pathlib import Path
 from conformance import catalogue
 from conformance.check import Check
 from tests.reference.fault import Fault
-from tests.reference.faults import FAULTS
-from tests.reference.gate import kills
+from tests.reference.faults import FAULTS, kills
 
 _STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d8dde6, #39414d); --soft: light-dark(#5b6572, #a3adba); }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
-
-from starlette.types import Receive, Send
+from typing import TYPE_CHECKING, Any
 
 from tests.reference import stream
 from tests.reference.call import Call, Gone, Reply
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Send
 
 
 def _pieces(call: Call, reply: Reply, status: int, headers: dict[str, str]) -> Iterator[bytes]:
