@@ -72,11 +72,11 @@ class Parsed:
     (None if nothing was pending), so that a judge may be lenient about a `[DONE]` without its blank line.
     """
 
-    events: tuple[Event, ...] = ()
-    comments: int = 0
-    unknown: tuple[str, ...] = ()
-    violations: tuple[Violation, ...] = ()
-    pending: Event | None = None
+    events: tuple[Event, ...]
+    comments: int
+    unknown: tuple[str, ...]
+    violations: tuple[Violation, ...]
+    pending: Event | None
 
 
 def parse(raw: bytes) -> Parsed:

@@ -121,10 +121,10 @@ def test_the_last_assertions_that_held_are_shown_in_short() -> None:
     for number in range(7):
         judge.held(f"{number} == {number}", f"{number} == {number}")
     judge.held("len(found) == 2", "2 == 2\n + where 2 = len([1, 2])")
-    judge.held(f"key != '{'sk-canary' * SHORT}'", "True")
+    judge.held(f"KEY != '{'sk-canary' * SHORT}'", "True")
     result = judge.result(CHECK, target="t", problem=None, explanation="", arguments={}, duration=0)
     assert result.held[:-1] == [*(f"{number} == {number}" for number in range(1, 7)), "len(found) == 2    # 2 == 2"]
-    assert result.held[-1].startswith("key != '[redacted][redacted]")
+    assert result.held[-1].startswith("KEY != '[redacted][redacted]")
     assert result.held[-1].endswith("… (3019 characters)")
 
 

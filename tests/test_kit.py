@@ -89,6 +89,7 @@ PERSON = {"type": "object", "properties": {"age": {"type": "integer"}}, "require
     [
         ({"name": "A", "born": 1}, PERSON, r"age: is required$"),
         ({}, PERSON, r"name: is required \(and 2 more\)"),
+        ({"name": "A"}, PERSON, r"age: is required \(and 1 more\)"),
         ([], PERSON, r"\$: must be an object$"),
         ([], "chat.completion", r"\$: must be an object"),
     ],

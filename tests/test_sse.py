@@ -147,6 +147,7 @@ BEFORE = b"data: 1\n\n"
         (b'{"error": {"message": "out of memory"}}', 0, sse.STRAY_TEXT),
         (b"Internal Server Error\n\n", 0, sse.STRAY_TEXT),
         (b"[DONE]\n\n", 0, sse.STRAY_TEXT),
+        (b"dat\n", 0, sse.STRAY_TEXT),  # a whole line, not one that was cut off
         (b"1a4\r\ndata: 2\n\n", 0, sse.STRAY_TEXT),  # the size of a chunk, encoded twice
         (b"data: one\ntwo\n\n", 10, sse.STRAY_TEXT),  # a raw line break inside the payload
         (b"\xef\xbb\xbfdata: 2\n\n", 0, sse.MISNAMED),  # only the first byte order mark is none of the text
@@ -207,8 +208,8 @@ def test_without_data_nothing_is_dispatched_and_the_type_is_forgotten() -> None:
 
 
 def test_unknown_fields_and_comments_are_counted() -> None:
-    parsed = parse(b": a\n:\nfoo: 1\nX-Bar:\ndata: 1\n\n")
-    assert (parsed.comments, parsed.unknown, parsed.violations) == (2, ("foo", "X-Bar"), ())
+    parsed = parse(b": a\n:\nfoo: 1\nX-Bar:\ndat: 2\ndata: 1\n\n")
+    assert (parsed.comments, parsed.unknown, parsed.violations) == (2, ("foo", "X-Bar", "dat"), ())
     assert parsed.events[0].data == "1"
 
 
