@@ -182,7 +182,7 @@ def read(path: Path) -> Results:
     lines: list[Any] = []
     exchanges: dict[tuple[str, str], str | dict[str, Any]] = {}
     for number, text in enumerate(raw, start=1):
-        if lines and (parts := _EXCHANGE.fullmatch(text)):
+        if 1 < number < len(raw) and (parts := _EXCHANGE.fullmatch(text)):
             exchanges[json.loads(parts[1]), json.loads(parts[2])] = text
             continue
         try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
 from typing import Any
 
-from backends.wire import Exchange
+from backends.wire import Request
 from reports.hostile import visible
 
 WHOLE = 10_000
@@ -81,23 +82,16 @@ def _body(request: dict[str, Any]) -> str | bytes | None:
 
 def raw_body(request: dict[str, Any]) -> bytes | None:
     """The bytes of a request's body, as they were sent."""
-    whole = {"started_at": 0, "request": request, "response": _NO_RESPONSE}
-    sent = Exchange.from_json(whole).request
+    sent = Request(body=kept_bytes(request["body_bytes"]) if "body_bytes" in request else request.get("body"))
     try:
         return sent.content()
     except UnicodeEncodeError:  # A lone surrogate, which only an edited file can have.
         return json.dumps(sent.body).encode()
 
 
-_NO_RESPONSE: dict[str, Any] = {
-    "status": None,
-    "headers": [],
-    "headers_at_s": None,
-    "reads": [],
-    "body": {"text": ""},
-    "error": None,
-    "error_detail": "",
-}
+def kept_bytes(body: dict[str, str]) -> bytes:
+    """Bytes as results files keep them."""
+    return body["text"].encode("utf-8", "surrogatepass") if "text" in body else base64.b64decode(body["base64"])
 
 
 def _streams(body: Any) -> bool:

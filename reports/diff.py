@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conformance.grading import Status, status
@@ -68,12 +68,16 @@ class CellChange:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetDiff:
-    """What changed for one target; one of `old` and `new` is None if it is new or gone."""
+    """What changed for one target; one of `old` and `new` is None if it is new or gone.
+
+    `flaky` are checks that change from run to run, by id, each with a sentence that says so; only a series shows it.
+    """
 
     old: Column | None
     new: Column | None
     cells: tuple[CellChange, ...]
     checks: tuple[CheckChange, ...]
+    flaky: dict[str, str] = field(default_factory=dict)
 
     @property
     def column(self) -> Column:

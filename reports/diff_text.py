@@ -19,6 +19,7 @@ TITLES = {
     Kind.NEW: "New",
     Kind.GONE: "Gone",
 }
+FLAKY = "Flaky: changed and changed back with one version"
 LISTED = 40
 """Checks of one kind that Markdown and terminal name; the page has all."""
 
@@ -87,6 +88,10 @@ def text(found: Diff, *, width: int = 100, colour: bool = False) -> str:
             console.print(Text(f"  suite {' → '.join(map(visible, target.suites))}", "dim"))
         for kind in Kind:
             _section(console, target, kind)
+        if target.flaky:
+            console.print(Text(f"  {FLAKY}", "yellow"))
+        for id, sentence in list(target.flaky.items())[:LISTED]:
+            console.print(Text(f"      {visible(id)}  {line(sentence, 200)}"), soft_wrap=True)
     return out.getvalue()
 
 
@@ -102,8 +107,8 @@ def _section(console: Console, target: TargetDiff, kind: Kind) -> None:
     for change in named:
         said = Text(f"      {change.check.level:7}", "dim")
         said.append(f"{visible(change.check.id)}  {outcomes(change)}")
-        if change.reworded:
-            said.append(" (requirement changed)", "yellow")
+        if notes := _notes(target, change):
+            said.append(notes, "yellow")
         said.append(f"  {line(change.check.message or change.check.requirement, 110)}", "dim")
         console.print(said, soft_wrap=True)
     if rest:
@@ -136,11 +141,20 @@ def _markdown(target: TargetDiff) -> list[str]:
         if checks:
             said += ["| level | check | | |", "|---|---|---|---|"]
             named, rest = listed(target, kind)
-            said += [_check_row(change) for change in named]
+            said += [_check_row(target, change) for change in named]
             said += [f"| | {rest} | | |"] if rest else []
             said += [""]
         said += ["</details>", ""] if folded else []
+    if target.flaky:
+        said += [f"<details><summary>{FLAKY} ({len(target.flaky)})</summary>", "", "| check | |", "|---|---|"]
+        said += [f"| {code(id)} | {plain(sentence)} |" for id, sentence in list(target.flaky.items())[:LISTED]]
+        said += ["", "</details>", ""]
     return said
+
+
+def _notes(target: TargetDiff, change: CheckChange) -> str:
+    """Why a change may be none of the server."""
+    return " (requirement changed)" * change.reworded + " (flaky)" * (change.check.id in target.flaky)
 
 
 def _counted(cells: list[CellChange], checks: list[CheckChange]) -> list[str]:
@@ -148,7 +162,6 @@ def _counted(cells: list[CellChange], checks: list[CheckChange]) -> list[str]:
     return [f"{number} {thing}{'s' * (number != 1)}" for number, thing in found if number]
 
 
-def _check_row(change: CheckChange) -> str:
+def _check_row(target: TargetDiff, change: CheckChange) -> str:
     why = plain(line(change.check.message or change.check.requirement, 160))
-    reworded = " (requirement changed)" if change.reworded else ""
-    return f"| {change.check.level} | {code(change.check.id)} | {outcomes(change)}{reworded} | {why} |"
+    return f"| {change.check.level} | {code(change.check.id)} | {outcomes(change)}{_notes(target, change)} | {why} |"

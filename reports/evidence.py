@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from backends.program import KEPT
 from conformance import sse
 from conformance.results import CheckResult
-from reports.curl import curl
+from reports.curl import curl, kept_bytes
 from reports.hostile import cut
 from reports.pretty import parsed, pretty
 from reports.table import Column
@@ -49,6 +50,8 @@ class Shown:
     control: bool
     data: dict[str, Any]
     target: str
+    log: str = ""
+    """What the server's log gained while the scenario was sent; the last of its exchanges has it."""
 
     @cached_property
     def request(self) -> dict[str, Any]:
@@ -92,11 +95,20 @@ class Shown:
         body = self.request.get("body")
         return "" if body is None else pretty(body)
 
+    @property
+    def sent_headers(self) -> str:
+        """The request's own headers, a line each."""
+        return _headers(self.request["headers"])
+
+    @property
+    def headers(self) -> str:
+        """The answer's headers, a line each."""
+        return _headers(self.response["headers"])
+
     @cached_property
     def raw(self) -> bytes:
         """The body that came back."""
-        body = self.response["body"]
-        return body["text"].encode("utf-8", "surrogatepass") if "text" in body else base64.b64decode(body["base64"])
+        return kept_bytes(self.response["body"])
 
     @cached_property
     def streamed(self) -> bool:
@@ -128,7 +140,7 @@ class Shown:
             same = tuple(k for k, v in value.items() if before and k in before and before[k] == v) if value else ()
             if value and same:
                 rest = {k: v for k, v in value.items() if k not in same}
-                data = json.dumps(rest, ensure_ascii=False, separators=(",", ":"))
+                data = _compact(rest)
             else:
                 data = event.data
             kind = "" if event.event == "message" else event.event
@@ -153,10 +165,31 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Ran:
+    """A program that was run in place of a request, and how it ended."""
+
+    scenario: str
+    requests: int
+    data: dict[str, Any]
+
+    @property
+    def ending(self) -> str:
+        """In words."""
+        code = self.data["exit_code"]
+        return "was stopped after its time" if code is None else f"ended with exit code {code}"
+
+    @property
+    def printed(self) -> str:
+        """What its output is called."""
+        return "Output" if len(self.data["output"]) < KEPT else f"Output, the last {KEPT:,} characters"
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """What a check was judged on: exchanges, scenarios that were not sent and why, what differs from the control."""
+    """What a check was judged on: exchanges, programs, scenarios that were not sent, what differs from the control."""
 
     exchanges: list[Shown]
+    programs: list[Ran]
     unsent: list[tuple[str, str]]
     explanations: list[str]
 
@@ -164,18 +197,21 @@ class Evidence:
 def evidence(column: Column, check: CheckResult) -> Evidence:
     """The evidence of one check, its controls first."""
     found: list[Shown] = []
+    programs: list[Ran] = []
     unsent: list[tuple[str, str]] = []
     for name in sorted(check.exchanges, key=lambda n: n not in check.controls):
-        recorded = column.exchanges(name)
-        if recorded is None or not recorded.get("exchanges"):
-            unsent.append((name, (recorded or {}).get("unsent", "the results file has no such exchange")))
-            continue
-        several = recorded["exchanges"]
+        recorded = column.exchanges(name) or {}
+        several = recorded.get("exchanges", [])
+        if "program" in recorded:
+            programs.append(Ran(name, len(several), recorded["program"]))
+        elif not several:
+            unsent.append((name, recorded.get("unsent", "the results file has no such exchange")))
+        log, last = recorded.get("log", ""), len(several)
         found += [
-            Shown(name, number, len(several), name in check.controls, one, column.name)
+            Shown(name, number, last, name in check.controls, one, column.name, log if number == last else "")
             for number, one in enumerate(several, start=1)
         ]
-    return Evidence(found, unsent, _explanations(found))
+    return Evidence(found, programs, unsent, _explanations(found))
 
 
 def differences(control: Any, judged: Any, where: str = "") -> list[str]:
@@ -211,6 +247,7 @@ def duration(seconds: float) -> str:
 
 
 _ABSENT = object()
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _explanations(exchanges: list[Shown]) -> list[str]:
@@ -255,6 +292,10 @@ def _object(data: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def _headers(headers: list[list[str]]) -> str:
+    return "".join(f"{name}: {value}\n" for name, value in headers)
 
 
 def _text(body: dict[str, str]) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 from markupsafe import Markup, escape
@@ -25,13 +26,17 @@ from reports.table import Table, slug, table
 SHOWN = 60
 """Runs that a sparkline shows: two months of nights."""
 
-_HEIGHT = {"yes": 14, "partial": 10, "unknown": 6, "no": 6, "ignored": 6}
+_HEIGHT = {"yes": 14, "partial": 10, "pass": 14, "lenient": 14, "rejected": 10}
+_LOW = 6
 """Pixels of a bar; the colour, the title and the words beside it say which of the low ones it is."""
+
+_UNDECIDED = ("blocked", "error", "not-run")
+"""Outcomes of a check that say nothing of the server: with them, nothing has changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A cell in one run."""
+    """A cell, or a check, in one run."""
 
     started: float
     version: str
@@ -60,18 +65,43 @@ class Series:
     def _words(self) -> list[dict[str, str]]:
         return [{row.feature.id: row.cells[0].word for row in shown.rows if row.measured} for shown in self.tables]
 
+    @cached_property
+    def _outcomes(self) -> list[dict[str, str]]:
+        return [{check.id: str(check.outcome) for check in shown.columns[0].checks} for shown in self.tables]
+
     def points(self, feature: str) -> list[Point]:
         """A cell in each run that measured it."""
+        return self._points(feature, self._words)
+
+    def check(self, id: str) -> list[Point]:
+        """A check in each run that selected it."""
+        return self._points(id, self._outcomes)
+
+    def flaky(self) -> dict[str, str]:
+        """The newest run's checks that change from run to run, each with a sentence that says so."""
+        said = {id: flaky(self.check(id)) for id in self._outcomes[-1]}
+        return {id: sentence for id, sentence in said.items() if sentence}
+
+    def _points(self, of: str, words: list[dict[str, str]]) -> list[Point]:
         return [
             Point(
                 started=float(run.header["started"]),
                 version=str(run.targets[0].get("version") or "version unknown"),
                 suite=str(run.header["suite"]),
-                word=words_of[feature],
+                word=words_of[of],
             )
-            for run, words_of in zip(self.runs, self._words, strict=True)
-            if feature in words_of
+            for run, words_of in zip(self.runs, words, strict=True)
+            if of in words_of
         ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """How a check came to be what it is, for its page; `flaky` is empty or says that it changes from run to run."""
+
+    picture: Markup
+    summary: str
+    flaky: str
 
 
 def series(directory: Path) -> list[Series]:
@@ -105,16 +135,34 @@ def streak(points: Sequence[Point]) -> Point | None:
 def sparkline(points: Sequence[Point]) -> Markup:
     """The points as bars, oldest first, each with a title that says what and when."""
     shown = points[-SHOWN:]
-    bars = [
-        Markup('<rect class="is-{}" x="{}" y="{}" width="5" height="{}"><title>{}</title></rect>').format(
-            slug(point.word), number * 6, 14 - _HEIGHT.get(point.word, 2), _HEIGHT.get(point.word, 2), _title(point)
+    bars = []
+    for _, same in groupby(enumerate(shown), lambda one: (one[1].word, one[1].version, one[1].suite)):
+        of = list(same)
+        high = _HEIGHT.get(of[0][1].word, _LOW)
+        drawn = "".join(f"M{number * 6} 14v-{high}h5v{high}z" for number, _ in of)
+        bars.append(
+            Markup('<path class="is-{}" d="{}"><title>{}</title></path>').format(
+                slug(of[0][1].word), drawn, _title(of[0][1], of[-1][1])
+            )
         )
-        for number, point in enumerate(shown)
-    ]
-    label = escape(f"{len(shown)} runs, oldest first: " + ", ".join(point.word for point in shown))
+    counted = [f"{len(list(same))} {word}" for word, same in groupby(point.word for point in shown)]
+    label = escape(f"{len(shown)} runs, oldest first: {', '.join(counted)}")
     return Markup('<svg width="{0}" height="14" viewBox="0 0 {0} 14" role="img" aria-label="{1}">{2}</svg>').format(
         max(6 * len(shown) - 1, 5), label, Markup("").join(bars)
     )
+
+
+def flaky(points: Sequence[Point]) -> str:
+    """That a check changes from run to run: it did so, and back, with one version and suite, the newest
+    with which it did. Empty if it did not."""
+    said = ""
+    decided = [point for point in points[-SHOWN:] if point.word not in _UNDECIDED]
+    for (version, _), same in groupby(decided, lambda point: (point.version, point.suite)):
+        outcomes = [word for word, _ in groupby(point.word for point in same)]
+        if len(outcomes) > 2:
+            changes = f"{len(outcomes) - 1} times with {version}"
+            said = f"Changes from run to run: {changes}, {' and '.join(dict.fromkeys(outcomes))}."
+    return said
 
 
 def summary(points: Sequence[Point]) -> str:
@@ -122,7 +170,8 @@ def summary(points: Sequence[Point]) -> str:
     since = streak(points)
     if since is None:
         return "never measured"
-    return f"{words.STATUS[since.word]} {since.word} since {day(since.started)} ({since.version}), {len(points)} runs"
+    glyph = {**words.OUTCOME, **words.STATUS}[since.word]
+    return f"{glyph} {since.word} since {day(since.started)} ({since.version}), {len(points)} runs"
 
 
 def day(started: float) -> str:
@@ -130,5 +179,6 @@ def day(started: float) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(started))
 
 
-def _title(point: Point) -> str:
-    return visible(f"{day(point.started)} {point.word}: {point.version}, suite {point.suite}")
+def _title(first: Point, last: Point) -> str:
+    days = " to ".join(dict.fromkeys((day(first.started), day(last.started))))
+    return visible(f"{days} {first.word}: {first.version}, suite {first.suite}")

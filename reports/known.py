@@ -21,6 +21,13 @@ def deviations(column: Column, check: CheckResult) -> list[known.Deviation]:
     ]
 
 
+def linked(column: Column, check: CheckResult) -> known.Deviation | None:
+    """The first of them that has a link."""
+    if check.outcome.good:
+        return None
+    return next((one for one in deviations(column, check) if one.link.startswith("https://")), None)
+
+
 @cache
 def _listed(backend: str) -> dict[str, list[known.Deviation]]:
     """The deviations of a backend by check. A file that cannot be used has none: a page is no place to complain."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.results import Results
+from conformance.results import Exchanges, Results
 
 WINDOW = 6 * 3600.0
 """Seconds between the starts of the first and the last shard: how long a job of a CI may wait and run."""
@@ -37,7 +37,7 @@ def split(results: Results) -> list[Results]:
         Results(
             header={**results.header, "targets": [target]},
             checks=[c for c in results.checks if c.target == target["name"]],
-            exchanges={key: one for key, one in results.exchanges.items() if key[0] == target["name"]},
+            exchanges=Exchanges({k: line for k, line in results.exchanges.lines.items() if k[0] == target["name"]}),
             footer=results.footer,
         )
         for target in results.targets
@@ -65,7 +65,7 @@ def join(parts: list[Results]) -> Results:
             "selected": [one for part in parts for one in part.header["selected"]],
         },
         checks=[check for part in parts for check in part.checks],
-        exchanges={key: one for part in parts for key, one in part.exchanges.items()},
+        exchanges=Exchanges({key: line for part in parts for key, line in part.exchanges.lines.items()}),
         footer=footer,
     )
 

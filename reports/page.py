@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from backends.known import Deviation
 from conformance import matrix
-from conformance.results import Results, suite_version
+from conformance.results import CheckResult, Results, suite_version
 from reports import diff_text, words
 from reports.diff import Diff, Kind
 from reports.evidence import EVENTS_OPEN, Shown, duration, evidence
+from reports.history import History
 from reports.hostile import KEPT, cut, difference, visible
-from reports.known import deviations
+from reports.known import deviations, linked
 from reports.table import Cell, Column, Row, Table, slug, table
 from reports.tool_models import Claims
 
@@ -57,6 +59,10 @@ class Site(Protocol):
 
     def history(self, cell: Cell) -> Markup:
         """How a cell came to be what it is."""
+        ...
+
+    def check_history(self, cell: Cell, check: CheckResult) -> History | None:
+        """The same of a check; None if it has no run before this one."""
         ...
 
 
@@ -149,13 +155,12 @@ def _write_evidence(shown: Table, pages: Path, site: Site | None) -> None:
 def _write_column(number: int) -> None:
     assert _shared is not None
     shown, pages, site = _shared
+    (pages / shown.columns[number].key).mkdir(parents=True, exist_ok=True)
     for row in shown.rows:
         cell = row.cells[number]
         if cell.checks:
-            path = pages.parent / evidence_path(cell)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(render_cell(shown, cell, site))
-    shown.columns[number].rendered.clear()
+            (pages.parent / evidence_path(cell)).write_bytes(render_cell(shown, cell, site))
+    shown.columns[number].forget()
 
 
 def _page(template: str, **values: Any) -> bytes:
@@ -187,6 +192,7 @@ def _environment() -> Environment:
         # Whatever a template prints passes here: no control character or lone surrogate reaches the page.
         finalize=lambda value: visible(value) if type(value) is str else value,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -218,13 +224,12 @@ def _environment() -> Environment:
 
 def code(text: str) -> Markup:
     """Text for the inside of an element, cut if it is long. Quotes stay as they are: half of JSON is quotes."""
-    escaped = str(escape(visible(cut(text))))
-    return Markup(escaped.replace("&#34;", '"').replace("&#39;", "'") if "&#3" in escaped else escaped)
+    return Markup(visible(cut(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def prose(text: str) -> Markup:
     """A sentence, in which `this` is code."""
-    return Markup(_CODE.sub(lambda found: f"<code>{found[1]}</code>", code(text)))
+    return Markup(_CODE.sub(r"<code>\1</code>", str(code(text)))) if "`" in text else code(text)
 
 
 def counts(shown: Table) -> dict[str, int]:
@@ -233,13 +238,17 @@ def counts(shown: Table) -> dict[str, int]:
     return {word: found[word] for word in words.STATUS if found[word]}
 
 
-def by_check(row: Row) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
-    """The checks of a row across its columns: id, level, requirement, and for each column where the evidence is, and
-    the outcome, which is empty where the column lacks the check."""
+def by_check(row: Row) -> list[tuple[str, str, str, list[tuple[str, str, Deviation | None]]]]:
+    """The checks of a row across its columns: id, level, requirement, and for each column where the evidence is, the
+    outcome, which is empty where the column lacks the check, and the known deviation that has a link, if it is one."""
     first = {check.id: check for cell in row.cells for check in cell.checks}
-    of = [(evidence_path(cell), {check.id: str(check.outcome) for check in cell.checks}) for cell in row.cells]
+    nothing = ("", None)
+    of = [
+        (evidence_path(cell), {c.id: (str(c.outcome), linked(cell.column, c)) for c in cell.checks})
+        for cell in row.cells
+    ]
     return [
-        (id, str(one.level), one.requirement, [(path, has.get(id, "")) for path, has in of])
+        (id, str(one.level), one.requirement, [(path, *has.get(id, nothing)) for path, has in of])
         for id, one in first.items()
     ]
 

@@ -15,6 +15,8 @@ STRING, ITEMS, DEPTH = 1_500, 24, 40
 
 _NESTED = (dict, list)
 _encode = json.encoder.encode_basestring
+"""A text as JSON, not only in ASCII."""
+
 _DATA_URL = re.compile(r"data:[\w.+/-]*(;[\w=.-]+)*,")
 
 
@@ -36,26 +38,29 @@ def _pretty(value: Any, depth: int) -> str:
         return _scalar(value)
     if depth >= DEPTH:
         return "…"
+    below = depth + 1
     if type(value) is dict:
         opened, closed, nested = "{", "}", True
-        inner = [f"{_scalar(k)}: {_pretty(v, depth + 1)}" for k, v in value.items()]
+        inner = [f"{_scalar(k)}: {_pretty(v, below) if type(v) in _NESTED else _scalar(v)}" for k, v in value.items()]
     else:
         opened, closed, nested = "[", "]", any(type(v) in _NESTED for v in value)
-        inner = [_pretty(v, depth + 1) for v in value[:ITEMS]]
+        inner = [_pretty(v, below) if type(v) in _NESTED else _scalar(v) for v in value[:ITEMS]]
         inner += [f"… {len(value) - ITEMS} more"] if len(value) > ITEMS else []
-    fits = sum(map(len, inner)) + 2 * len(inner) < WIDTH - 2 * depth and not any("\n" in i for i in inner)
-    if fits or not nested:
-        return f"{opened}{', '.join(inner)}{closed}"
+    together = ", ".join(inner)
+    if not nested or (len(together) + 2 < WIDTH - 2 * depth and "\n" not in together):
+        return f"{opened}{together}{closed}"
     indent = "\n" + "  " * (depth + 1)
     return opened + indent + f",{indent}".join(inner) + f"\n{'  ' * depth}{closed}"
 
 
 def _scalar(value: Any) -> str:
+    if type(value) is str and len(value) <= 200:
+        return _encode(value)
     if type(value) is int or (type(value) is float and math.isfinite(value)):
         return repr(value)
     if type(value) is not str:
         return json.dumps(value)
-    if len(value) > 200 and (url := _DATA_URL.match(value)):
+    if url := _DATA_URL.match(value):
         return f'"{value[: url.end() + 24]}… ({len(value):,} characters)"'
     if len(value) > STRING:
         return f'{_encode(value[:STRING])[:-1]}… ({len(value):,} characters)"'

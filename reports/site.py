@@ -1,6 +1,7 @@
 """The published site: the matrix of the newest runs, what changed since the runs before, histories, files.
 
 index.html  changes.html  tools.html  evidence/…  results/KEY.jsonl  capabilities/KEY.json
+kill-matrix.html, if it was written before (python -m tests.reference.killmatrix)
 badges/KEY.svg  badges/KEY.shields.json  changes.md  matrix.md
 """
 
@@ -8,18 +9,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from conformance.results import Results
+from conformance.results import CheckResult, Results
 from reports import diff_text, history, markdown, page, tool_models
 from reports.diff import Diff, compare
 from reports.exports import OF_COLUMN
-from reports.history import Series, sparkline
+from reports.history import History, Series, sparkline
 from reports.table import Cell, Column, Table, table
+
+KILL_MATRIX = "kill-matrix.html"
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,14 @@ class Published:
     """What the pages of a site show beside a report's; columns are in the order of the series."""
 
     series: tuple[Series, ...]
+    proved: bool
+    """Whether the kill matrix, which proves the checks, is there."""
 
     def pages(self) -> list[tuple[str, str]]:
         """The other pages."""
-        return [("changes.html", "What changed"), ("tools.html", "Models that call tools"), ("matrix.md", "Markdown")]
+        proof = [(KILL_MATRIX, "Proof: every check finds its faults")] if self.proved else []
+        pages = [("changes.html", "What changed"), ("tools.html", "Models that call tools"), ("matrix.md", "Markdown")]
+        return pages + proof
 
     def files(self, column: Column) -> list[tuple[str, str]]:
         """A column's files."""
@@ -48,6 +55,13 @@ class Published:
             return Markup("")
         return Markup('<p class="history">{} <span>{}</span></p>').format(sparkline(points), history.summary(points))
 
+    def check_history(self, cell: Cell, check: CheckResult) -> History | None:
+        """How a check came to be what it is."""
+        points = self.series[cell.column.number - 1].check(check.id)
+        if len(points) < 2:
+            return None
+        return History(picture=sparkline(points), summary=history.summary(points), flaky=history.flaky(points))
+
 
 def build(directory: Path, out: Path) -> Path:
     """Write the site of all results below a directory; returns the path of its index.html.
@@ -56,7 +70,7 @@ def build(directory: Path, out: Path) -> Path:
     """
     found = history.series(directory)
     shown = table([_named(one.runs[-1], one.name) for one in found])
-    site = Published(tuple(found))
+    site = Published(tuple(found), proved=(out / KILL_MATRIX).exists())
     index = page.write(shown, out, site=site)
     changes = changed(found, shown)
     (out / "changes.html").write_bytes(page.render_diff(changes, title="What changed since the run before", root=""))
@@ -76,7 +90,7 @@ def changed(found: Sequence[Series], newest: Table | None = None) -> Diff:
     newest = newest or table([_named(one.runs[-1], one.name) for one in found])
     return Diff(
         targets=tuple(
-            compare(one.tables[-2], newest, one.tables[-2].columns[0], column)
+            replace(compare(one.tables[-2], newest, one.tables[-2].columns[0], column), flaky=one.flaky())
             for one, column in zip(found, newest.columns, strict=True)
             if len(one.runs) > 1
         )
@@ -85,9 +99,10 @@ def changed(found: Sequence[Series], newest: Table | None = None) -> Diff:
 
 def lines(run: Results) -> str:
     """A run as the lines of a results file."""
-    found: list[dict[str, Any]] = [run.header, *run.exchanges.values(), *(check.to_json() for check in run.checks)]
+    found: list[str | dict[str, Any]] = [run.header, *run.exchanges.lines.values()]
+    found += [check.to_json() for check in run.checks]
     found += [run.footer] if run.footer else []
-    return "".join(json.dumps(line) + "\n" for line in found)
+    return "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in found)
 
 
 def _named(run: Results, name: str) -> Results:
@@ -99,7 +114,7 @@ def _named(run: Results, name: str) -> Results:
     return Results(
         header={**run.header, "targets": [{**target, "name": name}]},
         checks=[type(check)(**{**vars(check), "target": name}) for check in run.checks],
-        exchanges={(name, scenario): {**one, "target": name} for (_, scenario), one in run.exchanges.items()},
+        exchanges=run.exchanges.renamed(name),
         footer=run.footer,
     )
 

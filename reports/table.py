@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from markupsafe import Markup
@@ -39,7 +39,7 @@ _WORST_FIRST = [
 class Column:
     """A target of a results file. `key` is unique in the table and fit for links and file names.
 
-    `rendered` keeps what pages made of exchanges, by scenario and number.
+    `recorded` keeps exchanges, and `rendered` what pages made of them, by scenario and number.
     """
 
     key: str
@@ -47,6 +47,7 @@ class Column:
     target: dict[str, Any]
     results: Results
     checks: tuple[CheckResult, ...]
+    recorded: dict[str, dict[str, Any] | None] = field(default_factory=dict, compare=False, repr=False)
     rendered: dict[tuple[str, int], Markup] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -85,7 +86,14 @@ class Column:
 
     def exchanges(self, scenario: str) -> dict[str, Any] | None:
         """What was recorded of a scenario, as the results file has it."""
-        return self.results.exchanges.get((self.name, scenario))
+        if scenario not in self.recorded:
+            self.recorded[scenario] = self.results.exchanges.get((self.name, scenario))
+        return self.recorded[scenario]
+
+    def forget(self) -> None:
+        """Forget what pages made of exchanges: all of it is more than memory should hold."""
+        self.recorded.clear()
+        self.rendered.clear()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +231,7 @@ def tally(checks: Iterable[CheckResult]) -> dict[Outcome, int]:
     return {outcome: counted[outcome] for outcome in _WORST_FIRST if counted[outcome]}
 
 
+@lru_cache(maxsize=10_000)
 def slug(name: str) -> str:
     """A name fit for file names and fragments of links."""
     return re.sub(r"[^A-Za-z0-9._@-]", "_", name)[:120].strip(".") or "_"

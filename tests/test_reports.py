@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.grading import Agreement
-from reports import known, terminal
+from reports import known, page, terminal
 from reports.__main__ import main
 from reports.curl import curl, raw_body
 from reports.evidence import differences, evidence
@@ -116,14 +117,19 @@ def test_differences(control: Any, judged: Any, said: list[str]) -> None:
     assert differences(control, judged) == said
 
 
-def test_known_deviations_have_their_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    listed = '[[deviation]]\noutcome = "ignored"\nchecks = ["stop.a"]\nversions = ["b1"]\nreason = "it is so"\n'
-    (tmp_path / "known.toml").write_text(listed)
+@pytest.fixture
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A known deviation, of whatever backend."""
+    entry = '[[deviation]]\noutcome = "ignored"\nchecks = ["stop.a"]\nversions = ["b1"]\nreason = "it is so"\n'
+    (tmp_path / "known.toml").write_text(entry + 'link = "https://example.org/issues/1"\n')
     monkeypatch.setattr("backends.known.path", lambda backend: tmp_path / "known.toml")
     known._listed.cache_clear()
-    request.addfinalizer(known._listed.cache_clear)
+    yield
+    known._listed.cache_clear()
+
+
+@pytest.mark.usefixtures("listed")
+def test_known_deviations_have_their_reason(tmp_path: Path) -> None:
 
     def said(outcome: str, **changes: Any) -> list[str]:
         one = check("stop.a", outcome)
@@ -132,6 +138,19 @@ def test_known_deviations_have_their_reason(
 
     assert said("ignored") == ["it is so"]
     assert said("fail") == said("ignored", version="b2") == said("ignored", backend="../llamacpp") == []
+
+
+@pytest.mark.usefixtures("listed")
+def test_known_deviations_are_linked(tmp_path: Path) -> None:
+    """With reason and versions where the evidence is; and from the matrix of several targets."""
+    run = results(tmp_path, [check("stop.a", "ignored")])
+    alone = page.build([run], tmp_path / "alone").read_text()
+    assert '<dt>Known</dt><dd>it is so <span class="quiet">Listed for b1.</span> <a href="https://example.org/' in alone
+    assert '<span class="tag">known</span>' in alone
+    passed = results(tmp_path, [check("stop.a")])
+    link = '<a class="tag" href="https://example.org/issues/1" rel="noreferrer" title="it is so">known issue</a>'
+    assert page.build([run, passed], tmp_path / "two").read_text().count(link) == 1
+    assert "example.org" not in page.build([passed], tmp_path / "passed").read_text()
 
 
 # Text
@@ -257,9 +276,9 @@ def test_build_merges_files_and_directories(tmp_path: Path, capsys: pytest.Captu
     write(tmp_path / "old" / "results.jsonl", [check(outcome="fail")])
     new = write(tmp_path / "new.jsonl", [check()])
     assert main(["build", str(tmp_path / "old"), str(new), "--out", str(tmp_path / "site")]) == 0
-    page = tmp_path / "site" / "index.html"
-    assert capsys.readouterr().out == f"{page}\n"
-    assert "2 targets, side by side" in page.read_text()
+    index = tmp_path / "site" / "index.html"
+    assert capsys.readouterr().out == f"{index}\n"
+    assert "2 targets, side by side" in index.read_text()
 
 
 @pytest.mark.parametrize(

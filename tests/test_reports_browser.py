@@ -43,7 +43,10 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     sent = {"s": wire('{"x": "' + "long " * 2000 + '"}', sent={"stop": HOSTILE}), "t": stream(*['{"a": 1}'] * 30)}
     directory = tmp_path_factory.mktemp("one")
-    return build([results(directory, made, sent)], directory)
+    run = results(directory, made, sent)
+    ended = {"file": "chat.py", "changes": [], "exit_code": 1, "output": "so far " * 99, "errors": HOSTILE}
+    run.exchanges[("llamacpp", "s")] |= {"log": f"slot 0: {'x' * 999}\n{HOSTILE}", "program": ended}
+    return build([run], directory)
 
 
 @pytest.fixture(scope="module")

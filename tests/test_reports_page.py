@@ -71,7 +71,9 @@ def hostile_run(tmp_path: Path, text: str) -> Results:
     column = target(text, text, version=text, found=text, missing={"chat": text}, details={text: text})
     column["deployments"] = [{"role": "chat", "base_url": text, "model": text}]
     run = results(tmp_path, [made, check(text, "pass", feature=text, target=text)], targets=[column], stopped=text)
-    run.exchanges.update({(text, "s"): {"exchanges": [answer, wire(text)]}, (text, "t"): {"exchanges": [stream(text)]}})
+    ended = {"file": text, "changes": [[text, text]], "exit_code": 1, "output": text, "errors": text}
+    run.exchanges[(text, "s")] = {"exchanges": [answer, wire(text)], "log": text}
+    run.exchanges[(text, "t")] = {"exchanges": [stream(text)], "program": ended}
     return run
 
 
@@ -88,7 +90,7 @@ TAGS = set(
         r"\w+",
         "html head meta link title style body a header p h1 h2 h3 span i b em small code pre section dl div "
         "dt dd details summary ul ol li form label input select option button main mark br footer time script table "
-        "thead tbody tr th td svg rect",
+        "thead tbody tr th td svg path",
     )
 )
 
@@ -154,6 +156,37 @@ def test_a_check_shows_its_verdict_and_evidence(tmp_path: Path) -> None:
     ):
         assert shown in text, shown
     assert "<mark>, 4</mark>" in html
+
+
+def test_the_servers_log_is_under_the_last_exchange(tmp_path: Path) -> None:
+    run = results(tmp_path, [check(exchanges=["s", "t"])], {"s": wire(), "t": wire()})
+    assert "The server's log" not in built(tmp_path, run)
+    run.exchanges[("llamacpp", "s")] |= {"exchanges": [wire("first"), wire("second")], "log": f"slot 0\n{HOSTILE}"}
+    page = only_ours(built(tmp_path, run))
+    assert page.text.count("The server's log meanwhile") == 1
+    shown = ["first", "second", "During all 2 requests of s.", "slot 0\n<script>"]
+    assert sorted(shown, key=page.text.index) == shown
+    assert "lines about others may be among these" in page.text
+
+
+def test_a_program_is_shown_with_how_it_ended(tmp_path: Path) -> None:
+    run = results(tmp_path, [check(exchanges=["s"])], {"s": wire("the answer")})
+    ended = {"file": "chat.py", "changes": [["gpt", "<model>"]], "exit_code": 0, "output": "Paris\n", "errors": ""}
+    run.exchanges[("llamacpp", "s")] |= {"program": ended}
+    text = " ".join(only_ours(built(tmp_path, run)).text.split())
+    assert "chat.py sent 1 request and ended with exit code 0. Its text was changed: gpt → <model>." in text
+    assert "Output Paris" in text
+    assert "the answer" in text
+    run.exchanges[("llamacpp", "s")] |= {"exchanges": [], "program": {**ended, "exit_code": None, "errors": "too slow"}}
+    text = " ".join(only_ours(built(tmp_path, run)).text.split())
+    assert "chat.py sent 0 requests and was stopped after its time." in text
+    assert "Errors too slow" in text
+    assert "no such exchange" not in text
+    # With other targets beside it, the matrix names the program, and its own page has what it printed.
+    index = built(tmp_path, run, limit=1000)
+    assert "was stopped after its time" in index
+    assert "too slow" not in index
+    assert "too slow" in (tmp_path / "site" / "evidence" / "llamacpp" / "stop.html").read_text()
 
 
 def test_a_stopped_run_has_a_page_that_says_so(tmp_path: Path) -> None:

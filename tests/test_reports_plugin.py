@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from backends.wire import Request
 from conformance.outcomes import Level
+from fixtures.scenario import SCENARIOS
+from fixtures.scenarios.stop import count_stop
+from tests.made import answer as made_answer
+from tests.made import chat_body
 from tests.reports_data import HOSTILE, check, lines, stream, target, wire, write
 from tests.test_reports_schema import errors
 
@@ -23,8 +29,13 @@ def run(tmp_path: Path, *args: str, plugin: str = "") -> tuple[Path, int, str]:
     """Judge a hostile recording with the checks of `stop`; the report's directory, exit code and output."""
     answer = '{"object": "chat.completion", "choices": [{"message": {"content": %s}}]}'
     text = '"' + HOSTILE.replace("\x1b", "\\u001b").replace("\x00", "\\u0000").replace('"', "'") + '"'
-    sent = {name: wire(answer % text, sent={"stop": "6"}) for name in ("count", "count_stop")}
-    sent["count_stop_streamed"] = stream(text)
+    name = count_stop.__name__
+    sent = {"count": wire(answer % text), name: wire(answer % text), f"{name}_streamed": stream(text)}
+    for name, exchange in sent.items():  # A replay takes only what asks the same as today's scenario.
+        needed = [made_answer(chat_body(json.loads(text))) for _ in SCENARIOS[name].needs]
+        built = SCENARIOS[name].build(*needed)
+        assert isinstance(built, Request)
+        exchange["request"]["body"] = built.with_model("m").body
     column = target(NAME, version="b1 <script>")
     file = write(tmp_path / "old.jsonl", [check(level=Level.MAY)], sent, targets=[column])
     report = tmp_path / "report"

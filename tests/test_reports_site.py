@@ -75,8 +75,57 @@ def test_a_sparkline_is_a_picture_with_words() -> None:
     points = [Point(started=n * DAY, version=HOSTILE, suite="1", word=w) for n, w in enumerate(["yes", "no"] * 50)]
     picture = xml.fromstring(str(sparkline(points)))
     assert len(picture) == history.SHOWN
-    assert (picture.get("aria-label") or "").startswith("60 runs, oldest first: yes, no")
+    assert (picture.get("aria-label") or "").startswith("60 runs, oldest first: 1 yes, 1 no")
     assert {bar.get("class") for bar in picture} == {"is-yes", "is-no"}
+    # Nights that say the same of the same version are one shape of as many bars.
+    same = [Point(started=n * DAY, version="b1", suite="1", word="fail") for n in range(3)]
+    [shape] = xml.fromstring(str(sparkline(same)))
+    assert (shape.get("d") or "").count("M") == 3
+    assert shape[0].text == "1970-01-01 to 1970-01-03 fail: b1, suite 1"
+
+
+def outcomes(words: str, versions: str = "") -> list[Point]:
+    """Points of a check; `p`, `f`, `n` are its outcomes, and each run's version is a letter."""
+    word = {"p": "pass", "f": "fail", "n": "not-run"}
+    pairs = zip(words, versions or "a" * len(words), strict=True)
+    return [Point(started=n * DAY, version=v, suite="1", word=word[w]) for n, (w, v) in enumerate(pairs)]
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        (outcomes("pfpf"), "Changes from run to run: 3 times with a, pass and fail."),
+        (outcomes("pfpppp", "aaabbb"), "Changes from run to run: 2 times with a, pass and fail."),
+        (outcomes("pfpfpnf", "aaabbbb"), "Changes from run to run: 2 times with b, fail and pass."),
+        (outcomes("ppff"), ""),
+        (outcomes("pfp", "abc"), ""),
+        (outcomes("pnpnp"), ""),
+        (outcomes(""), ""),
+    ],
+    ids=["alternates", "earlier", "newest", "changed once", "versions", "did not run", "none"],
+)
+def test_a_check_is_flaky_if_it_changes_back_with_one_version(points: list[Point], said: str) -> None:
+    assert history.flaky(points) == said
+
+
+def test_a_site_shows_the_history_of_each_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, outcome in enumerate(["fail", "pass", "fail", "pass", "fail"], start=1):
+        night(tmp_path / "data" / "cpu" / f"{number}.jsonl", number, outcome)
+    out = tmp_path / "site"
+    site.build(tmp_path / "data", out)
+    stop, seed = (only_ours((out / "evidence" / "cpu" / f"{row}.html").read_text()).text for row in ("stop", "seed"))
+    assert "✕ fail since 2026-09-26 (b1), 5 runs" in stop
+    assert "Changes from run to run: 4 times with b1, fail and pass." in stop
+    assert "✓ pass since 2026-09-22 (b1), 5 runs" in seed
+    assert "Changes" not in seed
+    changes = only_ours((out / "changes.html").read_text())
+    assert "evidence/cpu/stop.html#stop.a" in changes.links
+    for text in (changes.text, (out / "changes.md").read_text()):
+        assert "Flaky: changed and changed back with one version" in text
+        assert "Changes from run to run: 4 times with b1" in text
+    assert "fail (flaky)" in (out / "changes.md").read_text()
+    assert main(["diff", str(tmp_path / "data")]) == 0
+    assert "(flaky)" in capsys.readouterr().out
 
 
 # Site
@@ -111,6 +160,16 @@ def test_a_site_of_one_target(tmp_path: Path) -> None:
     page = only_ours(index.read_text())
     assert "results/llamacpp.jsonl" in page.links
     assert "There is nothing to compare yet." in (tmp_path / "site" / "changes.html").read_text()
+
+
+def test_a_site_leads_to_the_kill_matrix_that_is_there(data: Path, tmp_path: Path) -> None:
+    without = site.build(data, tmp_path / "without").read_text()
+    (tmp_path / "with").mkdir()
+    (tmp_path / "with" / "kill-matrix.html").touch()
+    assert ("kill-matrix.html" in without, "kill-matrix.html" in site.build(data, tmp_path / "with").read_text()) == (
+        False,
+        True,
+    )
 
 
 def test_an_empty_directory_is_said_to_be_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,3 +70,45 @@ def test_directories_are_searched(tmp_path: Path) -> None:
     assert len(read_all([tmp_path])) == 1
     with pytest.raises(BadResults):
         read_all([tmp_path / "nothing"])
+
+
+def exchange(path: Path, target: str, scenario: str, text: str = "") -> Path:
+    """A results file with one exchange line, and a check after it."""
+    writer = Writer(path)
+    writer.header(targets=[{"name": target}], selected=[], command="pytest")
+    writer.exchange(target, scenario, {"unsent": text})
+    writer.check(result())
+    return path
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
+def test_exchanges_are_found_by_any_name_and_renamed(
+    tmp_path_factory: pytest.TempPathFactory, target: str, scenario: str, text: str
+) -> None:
+    got = read(exchange(tmp_path_factory.mktemp("r") / "r.jsonl", target, scenario, text)).exchanges
+    line = {"kind": "exchange", "target": target, "scenario": scenario, "unsent": text}
+    assert dict(got) == {(target, scenario): line}
+    assert dict(got.renamed('a"b')) == {('a"b', scenario): {**line, "target": 'a"b'}}
+    got[target, scenario] |= {"unsent": "changed"}
+    assert dict(got.renamed("c")) == {("c", scenario): {**line, "target": "c", "unsent": "changed"}}
+
+
+def test_an_exchange_line_that_was_cut_is_none(tmp_path: Path) -> None:
+    path = exchange(tmp_path / "r.jsonl", "t", "s", "{}")
+    header, cut, _ = path.read_text().splitlines()
+    path.write_text(header + "\n" + cut[: -len('"}')])
+    assert path.read_text().endswith("{}")
+    assert not read(path).exchanges
+
+
+def test_exchanges_are_kept_as_text_until_they_are_asked_for(tmp_path: Path) -> None:
+    path = exchange(tmp_path / "r.jsonl", "t", "s", "here")
+    assert all(isinstance(line, str) for line in read(path).exchanges.lines.values())
+    path.write_text(path.read_text().replace('"here"', '"here'))
+    damaged = read(path)
+    assert [c.id for c in damaged.checks] == [result().id]
+    with pytest.raises(BadResults, match="The exchange line of s on t is not JSON"):
+        damaged.exchanges["t", "s"]
+    path.write_text(path.read_text().replace('"here}', '"here'))
+    with pytest.raises(BadResults, match="line 2, is not JSON"):
+        read(path)
