@@ -52,7 +52,7 @@ class State:
     active: int = 0  # answers being generated now
     streams: int = 0  # streams being sent now
     events: int = 0  # stream events generated
-    broken: bool = False  # a fault left it so
+    broken: set[str] = field(default_factory=set)  # by which faults, for good
     cancelled: int = 0  # streams ended because the client went away
     responses: dict[str, dict[str, Any]] = field(default_factory=dict)  # stored by the Responses API
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
-from tests.reference.fault import Fault
-from tests.reference.faults.kit import add, answer, ignored, later_turn, payload, request, with_tools
+from tests.reference.faults.kit import answer, ignored, later_turn, payload, request, with_tools
 
 ignored("max_tokens", "max_completion_tokens", on=("chat", "completions"))
 ignored("stop", "n", on=("chat", "completions"))
@@ -409,19 +408,18 @@ def control_characters_refused(body: dict[str, Any], _call: Call) -> None:
         raise ApiError("Invalid character in 'messages'.", param="messages")
 
 
-def _refused(name: str) -> None:
-    """A fault of a field that keeps books, and is unknown."""
-
-    def refuse(body: dict[str, Any], _call: Call) -> None:
-        if name in body:
-            raise ApiError(f"Unknown parameter: '{name}'.", param=name)
-
-    hooks = {"request": refuse}
-    add(Fault(name=f"{name}-refused".replace("_", "-"), sentence=f"{name} is unknown.", area="chat", hooks=hooks))
+@request("chat")
+def metadata_refused(body: dict[str, Any], _call: Call) -> None:
+    """`metadata` is unknown."""
+    if "metadata" in body:
+        raise ApiError("Unknown parameter: 'metadata'.", param="metadata")
 
 
-for _name in ("metadata", "service_tier", "user"):
-    _refused(_name)
+@request("chat")
+def service_tier_refused(body: dict[str, Any], _call: Call) -> None:
+    """`service_tier` is unknown."""
+    if "service_tier" in body:
+        raise ApiError("Unknown parameter: 'service_tier'.", param="service_tier")
 
 
 @request("chat", when=later_turn)
@@ -439,9 +437,18 @@ def earlier_questions_shortened(body: dict[str, Any], _call: Call) -> None:
             message["content"] = " ".join(message["content"].split()[:6])
 
 
-@payload("chat", when=lambda call: not with_tools(call) and not later_turn(call))
-def finish_reason_is_the_end_token(body: Any, call: Call) -> None:
-    """The finish_reason of a text is eos, as engines call it."""
+@answer("chat")
+def cut_thoughts_are_text(body: dict[str, Any], _call: Call) -> None:
+    """A thought that has no end yet is taken for text."""
     for choice in choices(body):
-        if choice["finish_reason"] == "stop" and call.body.get("max_tokens") == 48:
-            choice["finish_reason"] = "eos"
+        message = choice["message"]
+        if choice["finish_reason"] == "length" and not message["content"] and "reasoning_content" in message:
+            message["content"] = message.pop("reasoning_content")
+
+
+@answer("chat")
+def thoughts_have_marks(body: dict[str, Any], _call: Call) -> None:
+    """Thoughts come with the mark that the model sets before them."""
+    for choice in choices(body):
+        if thought := choice["message"].get("reasoning_content"):
+            choice["message"]["reasoning_content"] = f"<think>\n{thought}"

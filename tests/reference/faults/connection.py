@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tests.reference.call import Call, Gone
-from tests.reference.faults.kit import raw
+from tests.reference.errors import ApiError
+from tests.reference.fault import Fault
+from tests.reference.faults.kit import add, raw
 
 Pieces = Iterator[bytes]
 CHAT = "chat"
@@ -86,3 +89,34 @@ def refusals_close_the_connection(pieces: Pieces, _call: Call) -> Pieces:
 def closed_at_best_of(pieces: Pieces, _call: Call) -> Pieces:
     """A request with `best_of` gets no answer: the connection is closed."""
     return iter(())
+
+
+def _is_long_stream(call: Call) -> bool:
+    return call.stream and (call.body.get("max_tokens") or 0) > 128
+
+
+def _leave_stuck(chunks: Pieces, call: Call) -> Pieces:
+    try:
+        yield from chunks
+        if _is_long_stream(call):
+            yield b": end\n\n"
+    except GeneratorExit:
+        if _is_long_stream(call):
+            call.state.broken.add("stuck")
+        raise
+
+
+def _stay_stuck(_body: Any, call: Call) -> None:
+    if "stuck" in call.state.broken and not call.stream:
+        raise ApiError("No slot is free.", status=503)
+
+
+add(
+    Fault(
+        name="stuck-after-cancelled-streams",
+        sentence="A long stream that the client left keeps its slot for ever: later requests get 503.",
+        area="connection",
+        hooks={"wire": _leave_stuck, "request": _stay_stuck},
+        on=frozenset([CHAT]),
+    )
+)

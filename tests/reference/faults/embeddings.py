@@ -168,3 +168,9 @@ def number_embedded(body: dict[str, Any], _call: Call) -> None:
     """A number is embedded as if it were a text."""
     if isinstance(body.get("input"), int):
         body["input"] = str(body["input"])
+
+
+@request(EMBEDDINGS)
+def any_model_embeds(body: dict[str, Any], _call: Call) -> None:
+    """Any model name is served by the only embedding model."""
+    body["model"] = "reference-embedding"

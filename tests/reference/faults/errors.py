@@ -325,8 +325,9 @@ def half_a_character_crashes(body: bytes, _call: Call) -> None:
 def crashed_for_good(body: dict[str, Any], call: Call) -> None:
     """A text in place of a message ends in a 500, and so does every request after it."""
     found = body.get("messages")
-    call.state.broken |= isinstance(found, list) and not all(isinstance(message, dict) for message in found)
-    if call.state.broken:
+    if isinstance(found, list) and not all(isinstance(message, dict) for message in found):
+        call.state.broken.add("crashed")
+    if "crashed" in call.state.broken:
         raise TypeError("string indices must be integers")
 
 
@@ -462,3 +463,37 @@ for _area in ("chat", "completions", "embeddings", "models", "responses"):
             when=lambda call: call.status == 200,
         )
     )
+
+
+def _any_model(_body: dict[str, Any], call: Call) -> Any:
+    return {"id": call.argument, "object": "model", "created": 0, "owned_by": "nobody"}
+
+
+add(
+    Fault(
+        name="any-model-retrieved",
+        sentence="A model that there is not is shown as if there were.",
+        area="errors",
+        hooks={"error": _any_model, "status": lambda _value, _call: 200},
+        on=frozenset(["models"]),
+        when=lambda call: bool(call.argument) and call.method == "GET",
+    )
+)
+
+add(
+    Fault(
+        name="unknown-response-is-null",
+        sentence="A response that there is not is null.",
+        area="errors",
+        hooks={"error": lambda _body, _call: "null", "status": lambda _value, _call: 200},
+        on=frozenset(["responses"]),
+        when=lambda call: bool(call.argument) and call.method == "GET",
+    )
+)
+
+
+@request("chat")
+def overflow_crashes(body: dict[str, Any], _call: Call) -> None:
+    """A prompt longer than the context ends in a 500."""
+    if len(str(body.get("messages"))) > 8000 and "tool_calls" not in str(body.get("messages")):
+        raise MemoryError("the prompt does not fit")

@@ -71,10 +71,3 @@ def _one(call: Call) -> bool:
 def model_retrieved_as_list(body: dict[str, Any], _call: Call) -> Any:
     """A single model comes as a list."""
     return {"object": "list", "data": [body]}
-
-
-@answer("models")
-def models_under_another_key(body: dict[str, Any], _call: Call) -> None:
-    """The list of models is in `models`, as in Ollama's own API."""
-    if "data" in body:
-        body["models"] = body.pop("data")

@@ -457,3 +457,24 @@ def response_calls_cost_no_tokens(body: dict[str, Any], _call: Call) -> None:
     """Calls cost no tokens."""
     if any(item["type"] == "function_call" for item in body.get("output") or []):
         body["usage"].update(output_tokens=0, total_tokens=body["usage"]["input_tokens"])
+
+
+@answer(RESPONSES)
+def response_arguments_run_together(body: dict[str, Any], _call: Call) -> None:
+    """The arguments of a second call begin with those of the first."""
+    calls = [item for item in body.get("output") or [] if item["type"] == "function_call"]
+    for item in calls[1:]:
+        item["arguments"] = calls[0]["arguments"] + item["arguments"]
+
+
+@events(RESPONSES)
+def thoughts_not_streamed(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """Thoughts have no events, and are in the last one only."""
+    return (event for event in stream if not event["type"].startswith("response.reasoning_text"))
+
+
+@request(RESPONSES)
+def response_calls_no_history(body: dict[str, Any], _call: Call) -> None:
+    """Of the input only messages reach the model, no calls and no results."""
+    if any(item.get("type") == "function_call_output" for item in _items(body)):
+        body["input"] = [item for item in _items(body) if "role" in item]

@@ -284,3 +284,13 @@ ignored("top_p", on="responses", where="in responses")
 def choices_share_their_dice(how: Sampling, _call: Call) -> None:
     """With n choices each is the likeliest one."""
     how.temperature = 0
+
+
+ignored("presence_penalty", on=TEXT, where="in streams", stream=True)
+
+
+@sampling("chat")
+def presence_counts_each_use(how: Sampling, _call: Call) -> None:
+    """presence_penalty counts each use of a token, as frequency_penalty does."""
+    how.frequency_penalty += how.presence_penalty
+    how.presence_penalty = 0

@@ -356,3 +356,17 @@ def stream_forgets_after_25_pieces(stream: Events, _call: Call) -> Events:
     for number, event in enumerate(stream):
         if number < 25 or not any(choice["delta"].get("content") for choice in choices(event)):
             yield event
+
+
+@events("chat")
+def last_thought_after_the_text(stream: Events, _call: Call) -> Events:
+    """The last piece of a thought is sent after the text."""
+    held: list[Any] = []
+    for event in stream:
+        if any(choice["delta"].get("reasoning_content") for choice in choices(event)):
+            yield from held
+            held = [event]
+        elif any(choice["finish_reason"] for choice in choices(event)):
+            yield from [*held, event]
+        else:
+            yield event

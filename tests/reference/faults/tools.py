@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -447,14 +448,6 @@ def cut_calls_as_text(body: Any, _call: Call) -> None:
 
 
 @payload("chat")
-def cut_calls_are_text(body: Any, call: Call) -> None:
-    """A call that max_tokens cuts ends as text, in the model's own notation."""
-    for choice in choices(body):
-        if call.body.get("tools") and choice["finish_reason"] == "length":
-            choice.get("message", choice.get("delta"))["content"] = '<tool_call>\n{"name": "get_'
-
-
-@payload("chat")
 def cut_calls_say_tool_calls(body: Any, call: Call) -> None:
     """A call that max_tokens cuts has finish_reason tool_calls."""
     for choice in choices(body):
@@ -473,8 +466,8 @@ def results_without_tools_refused(body: dict[str, Any], _call: Call) -> None:
 def calls_need_a_content(body: dict[str, Any], _call: Call) -> None:
     """A message with calls and without content ends in a 500, as in chat templates that read it unasked."""
     for message in messages(body):
-        if message.get("tool_calls"):
-            message["content"] = message["content"]
+        if message.get("tool_calls") and "content" not in message:
+            raise KeyError("content")
 
 
 @request("chat")
@@ -505,3 +498,56 @@ def response_required_is_auto(body: dict[str, Any], _call: Call) -> None:
     """tool_choice required is taken for auto in responses."""
     if body.get("tool_choice") == "required":
         body["tool_choice"] = "auto"
+
+
+def _named(call: Call) -> bool:
+    choice = call.body.get("tool_choice")
+    return isinstance(choice, dict) and choice.get("type") == "function"
+
+
+@answer("chat", when=_named)
+def named_arguments_are_calls(body: dict[str, Any], _call: Call) -> None:
+    """The arguments of a named function are a list of calls, as the model's grammar has them."""
+    for call in _calls(body):
+        function = call["function"]
+        whole = {"name": function["name"], "parameters": json.loads(function["arguments"])}
+        function["arguments"] = json.dumps([whole])
+
+
+@answer("chat")
+def arguments_leak_into_later_calls(body: dict[str, Any], _call: Call) -> None:
+    """The text of earlier calls is in the arguments of later ones."""
+    for one, other in itertools.pairwise(_calls(body)):
+        earlier = json.loads(one["function"]["arguments"]).get("location")
+        other["function"]["arguments"] = other["function"]["arguments"].replace('": "', f'": "{earlier}, ')
+
+
+@request("chat")
+def parallel_calls_off_if_told(body: dict[str, Any], _call: Call) -> None:
+    """Any value of parallel_tool_calls turns parallel calls off."""
+    if body.get("parallel_tool_calls") is not None:
+        body["parallel_tool_calls"] = False
+
+
+@payload("chat", when=lambda call: call.body.get("tool_choice") == "required")
+def required_calls_finish_with_function_call(body: Any, _call: Call) -> None:
+    """A required call ends with the deprecated finish_reason function_call."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "tool_calls":
+            choice["finish_reason"] = "function_call"
+
+
+@answer("chat", when=lambda call: call.body.get("tool_choice") == "none")
+def markup_with_none(body: dict[str, Any], _call: Call) -> None:
+    """With tool_choice none the model's own notation of a call is the text."""
+    for choice in choices(body):
+        choice["message"]["content"] = '<tool_call>{"name": "get_weather", "arguments": {}}</tool_call>'
+
+
+@request("chat")
+def results_in_another_order_refused(body: dict[str, Any], _call: Call) -> None:
+    """Results that come in another order than their calls are refused."""
+    calls = [call["id"] for message in messages(body) for call in message.get("tool_calls") or []]
+    results = [message.get("tool_call_id") for message in messages(body) if message.get("role") == "tool"]
+    if sorted(calls) == sorted(map(str, results)) and calls != results:
+        raise ApiError("Results must come in the order of their calls.", param="messages")

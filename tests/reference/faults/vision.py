@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-from fixtures.images import BLUE
+from fixtures.images import BLUE, RED
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.faults.chat import messages
@@ -115,6 +116,6 @@ def unknown_detail_dropped(body: dict[str, Any], _call: Call) -> None:
 
 
 @request("chat")
-def every_image_is_blue(body: dict[str, Any], _call: Call) -> None:
-    """Every image looks the same to the model."""
-    _change_images(body, lambda images: [{"type": "image_url", "image_url": {"url": BLUE}}] * len(images))
+def red_is_blue(body: dict[str, Any], _call: Call) -> None:
+    """A red image is seen as a blue one."""
+    _change_images(body, lambda images: json.loads(json.dumps(images).replace(RED, BLUE)))
