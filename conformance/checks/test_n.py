@@ -48,12 +48,19 @@ def test_streams_complete_choices(things_n_3_streamed: Chat) -> None:
 
 
 @check("n", MUST, REQUEST)
-def test_choices_are_not_copies(hot: list[Chat], things_n_3: Chat, things_n_3_streamed: Chat) -> None:
+def test_choices_are_not_copies(
+    hot: list[Chat],
+    things_n_3: Chat,
+    things_n_3_again: Chat,
+    things_n_3_streamed: Chat,
+    things_n_3_again_streamed: Chat,
+) -> None:
     """Each choice is drawn by itself: where answers vary, choices do, in a stream too."""
     # The probe model's answers are the same three times by chance in 4 of 10 000 runs: twice in 1 of 6 million.
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
-    varied = [len({choice.text for choice in answer.choices}) > 1 for answer in (things_n_3, things_n_3_streamed)]
-    effect(any(varied), "the choices are copies of one answer")
+    for twice in ([things_n_3, things_n_3_again], [things_n_3_streamed, things_n_3_again_streamed]):
+        varied = [len({choice.text for choice in answer.choices}) > 1 for answer in twice]
+        effect(any(varied), "the choices are copies of one answer")
 
 
 @check("n", MUST, "openapi:CompletionUsage.completion_tokens")

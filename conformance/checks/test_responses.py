@@ -143,25 +143,25 @@ def test_a_text_is_a_message(respond_capital: Response, respond_message: Respons
 
 
 @check("responses", MUST, "openapi:EasyInputMessage.role")
-def test_earlier_turns_reach_the_model(respond_capital: Response, respond_turns: Response) -> None:
+def test_earlier_turns_reach_the_model(respond_name_unknown: Response, respond_turns: Response) -> None:
     """A list of messages is a conversation, of which the model reads each turn."""
-    counts = respond_capital.tokens("input"), respond_turns.tokens("input")
-    effect(counts[1] > counts[0], "the input has no more tokens than the first message")
-    shown("Rome" in respond_turns.text, "the model did not answer the second question")
+    counts = respond_name_unknown.tokens("input"), respond_turns.tokens("input")
+    effect(counts[1] > counts[0], "earlier turns add no tokens")
+    shown("Alice" in respond_turns.text, f"the model answered {respond_turns.text!r}")
 
 
 @check("responses", SHOULD, SAME_MODEL)
-def test_a_conversation_goes_on_as_in_chat(two_turns: Chat, respond_turns: Response) -> None:
+def test_a_conversation_goes_on_as_in_chat(name_recalled: Chat, respond_turns: Response) -> None:
     """A conversation has the same next answer as in chat, at temperature 0."""
-    shown(two_turns.finish_reason == "stop", "chat's answer did not end within max_tokens")
-    assert respond_turns.text.strip() == two_turns.text.strip()
+    shown(name_recalled.finish_reason == "stop", "chat's answer did not end within max_tokens")
+    assert respond_turns.text.strip() == name_recalled.text.strip()
 
 
 @check("responses", MUST, "docs:guides/conversation-state")
-def test_output_can_be_sent_back(respond_capital: Response, respond_output_back: Response) -> None:
+def test_output_can_be_sent_back(respond_two_questions: Response, respond_output_back: Response) -> None:
     """Output items can be sent back as input, as they came, and reach the model."""
-    counts = respond_capital.tokens("input"), respond_output_back.tokens("input")
-    effect(counts[1] > counts[0], "the input has no more tokens than the first message")
+    counts = respond_two_questions.tokens("input"), respond_output_back.tokens("input")
+    effect(counts[1] > counts[0], "the output adds no tokens")
     assert respond_output_back.text.strip() != ""
 
 
