@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from backends import identify, roles, wire
-from backends.errors import CannotMeasure, KeyRefused, NoModel, NotOpenAI, Unreachable
+from backends.errors import KeyRefused, NoModel, NotOpenAI, Unreachable
 from backends.roles import parsed
 from backends.target import Deployment, Target, Wanted
 from backends.wire import Exchange, Request
@@ -53,7 +53,7 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
     return Target(
         name=wanted.name,
         backend=wanted.backend,
-        found=found or f"attached to {base_url}",
+        found=found or f"attached to {base_url}{'' if base_url.endswith('/v1') else ', which does not end in /v1'}",
         version=facts.version or listing.header("server"),
         deployments=tuple(Deployment(role=r, base_url=base_url, model=m) for r, m in parts.models.items()),
         missing=parts.missing,
@@ -101,6 +101,3 @@ def listed_models(listing: Exchange) -> list[str]:
     if not isinstance(data, list):
         raise NotOpenAI(f"{listing.url} answers JSON without a list of models in `data`; is this an OpenAI API?")
     return [m["id"] for m in data if isinstance(m, dict) and isinstance(m.get("id"), str)]
-
-
-__all__ = ["CannotMeasure", "attach"]

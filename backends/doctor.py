@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import tomllib
@@ -80,8 +79,13 @@ def claimed(names: str) -> dict[str, Any] | None:
 
 def examine(backend: str, base_url: str | None = None, model: str | None = None) -> Iterator[Finding]:
     """The findings, in the order in which they matter; the walk ends where nothing more can be asked."""
-    data, key = backends()[backend], os.environ.get("OPENAI_API_KEY") or None
+    data = backends()[backend]
     hints = data.get("doctor", {})
+    try:
+        key = wire.api_key()
+    except CannotMeasure as problem:
+        yield Finding("problem", "API key", str(problem))
+        return
     if base_url is None:
         base_url, seen = listening.look(data, key)
         if base_url is None:

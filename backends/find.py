@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backends import listening, process
+from backends import containers, listening, process
 from backends.attach import attach
 from backends.errors import CannotStart
-from backends.target import ROLES, RUNTIMES, Running, Runtime, Wanted
+from backends.target import Running, Wanted
 
 
 @cache
@@ -45,7 +44,7 @@ def run(wanted: Wanted) -> Running:
             raise CannotStart(f"No {data['title']} to attach to: {'; '.join(seen)}. Start it, or name its --base-url.")
         tried += seen
     if wanted.runtime == "container":
-        return _in_container(wanted, data)
+        return containers.start(wanted, data)
     try:
         program = process.program(wanted, data)
     except CannotStart as no_program:
@@ -58,18 +57,9 @@ def run(wanted: Wanted) -> Running:
 def _container_or(wanted: Wanted, data: dict[str, Any], no_program: CannotStart, tried: list[str]) -> Running:
     """A container; if that cannot be either, the sentence that begins with what is missing."""
     try:
-        return _in_container(wanted, data)
+        return containers.start(wanted, data)
     except CannotStart as no_container:
         raise CannotStart(f"{no_program} ({'; '.join([*tried, str(no_container)])})") from None
 
 
-def _in_container(wanted: Wanted, data: dict[str, Any]) -> Running:
-    # Imported where it is needed: the docker SDK takes longer to import than the embedded server to start.
-    start = getattr(importlib.import_module("backends.containers"), "start", None)
-    if start is None:
-        raise CannotStart(f"{data['title']} cannot be started in a container yet.")
-    running: Running = start(wanted, data)
-    return running
-
-
-__all__ = ["ROLES", "RUNTIMES", "Running", "Runtime", "Wanted", "backends", "run"]
+__all__ = ["Running", "backends", "run"]

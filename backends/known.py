@@ -59,17 +59,22 @@ def path(backend: str) -> Path:
     return Path(__file__).parent / backend / "known.toml"
 
 
-def load(backend: str, checks: Iterable[str]) -> list[Deviation]:
-    """The backend's deviations; each must name one of the suite's `checks`. Raises BadKnown."""
+def read(backend: str) -> list[Deviation]:
+    """The backend's deviations as they are listed. Raises BadKnown."""
     file = path(backend)
     if not file.exists():
         return []
-    name = f"backends/{backend}/known.toml"
     try:
         entries = tomllib.loads(file.read_text(encoding="utf-8")).get("deviation", [])
-        found = [_deviation(entry) for entry in entries]
-    except (tomllib.TOMLDecodeError, TypeError) as problem:
-        raise BadKnown(f"{name} cannot be read: {problem}.") from None
+        return [_deviation(entry) for entry in entries]
+    except (ValueError, TypeError, AttributeError) as problem:
+        raise BadKnown(f"backends/{backend}/known.toml cannot be read: {problem}.") from None
+
+
+def load(backend: str, checks: Iterable[str]) -> list[Deviation]:
+    """The backend's deviations; each must name one of the suite's `checks`. Raises BadKnown."""
+    name = f"backends/{backend}/known.toml"
+    found = read(backend)
     ids = set(checks)
     for entry in found:
         if unknown := [check for check in entry.checks if check not in ids]:

@@ -7,12 +7,11 @@ import importlib.util
 import re
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends import identify, launch
+from backends import identify, launch, scratch
 from backends.errors import CannotStart
 from backends.ollama import models as ollama_models
 from backends.target import ROLES, Deployment, Running, Server, Target, Wanted, stop_all
@@ -36,7 +35,7 @@ def start(wanted: Wanted, data: dict[str, Any], chosen: Program) -> Running:
     deploy = with_models(data, wanted)
     key = wanted.key or KEY
     roles = [role for role in ROLES if role in deploy]
-    directory = Path(tempfile.mkdtemp(prefix="openai-conformance-"))
+    directory = scratch.make()
     processes: dict[Role, launch.Process] = {}
     missing: dict[Role, str] = {}
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import hashlib
 import io
 import json
 import os
@@ -51,6 +52,16 @@ class Program:
     role: Role = "chat"
     changes: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def text(self) -> str:
+        """What the file says, before the changes."""
+        return self.file.read_text(encoding="utf-8")
+
+    @property
+    def sha256(self) -> str:
+        """Tells the file's text from an earlier one."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
@@ -62,7 +73,8 @@ class Ended:
 
     def to_json(self, program: Program) -> dict[str, Any]:
         """As a results file has it."""
-        return {"file": program.file.name, "changes": [list(change) for change in program.changes], **vars(self)}
+        changes = [list(change) for change in program.changes]
+        return {"file": program.file.name, "sha256": program.sha256, "changes": changes, **vars(self)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Ended:
@@ -93,16 +105,19 @@ def run(
             return None
         own = tuple((k, v) for k, v in request.headers if not (key and k == "authorization"))
         request = Request(**{**request.__dict__, "headers": (*own, *headers), "role": program.role})
-        exchanges.append(send(request, base_url, model=model, http=http, key=key))
-        return exchanges[-1]
+        exchange = send(request, base_url, model=model, http=http, key=key)
+        exchanges.append(exchange)
+        return exchange
 
     with _Relay(pass_on) as relay:
         Thread(target=relay.serve_forever, args=(0.01,), daemon=True).start()
-        text = program.file.read_text(encoding="utf-8").replace(ADDRESS, relay.base_url)
-        for old, new in program.changes:
-            text = text.replace(old, new.replace(MODEL, model))
-        ended = _RUNNERS[program.file.suffix](text, program.file.name, seconds)
-        relay.shutdown()
+        try:
+            text = program.text.replace(ADDRESS, relay.base_url)
+            for old, new in program.changes:
+                text = text.replace(old, new.replace(MODEL, model))
+            ended = _RUNNERS[program.file.suffix](text, program.file.name, seconds)
+        finally:
+            relay.shutdown()
     return ended, exchanges
 
 

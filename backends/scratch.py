@@ -7,27 +7,44 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_PREFIX = "openai-conformance-"
+PREFIX = "openai-conformance-"
 
 
 def prefix() -> str:
     """How the names of this process's directories begin."""
-    return f"{_PREFIX}{os.getpid()}-"
+    return f"{PREFIX}{os.getpid()}-{born(os.getpid())}-"
+
+
+def make() -> Path:
+    """A new directory of this process."""
+    return Path(tempfile.mkdtemp(prefix=prefix()))
 
 
 def clear() -> None:
     """Remove the directories of processes that are gone."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        pid = directory.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdecimal() and not _runs(int(pid)):
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        pid, _, rest = directory.name.removeprefix(PREFIX).partition("-")
+        if pid.isdecimal() and not alive(pid, rest.rpartition("-")[0]):
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def _runs(pid: int) -> bool:
+def alive(pid: str, since: str) -> bool:
+    """Whether the process is the one that was born then: a number alone may be another process's by now."""
+    if not pid.isdecimal():
+        return False
     try:
-        os.kill(pid, 0)
+        os.kill(int(pid), 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass
-    return True
+    return not since or born(int(pid)) in ("", since)
+
+
+def born(pid: int) -> str:
+    """When a process was started, in ticks since the machine was, and which boot that was; empty if unknown."""
+    try:
+        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return f"{ticks}@{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
+    except OSError:
+        return ""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import httpx2
+
+from backends.errors import CannotMeasure
 
 Role = Literal["chat", "embedding", "vision"]
 WireError = Literal["unreachable", "closed", "timeout"]
@@ -129,6 +132,14 @@ class Exchange:
             port=got.get("port"),
             started_at=data["started_at"],
         )
+
+
+def api_key() -> str | None:
+    """The API key in OPENAI_API_KEY, without white space around it. Raises CannotMeasure if no header can hold it."""
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise CannotMeasure("OPENAI_API_KEY holds characters that no HTTP header may have: set it to the key alone.")
+    return key or None
 
 
 def client(timeout: float, *, one_connection: bool = False) -> httpx2.Client:

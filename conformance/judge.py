@@ -50,12 +50,11 @@ class Judge:
         *,
         target: str,
         problem: BaseException | None,
-        explanation: str,
         arguments: dict[str, Any],
         duration: float,
     ) -> CheckResult:
-        """The result of a check that ended with `problem` (None: it returned); `explanation` is pytest's text of it."""
-        outcome, message, expected, actual = self._ending(check, problem, explanation, arguments)
+        """The result of a check that ended with `problem`; None: it returned."""
+        outcome, message, expected, actual = self._ending(problem, arguments)
         judged, controls = _exchanges(arguments)
         return CheckResult(
             id=check.id,
@@ -82,9 +81,7 @@ class Judge:
         text = _CONTROL.sub(lambda c: c[0].encode("unicode_escape").decode(), text)
         return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 
-    def _ending(
-        self, check: Check, problem: BaseException | None, explanation: str, arguments: dict[str, Any]
-    ) -> tuple[Outcome, str, str, str]:
+    def _ending(self, problem: BaseException | None, arguments: dict[str, Any]) -> tuple[Outcome, str, str, str]:
         """Outcome, message, expected, actual."""
         if problem is None:
             return (Outcome.LENIENT, "; ".join(self._lenient), "", "") if self._lenient else (Outcome.PASS, "", "", "")
@@ -93,8 +90,7 @@ class Judge:
         if isinstance(problem, Verdict):
             return problem.outcome, str(problem), _text(problem.expected), _text(problem.actual)
         if isinstance(problem, AssertionError):
-            message = re.sub(r"^AssertionError: ", "", explanation or str(problem))
-            message = re.sub(r"^assert ", "not so: ", message.partition("\n")[0])
+            message = re.sub(r"^assert ", "not so: ", str(problem).partition("\n")[0])
             return Outcome.FAIL, message, *self._difference()
         return Outcome.ERROR, f"our own fault: {type(problem).__name__}: {problem}", "", ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import tempfile
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from backends import find, known, scratch
 from backends.errors import CannotMeasure
-from backends.target import Target
+from backends.target import Running, Target
 from conformance import catalogue, results
 from conformance.check import Check
 from conformance.options import Options
@@ -50,9 +51,9 @@ class MainRun(Run):
         self.collected: list[CheckResult] = []
         self._started = time.monotonic()
         scratch.clear()
-        self._shared = Path(tempfile.mkdtemp(prefix=scratch.prefix()))
+        self._shared = scratch.make()
         self._exit_code = 0
-        self._running: list[find.Running] = []
+        self._running: list[Running] = []
         self._writer: results.Writer | None = None
         self._written: set[tuple[str, str]] = set()
         self._has_workers = bool(getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None))
@@ -114,7 +115,7 @@ class MainRun(Run):
         node.workerinput["conformance"] = {
             "shared": str(self._shared),
             "stopped": self.stopped,
-            "slots": self._slots,
+            "slots": {t.name: t.slots for t in self.targets.values()},
             "targets": [t.to_json() for t in self.targets.values()],
             "keys": {t.name: t.key for t in self.targets.values()},
             "logs": {t.name: {role: str(log) for role, log in t.logs.items()} for t in self.targets.values()},
@@ -134,11 +135,7 @@ class MainRun(Run):
             return
         self._begin(checks)
         if not self.asked.replay and not self.stopped:
-            self._record(self._shared, self._slots, self._say_wait)
-
-    @property
-    def _slots(self) -> int:
-        return max((t.slots for t in self.targets.values()), default=1)
+            self._record(self._shared, self._say_wait)
 
     def _begin(self, selected: list[Check]) -> None:
         self._writer = results.Writer(self.results_file)
@@ -148,7 +145,7 @@ class MainRun(Run):
         self._writer.header(
             targets=[t.to_json() for t in list(self.targets.values()) or unmeasured],
             selected=[_planned(c) for c in selected],
-            command=" ".join(["pytest", *self.config.invocation_params.args]),
+            command=shlex.join(["pytest", *map(str, self.config.invocation_params.args)]),
         )
 
     def _say_wait(self, name: str, seconds: float) -> None:

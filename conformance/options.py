@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +11,9 @@ import pytest
 
 from backends import find
 from backends.containers.device import DEVICES
+from backends.errors import CannotMeasure
 from backends.target import RUNTIMES, Wanted
-from backends.wire import Role
+from backends.wire import Role, api_key
 from conformance.outcomes import Level
 
 DEFAULT_BACKEND = "llamacpp"
@@ -20,6 +21,7 @@ TIMEOUT = 60.0
 """Seconds for one answer: enough for a 70B model on a slow GPU to write the longest answer that we ask for."""
 
 RUNS = Path("reports/runs")
+ADDRESS = "http://127.0.0.1:8000/v1"
 
 _MODEL_OPTIONS: dict[Role, str] = {"embedding": "--embedding-model", "vision": "--vision-model"}
 
@@ -50,7 +52,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--base-url",
         metavar="URL",
-        help="measure the server that answers here, e.g. http://127.0.0.1:8000/v1",
+        help=f"measure the server that answers here, e.g. {ADDRESS}",
     )
     group.addoption(
         "--runtime",
@@ -104,9 +106,14 @@ def parse(config: pytest.Config) -> Options:
     """Read the options. Raises pytest.UsageError with a sentence for the user."""
     get = config.getoption
     base_url = get("--base-url")
+    if base_url == "":
+        raise pytest.UsageError(f"--base-url is empty: give an address, e.g. {ADDRESS}.")
     others: dict[Role, str] = {role: get(option) for role, option in _MODEL_OPTIONS.items() if get(option)}
     chats: list[dict[Role, str]] = [{"chat": model} for model in get("--model") or []] or [{}]
-    key = os.environ.get("OPENAI_API_KEY") or None
+    try:
+        key = api_key()
+    except CannotMeasure as problem:
+        raise pytest.UsageError(str(problem)) from None
     wanted = []
     for text in get("--backend") or ["url" if base_url else DEFAULT_BACKEND]:
         name, _, url = text.partition("@")
@@ -116,8 +123,12 @@ def parse(config: pytest.Config) -> Options:
                 "or give any server's address with --base-url."
             )
         url = url or base_url
+        if url and re.match(r"(\w+://)?[^/?#]*@", url):
+            raise pytest.UsageError("--base-url: put the key into OPENAI_API_KEY, not into the address.")
         if url and not url.startswith(("http://", "https://")):
-            raise pytest.UsageError(f"--base-url {url}: begin with http:// or https://, e.g. http://127.0.0.1:8000/v1.")
+            raise pytest.UsageError(f"--base-url {url}: begin with http:// or https://, e.g. {ADDRESS}.")
+        if url and (end := re.search(r"/(chat/completions|completions|embeddings|models|responses)/?$", url)):
+            raise pytest.UsageError(f"--base-url {url}: leave out {end[0]}, so that it ends in /v1.")
         wanted += [
             Wanted(
                 backend=name,

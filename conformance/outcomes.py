@@ -63,12 +63,6 @@ class Ignored(Verdict):
     outcome = Outcome.IGNORED
 
 
-class Rejected(Verdict):
-    """Refused with a clean error."""
-
-    outcome = Outcome.REJECTED
-
-
 class Inconclusive(Verdict):
     """The model did not produce what is needed to judge."""
 

@@ -8,7 +8,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -148,7 +149,6 @@ class Recorder:
         directory: Path,
         *,
         timeout: float,
-        threads: int,
         on_wait: Callable[[str, float], None] | None = None,
     ) -> None:
         self._directory = directory / target.name.replace("/", "_")
@@ -156,9 +156,10 @@ class Recorder:
         self._timeout = timeout
         self._on_wait = on_wait
         self._sender = Sender(target, timeout)
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="record")
+        self._pool = ThreadPoolExecutor(max_workers=target.slots, thread_name_prefix="record")
         self._futures: dict[str, Future[Recording]] = {}
         self._lock = threading.Lock()
+        self._closed = threading.Event()
 
     def prefetch(self, names: Iterable[str]) -> None:
         """Begin to send the scenarios and those they need; those that must run alone come last, one by one."""
@@ -184,13 +185,24 @@ class Recorder:
 
     def close(self) -> None:
         """Send nothing more."""
+        self._closed.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._sender.close()
 
     def _run_alone(self, names: list[str], others: list[Future[Recording]]) -> None:
-        wait(others)
+        for other in others:
+            with suppress(CancelledError):
+                other.exception()
         for name in names:
-            self._futures[name].set_result(self._record(SCENARIOS[name]))
+            future = self._futures[name]
+            if self._closed.is_set():
+                future.cancel()
+                continue
+            try:
+                future.set_result(self._record(SCENARIOS[name]))
+            except Exception as problem:
+                broken = f"our harness could not record {name}: {problem!r}"
+                future.set_result(Recording(unsent=broken, broken=True))
 
     def _submit(self, name: str) -> Future[Recording]:
         with self._lock:
@@ -259,8 +271,9 @@ class Replay:
     def _is_of(self, built: Built, kept: Recording) -> bool:
         """Whether a recording is of what a scenario has built."""
         if isinstance(built, Program):
-            then = kept.get("program", {})
-            return [built.file.name, list(map(list, built.changes))] == [then.get("file"), then.get("changes")]
+            then = {"sha256": built.sha256, **kept.get("program", {})}  # Recordings of earlier suites have none.
+            asked = {"file": built.file.name, "changes": list(map(list, built.changes)), "sha256": built.sha256}
+            return asked.items() <= then.items()
         requests = built if isinstance(built, list) else [built]
         deployment = self._target.deployment(requests[0].role)
         if deployment is None or "program" in kept or kept["single"] == isinstance(built, list):

@@ -141,7 +141,7 @@ class Writer:
         self._file: TextIO = path.open("w", encoding="utf-8")
 
     def header(self, *, targets: list[dict[str, Any]], selected: list[dict[str, Any]], command: str) -> None:
-        """The first line: what is measured, which checks are selected, and the rows of the matrix as they are now."""
+        """The first line: what is measured, and which checks are selected."""
         self._write(
             {
                 "kind": "header",
@@ -193,16 +193,19 @@ def read(path: Path) -> Results:
             raise BadResults(f"{path}, line {number}, is not JSON; is this a results.jsonl of this suite?") from None
     if not lines or not isinstance(lines[0], dict) or lines[0].get("kind") != "header":
         raise BadResults(f"{path} does not begin with a header; is this a results.jsonl of this suite?")
-    if lines[0]["format"] > FORMAT:
-        raise BadResults(f"{path} was written by a later suite ({lines[0]['suite']}): update this one.")
-    return Results(
-        header=lines[0],
-        checks=[CheckResult.from_json(line) for line in lines if line["kind"] == "check"],
-        exchanges=Exchanges(
-            exchanges | {(line["target"], line["scenario"]): line for line in lines if line["kind"] == "exchange"}
-        ),
-        footer=next((line for line in lines if line["kind"] == "footer"), None),
-    )
+    try:
+        if lines[0]["format"] > FORMAT:
+            raise BadResults(f"{path} was written by a later suite ({lines[0]['suite']}): update this one.")
+        return Results(
+            header=lines[0],
+            checks=[CheckResult.from_json(line) for line in lines if line["kind"] == "check"],
+            exchanges=Exchanges(
+                exchanges | {(line["target"], line["scenario"]): line for line in lines if line["kind"] == "exchange"}
+            ),
+            footer=next((line for line in lines if line["kind"] == "footer"), None),
+        )
+    except (KeyError, TypeError, ValueError) as problem:
+        raise BadResults(f"{path} is damaged, or no results.jsonl of this suite: {problem!r}.") from None
 
 
 def read_all(paths: Iterable[Path]) -> list[Results]:

@@ -49,9 +49,9 @@ class Run:
         """The answers to all scenarios that the selected checks need, or to all there are."""
         return Every.of_scenarios(self.source(target), scenario.with_needs(self._needed or scenario.SCENARIOS))
 
-    def _record(self, directory: Path, threads: int, on_wait: Callable[[str, float], None] | None = None) -> None:
+    def _record(self, directory: Path, on_wait: Callable[[str, float], None] | None = None) -> None:
         for name, target in self.targets.items():
-            recorder = Recorder(target, directory, timeout=self.asked.timeout, threads=threads, on_wait=on_wait)
+            recorder = Recorder(target, directory, timeout=self.asked.timeout, on_wait=on_wait)
             recorder.prefetch(self._needed)
             self._sources[name] = recorder
 
@@ -117,7 +117,6 @@ class Run:
             found,
             target=item.callspec.params["target"],  # type: ignore[attr-defined]
             problem=problem.value if problem else None,
-            explanation=str(problem.value) if problem else "",
             arguments={name: given.get(name) for name in found.scenarios},
             duration=call.duration,
         )
@@ -150,19 +149,20 @@ class WorkerRun(Run):
         super().__init__(config, asked)
         self.stopped = told["stopped"]
         self._shared = Path(told["shared"])
-        self._threads = max(1, told["slots"] // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
         if asked.replay:
             self._replay(asked.replay)
             return
+        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
         for data in told["targets"]:
             name = data["name"]
+            slots = max(1, told["slots"][name] // workers)
             logs = {role: Path(log) for role, log in told["logs"][name].items()}
-            self.targets[name] = _target(data, key=told["keys"][name], logs=logs)
+            self.targets[name] = _target(data, key=told["keys"][name], logs=logs, slots=slots)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select(session.items)
         if not self.stopped and not self.asked.replay:
-            self._record(self._shared, self._threads)
+            self._record(self._shared)
 
 
 def _target(data: dict[str, Any], **changes: Any) -> Target:

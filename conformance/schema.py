@@ -173,10 +173,10 @@ def _expected(error: ValidationError) -> str:
             return f"must be at least {value}"
         case "maximum":
             return f"must be at most {value}"
-        case "minLength" if value == 1:
+        case "minLength" | "minItems" if value == 1:
             return "must not be empty"
         case "minItems":
-            return f"must have at least {value} item{'s' * (value != 1)}"
+            return f"must have at least {value} items"
         case "pattern":
             return f"must match {value}"
         case "additionalProperties" if value is False:

@@ -11,6 +11,7 @@ from reports import words
 from reports.diff import CellChange, CheckChange, Diff, Kind, TargetDiff
 from reports.hostile import line, visible
 from reports.markdown import code, plain
+from reports.terminal import console_to
 
 TITLES = {
     Kind.REGRESSION: "Regressions",
@@ -68,16 +69,7 @@ def listed(target: TargetDiff, kind: Kind) -> tuple[list[CheckChange], str]:
 def text(found: Diff, *, width: int = 100, colour: bool = False) -> str:
     """The diff for a terminal."""
     out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        color_system="standard" if colour else None,
-        force_terminal=colour,
-        highlight=False,
-        emoji=False,
-        markup=False,
-        legacy_windows=False,
-    )
+    console = console_to(out, width=width, colour=colour)
     for target in found.targets:
         console.print(
             Text(visible(f"{target.column.name} {versions(target)}"), "bold"),

@@ -165,7 +165,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Ran:
+class ShownProgram:
     """A program that was run in place of a request, and how it ended."""
 
     scenario: str
@@ -189,7 +189,7 @@ class Evidence:
     """What a check was judged on: exchanges, programs, scenarios that were not sent, what differs from the control."""
 
     exchanges: list[Shown]
-    programs: list[Ran]
+    programs: list[ShownProgram]
     unsent: list[tuple[str, str]]
     explanations: list[str]
 
@@ -197,13 +197,13 @@ class Evidence:
 def evidence(column: Column, check: CheckResult) -> Evidence:
     """The evidence of one check, its controls first."""
     found: list[Shown] = []
-    programs: list[Ran] = []
+    programs: list[ShownProgram] = []
     unsent: list[tuple[str, str]] = []
     for name in sorted(check.exchanges, key=lambda n: n not in check.controls):
         recorded = column.exchanges(name) or {}
         several = recorded.get("exchanges", [])
         if "program" in recorded:
-            programs.append(Ran(name, len(several), recorded["program"]))
+            programs.append(ShownProgram(name, len(several), recorded["program"]))
         elif not several:
             unsent.append((name, recorded.get("unsent", "the results file has no such exchange")))
         log, last = recorded.get("log", ""), len(several)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
 
 from backends import known
@@ -32,21 +31,11 @@ def linked(column: Column, check: CheckResult) -> known.Deviation | None:
 def _listed(backend: str) -> dict[str, list[known.Deviation]]:
     """The deviations of a backend by check. A file that cannot be used has none: a page is no place to complain."""
     # A backend's name comes from a results file, and becomes part of a path.
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", backend) or not known.path(backend).exists():
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", backend):
         return {}
     try:
-        entries = tomllib.loads(known.path(backend).read_text(encoding="utf-8")).get("deviation", [])
-        found = [
-            known.Deviation(
-                outcome=entry["outcome"],
-                checks=tuple(entry["checks"]),
-                reason=entry["reason"],
-                versions=tuple(entry.get("versions", ())),
-                link=entry.get("link", ""),
-            )
-            for entry in entries
-        ]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+        found = known.read(backend)
+    except known.BadKnown:
         return {}
     by_check: dict[str, list[known.Deviation]] = {}
     for one in found:

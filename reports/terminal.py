@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -24,16 +25,18 @@ _STATUS = {
     "not measured": "dim",
 }
 _OUTCOME = {"fail": "red", "ignored": "bold magenta", "timeout": "red", "error": "bold red"}
+_REASONS = 3
+"""Reasons that are told why checks did not run; a replay has one for each scenario that it lacks."""
+
 _NARROW, _WIDE = 76, 110
 """Columns of a terminal from which claims stand beside the status, and from which there is a tally, too."""
 
 
-def text(shown: Table, *, width: int, colour: bool) -> str:
-    """The summary of a table for a terminal of `width` columns; nothing of a server's text controls the terminal."""
-    out = io.StringIO()
-    console = Console(
+def console_to(out: TextIO, *, width: int, colour: bool) -> Console:
+    """A console that prints texts as they are: nothing in them is markup, and nothing is coloured by itself."""
+    return Console(
         file=out,
-        width=max(width, 30),
+        width=width,
         color_system="standard" if colour else None,
         force_terminal=colour,
         highlight=False,
@@ -41,6 +44,12 @@ def text(shown: Table, *, width: int, colour: bool) -> str:
         markup=False,
         legacy_windows=False,
     )
+
+
+def text(shown: Table, *, width: int, colour: bool) -> str:
+    """The summary of a table for a terminal of `width` columns; nothing of a server's text controls the terminal."""
+    out = io.StringIO()
+    console = console_to(out, width=max(width, 30), colour=colour)
     for column in shown.columns:
         if column.trouble:
             console.print(Text(visible(column.trouble), "bold red"), soft_wrap=True)
@@ -113,7 +122,10 @@ def _unmeasured(console: Console, shown: Table) -> None:
 
 
 def _violations(console: Console, shown: Table) -> None:
-    bad = shown.violations
+    bad = [check for check in shown.violations if check.known != "known"]
+    known = len(shown.violations) - len(bad)
+    if known:
+        console.print(Text(f"\nKnown violations, not listed here: {known}", "dim"))
     if not bad:
         return
     console.print()
@@ -139,7 +151,10 @@ def _not_run(console: Console, column: Column, *, named: bool) -> None:
     counts = [f"{column.outcomes[o]} {o}" for o in undecided if o in column.outcomes]
     if counts:
         console.print(Text(f"\nNeither passed nor violated{of}: {', '.join(counts)}", "dim"))
-    for reason, number in column.not_run.items():
+    reasons = sorted(column.not_run.items(), key=lambda reason: -reason[1])
+    for reason, number in reasons[:_REASONS]:
         console.print(
             Text(f"Not run{of}: {number} of {len(column.checks)}, {line(reason, 300)}", "yellow"), soft_wrap=True
         )
+    if more := sum(number for _, number in reasons[_REASONS:]):
+        console.print(Text(f"Not run{of}: {more} more, each for a reason of its own, which the report tells", "yellow"))

@@ -236,7 +236,7 @@ def test_thoughts_have_either_name(key: str) -> None:
 def test_text_and_arguments_that_are_no_json_fail(text: str) -> None:
     with pytest.raises(Fail, match="not JSON"):
         _ = answer(chat_body(text)).document
-    with pytest.raises(Fail, match="not valid JSON"):
+    with pytest.raises(Fail, match="arguments of f is not JSON"):
         _ = answer(chat_body(tool_calls=[piece(0, "f", text)])).calls
 
 

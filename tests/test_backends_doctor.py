@@ -65,6 +65,13 @@ def test_nothing_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "problem running: nothing answers at http://127.0.0.1:9 → start it: docker-compose -f" in out
 
 
+def test_a_key_that_no_header_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-can\rary")
+    (only,) = doctor.examine("llamacpp", "http://127.0.0.1:9/v1")
+    assert (only.what, only.state) == ("API key", "problem")
+    assert "sk-can" not in str(only)
+
+
 def test_healthy_llama(tmp_path: Path) -> None:
     with llama(tmp_path, "-np", "4", "--jinja", "--embeddings", "--pooling", "mean") as url:
         assert problems("llamacpp", url) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,39 @@ def test_base_url_without_scheme(tmp_path: Path) -> None:
     code, output = measure(tmp_path, "--base-url", "localhost:8000/v1")
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "begin with http://" in output
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("", "--base-url is empty: give an address"),
+        ("http://127.0.0.1:9/v1/chat/completions", "leave out /chat/completions, so that it ends in /v1"),
+    ],
+)
+def test_an_address_that_cannot_be_one(tmp_path: Path, url: str, sentence: str) -> None:
+    code, output = measure(tmp_path, f"--base-url={url}")
+    assert code == 4
+    assert sentence in output
+
+
+@pytest.mark.parametrize("option", ["--base-url=http://me:hunter2@host/v1", "--backend=url@hunter2@host/v1"])
+def test_password_in_the_address(tmp_path: Path, option: str) -> None:
+    code, output = measure(tmp_path, option)
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "put the key into OPENAI_API_KEY, not into the address" in output
+    assert "hunter2" not in output
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_at_sign_in_the_path_is_no_password(tmp_path: Path) -> None:
+    code, _ = measure(tmp_path, "--base-url=http://127.0.0.1:9/@me/v1")
+    assert code == 11
+
+
+def test_the_command_is_kept_as_a_shell_takes_it(tmp_path: Path) -> None:
+    measure(tmp_path, "--base-url", "http://127.0.0.1:9/v1", "-k", "ends or 'x y'")
+    command = results.read(tmp_path / "run" / "results.jsonl").header["command"]
+    assert shlex.split(command)[-4:-2] == ["-k", "ends or 'x y'"]
 
 
 def test_backend_that_needs_an_address(tmp_path: Path) -> None:
@@ -130,17 +164,26 @@ def test_model_without_embeddings_and_vision_is_said_and_the_rest_measured(tmp_p
     assert code == pytest.ExitCode.TESTS_FAILED
 
 
-def test_key_that_a_server_repeats_is_redacted_everywhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("around", ["", "\r\n"])
+def test_key_that_a_server_repeats_is_redacted_everywhere(tmp_path: Path, around: str) -> None:
     def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
         status, out, text = MODELS if path.endswith("/models") else HELLO
         key = headers["authorization"].removeprefix("Bearer ")
         return status, {**out, "X-Echo": key, "Set-Cookie": f"k={key}"}, text.replace(b"Hi", key.encode())
 
     with serving(reply) as origin:
-        _, output = measure(tmp_path, "--base-url", origin + "/v1", "-v", key="sk-canary-1234567890")
+        _, output = measure(tmp_path, "--base-url", origin + "/v1", "-v", key="sk-canary-1234567890" + around)
     everything = output + "".join(f.read_text() for f in tmp_path.rglob("*") if f.is_file())
     assert "[redacted]" in everything
     assert "sk-canary" not in everything
+
+
+@pytest.mark.parametrize("inside", ["\r", "é"])
+def test_key_that_no_header_can_hold(tmp_path: Path, inside: str) -> None:
+    code, output = measure(tmp_path, "--base-url", "http://127.0.0.1:9/v1", key=f"sk-canary{inside}1234567890")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "OPENAI_API_KEY holds characters that no HTTP header may have: set it to the key alone." in output
+    assert "sk-canary" not in output
 
 
 def test_unwritable_report(tmp_path: Path) -> None:

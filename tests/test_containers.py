@@ -26,7 +26,7 @@ import docker
 import docker.errors
 import pytest
 
-from backends import containers
+from backends import containers, scratch
 from backends.containers import device, engine, plan
 from backends.containers.container import Container, arguments, create
 from backends.containers.plan import Service
@@ -186,7 +186,7 @@ def test_interrupted_at_any_moment_nothing_stays(tmp_path: Path, client: docker.
 def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path, client: docker.DockerClient) -> None:
     killed: list[int] = []
     left = 0
-    logs = set(Path(tempfile.gettempdir()).glob(engine.LOGS + "*/llama-server*.log"))
+    logs = set(Path(tempfile.gettempdir()).glob(scratch.PREFIX + "*/llama-server*.log"))
     for number in range(5):
         run = begun(tmp_path / str(number))
         _wait_for_container(client, run)
@@ -198,7 +198,7 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path, client:
     killed.append(done(tmp_path / "next"))
     assert left, "a killed run cannot remove its containers"
     assert not [name for pid in killed for name in ours(client, pid)]
-    assert set(Path(tempfile.gettempdir()).glob(engine.LOGS + "*/llama-server*.log")) <= logs
+    assert set(Path(tempfile.gettempdir()).glob(scratch.PREFIX + "*/llama-server*.log")) <= logs
 
 
 def _wait_for_container(client: docker.DockerClient, run: subprocess.Popen[bytes]) -> None:
@@ -259,7 +259,7 @@ def test_port_taken(client: docker.DockerClient, tmp_path: Path) -> None:
 
 def test_out_of_memory(client: docker.DockerClient, tmp_path: Path) -> None:
     wanted = service()
-    made = client.containers.create(**arguments(wanted, {}), labels=engine.labels("test", tmp_path), mem_limit="12m")
+    made = client.containers.create(**arguments(wanted, {}), labels=engine.labels("test"), mem_limit="12m")
     made.start()
     container = Container(made, wanted, {}, tmp_path / "log")
     try:

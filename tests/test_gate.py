@@ -5,26 +5,11 @@ That each fault really does what is declared takes minutes: `.ci/gate`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from conformance.outcomes import Outcome
-from tests.reference.faults import FAULTS, kills
-from tests.reference.gate import Bench, bench
+from tests.reference.gate import DECLARED, WRONG, Bench
 
 SHARP = 20
 """A fault that flips more checks than this says little about any one of them."""
-
-DECLARED = kills()
-WRONG = [fault for fault in FAULTS.values() if not fault.legal]
-
-
-@pytest.fixture(scope="session")
-def on() -> Iterator[Bench]:
-    """One reference server for each worker, with everything recorded on it once."""
-    with bench() as running:
-        yield running
 
 
 def test_the_reference_passes_every_check(on: Bench) -> None:

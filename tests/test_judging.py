@@ -34,7 +34,7 @@ CHECK = Check(
 def judged(problem: BaseException | None, **arguments: object) -> CheckResult:
     """The result of a check that ended so."""
     judge = Judge(("sk-canary",))
-    return judge.result(CHECK, target="t", problem=problem, explanation="", arguments=arguments, duration=0)
+    return judge.result(CHECK, target="t", problem=problem, arguments=arguments, duration=0)
 
 
 def ending(action: object) -> BaseException:
@@ -65,7 +65,7 @@ def test_no_outcome_is_both_good_and_bad() -> None:
 def test_leniency_is_shown() -> None:
     judge = Judge()
     lenient("422 where 400 is usual")
-    result = judge.result(CHECK, target="t", problem=None, explanation="", arguments={}, duration=0)
+    result = judge.result(CHECK, target="t", problem=None, arguments={}, duration=0)
     assert (result.outcome, result.message) == (Outcome.LENIENT, "422 where 400 is usual")
 
 
@@ -87,7 +87,7 @@ def test_assertions_show_both_sides() -> None:
     judge = Judge()
     judge.compared("==", "left", "right")
     result = judge.result(
-        CHECK, target="t", problem=AssertionError(), explanation="assert 'left' == 'right'", arguments={}, duration=0
+        CHECK, target="t", problem=AssertionError("assert 'left' == 'right'"), arguments={}, duration=0
     )
     assert (result.outcome, result.expected, result.actual) == (Outcome.FAIL, "'right'", "'left'")
     assert result.message == "not so: 'left' == 'right'"
@@ -97,8 +97,8 @@ def test_assertions_show_both_sides() -> None:
 def test_what_is_expected_says_how_it_was_compared(op: str, expected: str) -> None:
     judge = Judge()
     judge.compared(op, 1, 2)
-    problem, explanation = AssertionError(), "the answer is short\nassert 1 == 2\n + where"
-    result = judge.result(CHECK, target="t", problem=problem, explanation=explanation, arguments={}, duration=0)
+    problem = AssertionError("the answer is short\nassert 1 == 2\n + where")
+    result = judge.result(CHECK, target="t", problem=problem, arguments={}, duration=0)
     assert (result.message, result.expected, result.actual) == ("the answer is short", expected, "1")
 
 
@@ -106,7 +106,7 @@ def test_a_comparison_that_was_followed_by_one_that_held_is_not_shown() -> None:
     judge = Judge()
     judge.compared("==", 1, 2)
     judge.held("any(one == 2 for one in found)", "True")
-    result = judge.result(CHECK, target="t", problem=AssertionError(), explanation="", arguments={}, duration=0)
+    result = judge.result(CHECK, target="t", problem=AssertionError(), arguments={}, duration=0)
     assert (result.message, result.expected, result.actual) == ("", "", "")
 
 
@@ -122,7 +122,7 @@ def test_the_last_assertions_that_held_are_shown_in_short() -> None:
         judge.held(f"{number} == {number}", f"{number} == {number}")
     judge.held("len(found) == 2", "2 == 2\n + where 2 = len([1, 2])")
     judge.held(f"KEY != '{'sk-canary' * SHORT}'", "True")
-    result = judge.result(CHECK, target="t", problem=None, explanation="", arguments={}, duration=0)
+    result = judge.result(CHECK, target="t", problem=None, arguments={}, duration=0)
     assert result.held[:-1] == [*(f"{number} == {number}" for number in range(1, 7)), "len(found) == 2    # 2 == 2"]
     assert result.held[-1].startswith("KEY != '[redacted][redacted]")
     assert result.held[-1].endswith("… (3019 characters)")
@@ -184,7 +184,7 @@ def test_refused(made: Any, asked: Any, outcome: Outcome) -> None:
         refused(made, **asked)
     except Exception as raised:
         problem = raised
-    assert judge.result(CHECK, target="t", problem=problem, explanation="", arguments={}, duration=0).outcome is outcome
+    assert judge.result(CHECK, target="t", problem=problem, arguments={}, duration=0).outcome is outcome
 
 
 def test_declaration_demands_a_source_and_a_sentence() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
-from backends import program, wire
+from backends import node, program, wire
 from backends.program import ADDRESS, CannotRun, Ended, Program
 from backends.wire import MODEL, Exchange
 from conformance.answers import Answer
@@ -62,7 +63,7 @@ def test_a_recording_survives_its_file() -> None:
         name="s", build=lambda: [], needs=(), control=False, together=False, alone=False, one_connection=False,
         keyed=False, purpose="",
     )  # fmt: skip
-    kept = Recording(exchanges=[], single=False, program=ENDED.to_json(Program(file=Path("a.py"))))
+    kept = Recording(exchanges=[], single=False, program=ENDED.to_json(Program(file=Path(__file__))))
     read = kept.answers(scenario)
     assert isinstance(read, Ran)
     assert read.ended == ENDED
@@ -113,8 +114,13 @@ def test_a_program_whose_server_is_gone_fails() -> None:
 @pytest.mark.parametrize(("file", "lacks"), [("chat.sh", "curl"), ("chat.mjs", "node")])
 def test_what_is_not_installed_is_named(file: str, lacks: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(node, "_sdk", node._sdk.__wrapped__)  # What it finds here is not for the tests that follow.
+    before = set(threading.enumerate())
     with pytest.raises(CannotRun, match=f"no {lacks} on PATH"):
         run(EXAMPLES / file, "http://127.0.0.1:9")
+    for relay in set(threading.enumerate()) - before:
+        relay.join(1)
+        assert not relay.is_alive(), "the relay goes on"
 
 
 STREAM = [

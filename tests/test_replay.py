@@ -115,15 +115,22 @@ def test_what_was_not_sent_stays_so(declare: Callable[..., None]) -> None:
     assert replayed(asked=kept(ASKED))["broken"]
 
 
-def test_programs_are_told_apart_by_file_and_changes(declare: Callable[..., None]) -> None:
+def test_programs_are_told_apart_by_file_text_and_changes(declare: Callable[..., None], tmp_path: Path) -> None:
     def ran(*changes: tuple[str, str], file: str = "chat.py") -> Recording:
         ended = Ended(exit_code=0, output="", errors="")
-        return kept(single=False, program=ended.to_json(Program(file=Path(file), changes=changes)))
+        return kept(single=False, program=ended.to_json(Program(file=tmp_path / file, changes=changes)))
 
-    declare(lambda: Program(file=Path("chat.py"), changes=(("gpt", MODEL),)))
+    for name in ("chat.py", "tools.py"):
+        (tmp_path / name).write_text("then")
+    declare(lambda: Program(file=tmp_path / "chat.py", changes=(("gpt", MODEL),)))
     same = ran(("gpt", MODEL))
     assert replayed(asked=same) is same
     for other in (ran(), ran(("gpt", MODEL), file="tools.py"), kept(ASKED)):
         assert replayed(asked=other) == {"unsent": OTHERWISE}
+    (tmp_path / "chat.py").write_text("today")
+    assert replayed(asked=same) == {"unsent": OTHERWISE}
+    of_an_earlier_suite = Recording({**same, "program": {**same["program"]}})
+    del of_an_earlier_suite["program"]["sha256"]
+    assert replayed(asked=of_an_earlier_suite) is of_an_earlier_suite
     declare(lambda: ASKED)
     assert replayed(asked=same) == {"unsent": OTHERWISE}

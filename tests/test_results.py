@@ -57,6 +57,24 @@ def test_other_files_are_refused_with_a_sentence(tmp_path: Path, content: str) -
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ('"format": 1, ', ""),
+        ('{"kind": "exchange"', '5\n{"kind": "exchange"'),
+        ('"outcome": "pass"', '"outcome": "new"'),
+    ],
+    ids=["no format", "a number", "unknown outcome"],
+)
+def test_damaged_files_are_refused_with_a_sentence(tmp_path: Path, good: str, bad: str) -> None:
+    path = write(tmp_path / "r.jsonl", result())
+    text = path.read_text()
+    path.write_text(text.replace(good, bad))
+    assert path.read_text() != text
+    with pytest.raises(BadResults, match=r"r\.jsonl is damaged, or no results\.jsonl of this suite"):
+        read(path)
+
+
 def test_later_formats_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "r.jsonl")
     path.write_text(path.read_text().replace('"format": 1', '"format": 99'))

@@ -447,7 +447,7 @@ def test_arguments_as_an_object_are_named_by_path() -> None:
         (chat({}, created=1795390790123), "created: must be at most"),
         (chat({}, usage={}), "usage.prompt_tokens: is required"),
         (chat({}, usage=USAGE | {"total_tokens": -1}), "usage.total_tokens: must be at least 0"),
-        (chat({}, choices=[]), "choices: must have at least 1 item"),
+        (chat({}, choices=[]), "choices: must not be empty"),
         (chat({"tool_calls": [{**CALL, "type": "tool"}]}), "choices[0].message.tool_calls[0].type: must be"),
         (
             chat({"tool_calls": [{**CALL, "id": ""}]}),
@@ -574,6 +574,20 @@ def test_references_are_never_fetched_nor_followed_without_end() -> None:
         validate_against({}, {"$ref": "#"})
     tree = {"properties": {"next": {"$ref": "#"}}, "type": "object"}
     assert brief(validate_against({"next": {"next": 1}}, tree)) == ["next.next: must be an object"]
+
+
+def test_of_several_forms_the_nearest_is_complained_of() -> None:
+    inner = {"type": "object", "properties": {"b": {"type": "string"}}}
+    forms = [{"type": "object", "properties": {"a": inner}}, {"type": "object", "required": ["c"]}]
+    assert brief(validate_against({"a": {"b": 1}}, {"anyOf": forms})) == ["a.b: must be a string"]
+    assert brief(validate_against([1], {"minItems": 2})) == ["$: must have at least 2 items"]
+
+
+def test_a_schema_may_be_too_deep() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(2000):
+        deep = {"not": deep}
+    assert check_schema(deep) == "$: the schema is too deep"
 
 
 json_values = st.recursive(

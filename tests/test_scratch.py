@@ -28,7 +28,9 @@ def test_only_directories_of_processes_that_are_gone_are_removed(temporary: Path
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     others = [f"{os.getpid()}-a", f"{os.getppid()}-a", "1-a", "12345678", "none-a", "-a"]
-    for name in (*others, f"{gone.pid}-a", f"{'9' * 40}-a"):
+    own = scratch.prefix().removeprefix("openai-conformance-")
+    others += [f"{own}a", f"{os.getpid()}--a"]
+    for name in (*others, f"{gone.pid}-a", f"{'9' * 40}-a", f"{os.getpid()}-1@another-boot-a"):
         (temporary / f"openai-conformance-{name}" / "llamacpp").mkdir(parents=True)
     scratch.clear()
     assert {path.name for path in temporary.iterdir()} == {f"openai-conformance-{name}" for name in others}

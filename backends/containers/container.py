@@ -123,7 +123,7 @@ class Container:
 def create(client: docker.DockerClient, service: Service, env: dict[str, str], run: str, log: Path) -> Container:
     """Create and start a service's container. Raises CannotStart."""
     try:
-        made = client.containers.create(**arguments(service, env), labels=engine.labels(run, log.parent))
+        made = client.containers.create(**arguments(service, env), labels=engine.labels(run))
         made.start()
     except (docker.errors.DockerException, OSError) as problem:
         raise engine.explained(problem, image=service.image, port=filled(service.publish, env)) from problem

@@ -6,11 +6,8 @@ import contextlib
 import os
 import platform
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -19,14 +16,11 @@ from docker.models.containers import Container
 from docker.models.images import Image
 from docker.utils import parse_repository_tag
 
+from backends import scratch
 from backends.errors import CannotStart
 
 LABEL = "openai-conformance."
-"""Begins our containers' labels: `run` an id, `pid` and `born` the process that owns them, `host` where it runs, `logs`
-the directory of its logs."""
-
-LOGS = "openai-conformance-"
-"""Begins the name of a run's directory of logs."""
+"""Begins our containers' labels: `run` an id, `pid` and `born` the process that owns them, `host` where it runs."""
 
 ENGINE_TIMEOUT = 120
 """Seconds for one answer of the engine: to unpack and start a 20 GB image takes a slow disk a minute."""
@@ -160,10 +154,9 @@ class Progress:
             self._say(f"pulling {self._name}: {here / 1e9:.2f} of {total / 1e9:.2f} GB known so far")
 
 
-def labels(run: str, logs: Path) -> dict[str, str]:
+def labels(run: str) -> dict[str, str]:
     """The labels of a container of this process."""
-    mine = {"run": run, "pid": str(os.getpid()), "born": _born(os.getpid()) or "", "host": platform.node()}
-    mine["logs"] = str(logs)
+    mine = {"run": run, "pid": str(os.getpid()), "born": scratch.born(os.getpid()), "host": platform.node()}
     return {LABEL + name: value for name, value in mine.items()}
 
 
@@ -174,14 +167,11 @@ def remove(client: docker.DockerClient, run: str) -> None:
 
 
 def reap(client: docker.DockerClient) -> list[str]:
-    """Remove the containers, and the logs, of runs on this host whose process is gone; the containers' names."""
+    """Remove the containers of runs on this host whose process is gone; the containers' names."""
     found = client.containers.list(all=True, filters={"label": f"{LABEL}host={platform.node()}"}, ignore_removed=True)
-    orphans = [c for c in found if not alive(c.labels.get(LABEL + "pid", ""), c.labels.get(LABEL + "born", ""))]
+    orphans = [c for c in found if not scratch.alive(c.labels.get(LABEL + "pid", ""), c.labels.get(LABEL + "born", ""))]
     for container in orphans:
         discard(container)
-        logs = Path(container.labels.get(LABEL + "logs", ""))
-        if logs.name.startswith(LOGS) and logs.parent == Path(tempfile.gettempdir()):
-            shutil.rmtree(logs, ignore_errors=True)
     return [str(c.name) for c in orphans]
 
 
@@ -194,25 +184,3 @@ def discard(container: Container) -> None:
     except docker.errors.APIError as problem:
         if "already in progress" not in str(problem):
             raise explained(problem) from problem
-
-
-def alive(pid: str, born: str) -> bool:
-    """Whether the process is the one that it was: a number alone may be another process's by now."""
-    if not pid.isdecimal():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return not born or _born(int(pid)) in (None, born)
-
-
-def _born(pid: int) -> str | None:
-    """When a process was started, in ticks since the machine was, and which boot that was; None if unknown."""
-    try:
-        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-        return f"{ticks}@{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
-    except OSError:
-        return None

@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import socket
-import tempfile
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import docker
 import docker.errors
 
-from backends import identify
+from backends import identify, scratch
 from backends.attach import attach
 from backends.containers import device as devices
 from backends.containers import engine, plan
@@ -53,7 +52,7 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
     for name in engine.reap(client):
         wanted.say(f"removed the container {name}, which a run that was killed had left")
     image = engine.image(client, services[0].image, wanted.say)
-    run, directory = uuid.uuid4().hex[:12], Path(tempfile.mkdtemp(prefix=engine.LOGS))
+    run, directory = uuid.uuid4().hex[:12], scratch.make()
     containers: list[Container] = []
     atexit.register(_remove, client, run)  # For a second Ctrl-C, or one that comes while the run ends by itself.
     try:

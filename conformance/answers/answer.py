@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import Any
 
 from backends.wire import Exchange
 from conformance import sse
-from conformance.answers.values import expect
+from conformance.answers.values import expect, parsed
 from conformance.outcomes import Blocked, Fail, NotRun, Outcome, TimedOut, Verdict
 
 
@@ -119,14 +118,7 @@ class Answer:
     @cached_property
     def json(self) -> Any:
         """The body as JSON, whatever the status."""
-        try:
-            return json.loads(self.whole.body)
-        except ValueError as problem:
-            raise Fail(
-                f"{self.name}: the body is not JSON ({problem})",
-                expected="a JSON body",
-                actual=self.whole.body[:300].decode(errors="replace"),
-            ) from None
+        return parsed(self.whole.body, f"{self.name}: the body", wanted="a JSON body")
 
     @cached_property
     def body(self) -> dict[str, Any]:
@@ -206,13 +198,8 @@ class Answer:
         """The JSON objects of a stream, in order, without `[DONE]`; an error in the stream ends the check."""
         objects = []
         for number, data in enumerate(d for d in self.data if d.strip() != "[DONE]"):
-            try:
-                chunk = json.loads(data)
-            except ValueError as problem:
-                raise Fail(
-                    f"{self.name}: event {number} is not JSON ({problem})", expected="JSON", actual=data[:200]
-                ) from None
-            chunk = expect(chunk, dict, f"{self.name}: event {number}")
+            what = f"{self.name}: event {number}"
+            chunk = expect(parsed(data, what), dict, what)
             if "error" in chunk and "choices" not in chunk and "type" not in chunk:
                 raise Fail(f"{self.name}: the stream carries an error", expected="chunks", actual=data[:300])
             objects.append(chunk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,11 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from conformance.answers.answer import Answer
-from conformance.answers.values import T, expect, optional
+from conformance.answers.values import T, expect, optional, parsed, written
 from conformance.outcomes import Fail
 
 _TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "([^"\\]|\\.)+"')
 """A piece of text in a chunk, as `json.dumps` writes it."""
+
+_KINDS: dict[str, type] = {"token": str, "logprob": float, "top_logprobs": list}
+"""What an entry of logprobs has."""
 
 
 class Entry(dict[str, Any]):
@@ -22,11 +24,13 @@ class Entry(dict[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         if key not in self:
-            raise Fail(f"an entry of logprobs has no `{key}`", expected=f"`{key}`", actual=json.dumps(self)[:300])
+            raise Fail(f"an entry of logprobs has no `{key}`", expected=f"`{key}`", actual=written(self)[:300])
         value = super().__getitem__(key)
+        if key in _KINDS:
+            expect(value, _KINDS[key], f"`{key}` of an entry of logprobs")
         if key != "top_logprobs":
             return value
-        return Alternatives(Entry(expect(one, dict, "an alternative")) for one in expect(value, list, key))
+        return Alternatives(Entry(expect(one, dict, "an alternative")) for one in value)
 
 
 class Alternatives(list[Entry]):
@@ -50,14 +54,8 @@ class ToolCall:
     @property
     def args(self) -> dict[str, Any]:
         """The arguments, which must be a JSON object."""
-        try:
-            return expect(json.loads(self.arguments), dict, f"the arguments of {self.name}")
-        except ValueError:
-            raise Fail(
-                f"the arguments of {self.name} are not valid JSON",
-                expected="a JSON object",
-                actual=self.arguments,
-            ) from None
+        what = f"arguments of {self.name}"
+        return expect(parsed(self.arguments, what, wanted="a JSON object"), dict, what)
 
     @property
     def asks(self) -> tuple[str, dict[str, Any]]:
@@ -82,12 +80,7 @@ class Choice:
     @property
     def document(self) -> Any:
         """The text as the JSON value that it must be."""
-        try:
-            return json.loads(self.text)
-        except ValueError as problem:
-            raise Fail(
-                f"the text is not JSON ({problem})", expected="a JSON document", actual=self.text[:300]
-            ) from None
+        return parsed(self.text, "the text", wanted="a JSON document")
 
 
 class Generated(Answer):
@@ -137,7 +130,7 @@ class Generated(Answer):
         """The chunks of a stream, but of those that differ in nothing but a piece of text only the first."""
         distinct: dict[str, dict[str, Any]] = {}
         for chunk in self.chunks:
-            distinct.setdefault(_TEXT.sub(r'"\1"', json.dumps(chunk)), chunk)
+            distinct.setdefault(_TEXT.sub(r'"\1"', written(chunk)), chunk)
         return list(distinct.values())
 
     def pieces(self, index: int = 0) -> list[dict[str, Any]]:
@@ -210,7 +203,7 @@ class Chat(Generated):
         """The pieces of each tool call of one choice of a stream, in order, by the call's own index."""
         pieces: dict[int, list[dict[str, Any]]] = {}
         for delta in self.deltas(index):
-            for piece in delta.get("tool_calls") or []:
+            for piece in self._listed_calls(delta):
                 piece = expect(piece, dict, f"{self.name}: a tool call delta")
                 at = expect(piece.get("index"), int, f"{self.name}: tool_calls[].index of a delta")
                 pieces.setdefault(at, []).append(piece)
@@ -224,10 +217,13 @@ class Chat(Generated):
             choice.content = optional(message.get("content"), str, f"{self.name}: content")
             choice.text = choice.content or ""
             choice.reasoning = reasoning(message)
-            choice.tool_calls = [self._tool_call(call) for call in message.get("tool_calls") or []]
+            choice.tool_calls = [self._tool_call(call) for call in self._listed_calls(message)]
             choice.logprobs = self._logprobs(raw)
             choices.append(choice)
         return choices
+
+    def _listed_calls(self, message: dict[str, Any]) -> list[Any]:
+        return optional(message.get("tool_calls"), list, f"{self.name}: tool_calls") or []
 
     def _tool_call(self, raw: Any) -> ToolCall:
         raw = expect(raw, dict, f"{self.name}: a tool call")
@@ -258,7 +254,7 @@ class Chat(Generated):
                 choice.finish_reason = raw.get("finish_reason") or choice.finish_reason
                 if (entries := self._logprobs(raw)) is not None:
                     choice.logprobs = (choice.logprobs or []) + entries
-                for piece in delta.get("tool_calls") or []:
+                for piece in self._listed_calls(delta):
                     self._add_piece(calls, index, piece)
         for (index, _), call in sorted(calls.items()):
             choices[index].tool_calls.append(ToolCall(**call))
@@ -306,10 +302,11 @@ class Completion(Generated):
         for chunk in self.chunks:
             for raw, index in self._raw_choices(chunk):
                 choice = choices.setdefault(index, Choice(index=index, raw=raw))
-                choice.text += raw.get("text") or ""
+                choice.text += optional(raw.get("text"), str, f"{self.name}: choices[].text") or ""
                 choice.finish_reason = raw.get("finish_reason") or choice.finish_reason
         return list(choices.values())
 
 
 def reasoning(message: dict[str, Any]) -> str:
-    return message.get("reasoning_content") or message.get("reasoning") or ""
+    found = (optional(message.get(key), str, key) for key in ("reasoning_content", "reasoning"))
+    return next(filter(None, found), "")

@@ -47,14 +47,7 @@ class Embeddings(Answer):
     def decoded(self) -> list[float]:
         """The first embedding, which came as base64 of little-endian float32."""
         encoded = expect(self.items[0].get("embedding") if self.items else None, str, f"{self.name}: embedding")
-        try:
-            return [number for (number,) in struct.iter_unpack("<f", base64.b64decode(encoded, validate=True))]
-        except (ValueError, struct.error) as problem:
-            raise Fail(
-                f"{self.name}: the embedding is no float32 in base64 ({problem})",
-                expected="base64 of four bytes a number",
-                actual=encoded[:200],
-            ) from None
+        return unpacked(encoded)
 
     def _numbers(self, raw: Any) -> list[float]:
         numbers = expect(raw, list, f"{self.name}: data[].embedding")
@@ -83,3 +76,15 @@ class Models(Answer):
     def ids(self) -> list[Any]:
         """The ids of the listed models."""
         return [model.get("id") for model in self.models]
+
+
+def unpacked(encoded: str) -> list[float]:
+    """The numbers of an embedding that came as base64 of little-endian float32."""
+    try:
+        return [number for (number,) in struct.iter_unpack("<f", base64.b64decode(encoded, validate=True))]
+    except (ValueError, struct.error) as problem:
+        raise Fail(
+            f"the embedding is no float32 in base64 ({problem})",
+            expected="base64 of four bytes a number",
+            actual=encoded[:200],
+        ) from None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import Any
 
 from conformance.answers.answer import Answer
 from conformance.answers.generated import Choice, ToolCall
-from conformance.answers.values import expect, optional
+from conformance.answers.values import expect, optional, written
 from conformance.outcomes import Fail
 
 ENDINGS = ("response.completed", "response.incomplete", "response.failed")
@@ -89,7 +88,8 @@ class Response(Answer):
         parts = [
             expect(part, dict, f"{self.name}: part of a thought")
             for item in self.items("reasoning")
-            for part in (item.get("content") or []) + (item.get("summary") or [])
+            for key in ("content", "summary")
+            for part in optional(item.get(key), list, f"{self.name}: {key} of a thought") or []
         ]
         return "".join(expect(part.get("text"), str, f"{self.name}: text of a thought") for part in parts)
 
@@ -157,7 +157,7 @@ class Response(Answer):
         distinct: dict[str, dict[str, Any]] = {}
         for event in self.chunks:
             varying = {key: type(event[key]).__name__ for key in ("delta", "sequence_number") if key in event}
-            distinct.setdefault(json.dumps({**event, **varying}), event)
+            distinct.setdefault(written({**event, **varying}), event)
         return list(distinct.values())
 
     def joined(self, kind: str, item: str | int | None = None) -> str:

@@ -15,8 +15,25 @@ def expect(value: Any, kind: type[T], what: str) -> T:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return value  # type: ignore[return-value]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-        raise Fail(f"{what} is not {_JSON_NAMES[kind]}", expected=_JSON_NAMES[kind], actual=json.dumps(value)[:200])
+        raise Fail(f"{what} is not {_JSON_NAMES[kind]}", expected=_JSON_NAMES[kind], actual=written(value)[:200])
     return value
+
+
+def parsed(raw: str | bytes, what: str, *, wanted: str = "JSON") -> Any:
+    """The JSON value that a text must be; `wanted` is shown as what was expected."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as problem:
+        text = raw if isinstance(raw, str) else raw.decode(errors="replace")
+        raise Fail(f"{what} is not JSON ({problem})", expected=wanted, actual=text[:300]) from None
+
+
+def written(value: Any) -> str:
+    """A JSON value as text."""
+    try:
+        return json.dumps(value)
+    except RecursionError as problem:
+        raise Fail(f"JSON is nested too deeply ({problem})", expected="what a client can read") from None
 
 
 def optional(value: Any, kind: type[T], what: str) -> T | None:

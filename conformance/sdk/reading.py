@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import struct
 from collections.abc import Mapping
 from typing import Any
 
 from conformance.answers import Answer, Completion, Embeddings, Generated, Models, Response
+from conformance.answers.lists import unpacked
+from conformance.answers.values import expect
 from conformance.outcomes import Fail
 
 Reading = dict[str, Any]
@@ -79,8 +79,8 @@ def counts(usages: list[Any]) -> list[Any] | None:
 def numbers(embedding: Any) -> list[float]:
     """The numbers of an embedding, which is a list, or base64 of float32."""
     if isinstance(embedding, str):
-        return [number for (number,) in struct.iter_unpack("<f", base64.b64decode(embedding))]
-    return list(embedding)
+        return unpacked(embedding)
+    return expect(embedding, list, "an embedding")
 
 
 def raised(status: int) -> str:

@@ -2,7 +2,7 @@
 
     python -m tests.reference.gate [FAULT ...]     print what each fault flips, in the form of kills.toml
 
-All scenarios are recorded once without a fault. For a fault, those of the areas that it can touch are sent again
+All scenarios are recorded once without a fault. For a fault, those whose answers change in a rehearsal are sent again
 with its name in a header, and those that need them; what did not change is not judged again.
 """
 
@@ -15,10 +15,11 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from backends import launch
 from backends.target import Deployment, Target
@@ -33,8 +34,12 @@ from conformance.results import CheckResult
 from fixtures import scenario
 from fixtures.scenario import SCENARIOS
 from tests.reference.fault import Fault, area_of
-from tests.reference.faults import FAULTS
-from tests.reference.rehearsal import Rehearsal
+from tests.reference.faults import FAULTS, kills
+from tests.reference.rehearsal import NOW, Rehearsal
+
+DECLARED = kills()
+WRONG = [fault for fault in FAULTS.values() if not fault.legal]
+LEGAL = [fault for fault in FAULTS.values() if fault.legal]
 
 MODELS: dict[Role, str] = {"chat": "reference-text", "vision": "reference", "embedding": "reference-embedding"}
 KEY = "sk-reference"
@@ -50,8 +55,6 @@ class Bench:
     """A running reference server, with every scenario recorded on it, and every check's verdict."""
 
     def __init__(self, base_url: str) -> None:
-        setattr(shapes, "violations", _violations)  # noqa: B010
-        setattr(schema, "check_schema", _check_schema)  # noqa: B010
         deployments = tuple(Deployment(role=r, base_url=base_url, model=m) for r, m in MODELS.items())
         target = Target(name="reference", backend="reference", found="", deployments=deployments, key=KEY)
         self._sender = Sender(target, TIMEOUT)
@@ -68,6 +71,12 @@ class Bench:
             doubtful = [c for c in doubtful if self.sound[c.id].outcome is not Outcome.PASS]
             self._sound |= self._record({name for check in doubtful for name in _needed(check)}, ())
             self.sound |= {c.id: self._judged(c, self._sound, self._sound, few) for c in doubtful}
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._sender.close()
+        self._rehearsal.close()
 
     def flips(self, fault: Fault) -> dict[str, CheckResult]:
         """The results of the checks that end otherwise than without the fault."""
@@ -115,8 +124,10 @@ class Bench:
             return False
         exchanges = self._sound[name].exchanges
         possible = [e for e in exchanges if fault.may_touch(e.request.path, e.request.body)]
-        if not exchanges or not possible:
-            return not exchanges
+        if not exchanges:
+            return True
+        if not possible:
+            return False
         if fault.concurrent or _SHOWS_IN_TIME & set(fault.hooks) or (SCENARIOS[name].needs and self._is_stored(name)):
             return True
         return any(self._rehearsal.changes(e.request, e.url, fault) for e in possible)
@@ -160,9 +171,7 @@ class Bench:
             check.function(**arguments)
         except Exception as raised:
             problem = raised
-        return judge.result(
-            check, target="reference", problem=problem, explanation=str(problem), arguments=arguments, duration=0
-        )
+        return judge.result(check, target="reference", problem=problem, arguments=arguments, duration=0)
 
 
 _ALIKE = [
@@ -249,14 +258,11 @@ _SHOWS_IN_TIME = {"timing", "events", "raw"}
 """Hooks whose effect may show only when the answer is really sent."""
 
 _MADE_UP = re.compile(rb"[A-Za-z0-9]{20,}")
-_NOW = re.compile(rb'(_at|created)": ?1[0-9]{9}\b')
 
 
 def _signature(recording: Recording) -> list[Any]:
     """What an answer says, without times, and with its made-up ids numbered: all that differs anyway."""
-    return [(e.status, e.error, _numbered(_NOW.sub(rb'\1"', e.body))) for e in recording.exchanges] or [
-        recording["unsent"]
-    ]
+    return [(e.status, e.error, _numbered(NOW.sub(b"", e.body))) for e in recording.exchanges] or [recording["unsent"]]
 
 
 def _numbered(body: bytes) -> bytes:
@@ -284,14 +290,19 @@ def _nothing_to_judge(check: Check, result: CheckResult) -> bool:
 
 @contextmanager
 def bench() -> Iterator[Bench]:
-    """Start the reference server, and stop it at the end."""
+    """Start the reference server, and stop it at the end; meanwhile schemas judge once what looks the same."""
     port = launch.free_port()
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "tests.reference", "--port", str(port), "--api-key", KEY, "--delay", "0"]
         server = launch.start(command, port, Path(directory) / "reference")
         try:
             server.wait_until_healthy("/health", 30)
-            yield Bench(server.origin + "/v1")
+            with (
+                patch.object(shapes, "violations", _violations),
+                patch.object(schema, "check_schema", _check_schema),
+                closing(Bench(server.origin + "/v1")) as on,
+            ):
+                yield on
         finally:
             server.stop()
 

@@ -5,23 +5,10 @@ Not collected with the other tests, since it takes minutes: `.ci/gate`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.reference.faults import FAULTS, kills
-from tests.reference.gate import Bench, bench
-
-DECLARED = kills()
-WRONG = [fault for fault in FAULTS.values() if not fault.legal]
-LEGAL = [fault for fault in FAULTS.values() if fault.legal]
-
-
-@pytest.fixture(scope="session")
-def on() -> Iterator[Bench]:
-    """One reference server for each worker, with everything recorded on it once."""
-    with bench() as running:
-        yield running
+from tests.reference.faults import FAULTS
+from tests.reference.gate import DECLARED, LEGAL, WRONG, Bench
 
 
 def undeclared(on: Bench, name: str) -> dict[str, str]:

@@ -18,7 +18,8 @@ from tests.reference.fault import Active, Fault
 Answer = list[tuple[Any, ...]]
 """The ASGI messages of an answer: status and headers, then the pieces of the body; the times in it left out."""
 
-_NOW = re.compile(rb'(_at|created)": ?1[0-9]{9}\b')
+NOW = re.compile(rb'(_at|created)": ?1[0-9]{9}\b')
+"""A time in an answer, which differs from answer to answer anyway."""
 
 
 class Rehearsal:
@@ -86,7 +87,7 @@ class Rehearsal:
             if message["type"] == "http.response.start":
                 said.append((message["status"], *message["headers"]))
             else:
-                said.append((_NOW.sub(b"", message["body"]),))
+                said.append((NOW.sub(b"", message["body"]),))
 
         random.seed(dice)
         self._loop.run_until_complete(self._app(scope, receive, send))

@@ -1,0 +1,133 @@
+"""Scenarios are sent as many at a time as a server has slots, and whoever waits for one is never left waiting."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.target import Deployment, Target
+from conformance import recording
+from conformance.options import Options
+from conformance.recording import Recorder
+from conformance.run import WorkerRun
+from fixtures.requests import chat
+from fixtures.scenario import SCENARIOS, Scenario
+from tests.fake import Reply, as_json, serving
+from tests.made import chat_body
+
+
+@pytest.fixture
+def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def add(*names: str, alone: bool = False) -> None:
+        kind = dict.fromkeys(("control", "together", "one_connection", "keyed"), False)
+        for name in names:
+            made = Scenario(name=name, build=lambda: chat("Hello"), needs=(), purpose="", alone=alone, **kind)  # type: ignore[arg-type]
+            monkeypatch.setitem(SCENARIOS, name, made)
+
+    return add
+
+
+class Server:
+    """Answers when it may, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = self.now = self.most = 0
+        self.may = threading.Event()
+        self._lock = threading.Lock()
+
+    def reply(self, *_: Any) -> Reply:
+        with self._lock:
+            self.asked += 1
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self.may.wait(20)
+        with self._lock:
+            self.now -= 1
+        return as_json(chat_body())
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def recorder(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Recorder]]:
+    monkeypatch.setattr(recording, "PATIENCE", 3.0)
+
+    def waits(name: str, seconds: float) -> None:
+        raise AssertionError(f"still waiting for {name}")
+
+    with serving(server.reply) as origin:
+        at = Deployment(role="chat", base_url=origin + "/v1", model="m")
+
+        def make(slots: int) -> Recorder:
+            target = Target(name="t", backend="url", found="", deployments=(at,), slots=slots)
+            return Recorder(target, tmp_path, timeout=20, on_wait=waits)
+
+        yield make
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_as_many_at_a_time_as_the_server_has_slots(
+    declare: Callable[..., None], recorder: Callable[[int], Recorder], server: Server, slots: int
+) -> None:
+    names = [f"s{number}" for number in range(5)]
+    declare(*names)
+    made = recorder(slots)
+    made.prefetch(names)
+    until = time.monotonic() + 5
+    while server.now < slots and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    server.may.set()
+    assert all("exchanges" in made.recording(name) for name in names)
+    assert server.most == slots
+
+
+def test_workers_share_the_slots_of_each_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "4")
+    slots = {"large": 9, "small": 1}
+    targets = [Target(name=name, backend="url", found="", deployments=()).to_json() for name in slots]
+    told = {"stopped": None, "shared": tmp_path, "slots": slots, "targets": targets, "keys": dict.fromkeys(slots)}
+    asked = Options(wanted=(), report=tmp_path, fail_on=None, replay=None, timeout=5)
+    run = WorkerRun(None, asked, {**told, "logs": {name: {} for name in slots}})  # type: ignore[arg-type]
+    assert {name: target.slots for name, target in run.targets.items()} == {"large": 2, "small": 1}
+
+
+def test_who_waits_for_one_that_runs_alone_learns_that_it_could_not_be_recorded(
+    declare: Callable[..., None], recorder: Callable[[int], Recorder], server: Server, tmp_path: Path
+) -> None:
+    declare("first", "second", alone=True)
+    made = recorder(1)
+    shutil.rmtree(tmp_path / "t")
+    made.prefetch(["first", "second"])
+    for name in ("first", "second"):
+        got = made.recording(name)
+        assert got["broken"]
+        assert got["unsent"].startswith(f"our harness could not record {name}: FileNotFoundError")
+
+
+def test_what_is_closed_sends_nothing_more(
+    declare: Callable[..., None], recorder: Callable[[int], Recorder], server: Server
+) -> None:
+    declare("first", "second")
+    declare("alone", alone=True)
+    made = recorder(1)
+    made.prefetch(["first", "second", "alone"])
+    until = time.monotonic() + 5
+    while not server.asked and time.monotonic() < until:
+        time.sleep(0.01)
+    made.close()
+    server.may.set()
+    for name in ("second", "alone"):
+        with pytest.raises(CancelledError):
+            made.recording(name)
+    assert server.asked == 1
