@@ -122,7 +122,7 @@ def quantisation(path: Path) -> str:
 def host() -> str:
     """The machine: its GPUs if it has any, else its processor."""
     cpu = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-    return f"this machine has {', '.join(gpus()) or 'no GPU that was found'} and {cpu}"
+    return f"this machine has {', '.join(gpus()) or 'no GPU'}; {cpu}"
 
 
 def gpus() -> list[str]:
