@@ -84,8 +84,13 @@ def json_over_lines(body: Any, _call: Call) -> bytes:
 
 @wire(stream=True, when=_streams, legal=True)
 def one_byte_chunks(chunks: Chunks, _call: Call) -> Chunks:
-    """The body is written a byte at a time."""
-    return (bytes([byte]) for chunk in chunks for byte in chunk)
+    """The body is written a byte at a time; of a long one, the first 4 kB."""
+    left = 4000
+    for chunk in chunks:
+        yield from (bytes([byte]) for byte in chunk[:left])
+        if chunk[left:]:
+            yield chunk[left:]
+        left = max(0, left - len(chunk))
 
 
 @wire(stream=True, when=_streams, legal=True)
