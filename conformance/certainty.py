@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import AnyStr
+from typing import Any, AnyStr
 
 from conformance.answers import Chat, Generated
 from conformance.outcomes import shown
@@ -27,9 +27,14 @@ def joined(pieces: Sequence[AnyStr], text: AnyStr) -> AnyStr:
 def certainty(answer: Chat) -> float:
     """By how much every token, at least, was more likely than the next one, as a difference of logarithms."""
     shown(answer.choice.logprobs, f"{answer.name}: no logprobs came, which tell how sure the model is")
-    both = [sorted((t["logprob"] for t in entry["top_logprobs"]), reverse=True)[:2] for entry in answer.logprobs]
-    shown(all(len(pair) == 2 for pair in both), f"{answer.name}: some token has no alternative to compare it with")
-    return float(min(first - second for first, second in both))
+    return min(map(lead, answer.logprobs))
+
+
+def lead(entry: dict[str, Any]) -> float:
+    """By how much the likeliest token was more likely than the next one, as a difference of logarithms."""
+    best = sorted((token["logprob"] for token in entry["top_logprobs"]), reverse=True)[:2]
+    shown(len(best) == 2, "some token has no alternative to compare it with")
+    return float(best[0] - best[1])
 
 
 def moved(before: Sequence[Generated], again: Sequence[Generated], after: Sequence[Generated]) -> bool:

@@ -11,7 +11,9 @@ from conformance.answers import Answer, Missing, Refused
 from conformance.check import Check
 from conformance.every import Every
 from conformance.outcomes import Outcome, Verdict, watch_leniency
+from conformance.recording import Source
 from conformance.results import CheckResult
+from conformance.steadiness import Differs, unsteady
 
 HELD = 8
 """Assertions that held of which a result tells: the last ones."""
@@ -52,10 +54,22 @@ class Judge:
         problem: BaseException | None,
         arguments: dict[str, Any],
         duration: float,
+        source: Source | None = None,
     ) -> CheckResult:
-        """The result of a check that ended with `problem`; None: it returned."""
+        """The result of a check that ended with `problem`; None: it returned.
+
+        Two texts that begin alike are no violation of a target whose `source` shows that it does not repeat itself.
+        """
         outcome, message, expected, actual = self._ending(problem, arguments)
         judged, controls = _exchanges(arguments)
+        if isinstance(problem, Differs) and problem.alike and source and (shows := unsteady(source)):
+            outcome = Outcome.INCONCLUSIVE
+            message = (
+                f"{message}, from which nothing follows here: the same request gets two texts that begin alike, too "
+                f"({' and '.join(shows)})"
+            )
+            judged += [name for name in shows if name not in judged]
+            controls += [name for name in shows if name not in controls]
         return CheckResult(
             id=check.id,
             target=target,

@@ -1,7 +1,7 @@
 """Everything that a file of checks needs, in one import."""
 
 from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, Response, ToolCall
-from conformance.certainty import certainty, joined, moved, tokens
+from conformance.certainty import certainty, joined, lead, moved, tokens
 from conformance.check import check
 from conformance.every import Every
 from conformance.markup import markup_in
@@ -10,6 +10,7 @@ from conformance.ran import Ran
 from conformance.refusals import refused
 from conformance.schema import validate_against, violations
 from conformance.shapes import fits
+from conformance.steadiness import as_one, came_again, same_text
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
@@ -29,15 +30,19 @@ __all__ = [
     "Ran",
     "Response",
     "ToolCall",
+    "as_one",
+    "came_again",
     "certainty",
     "check",
     "effect",
     "fits",
     "joined",
+    "lead",
     "lenient",
     "markup_in",
     "moved",
     "refused",
+    "same_text",
     "shown",
     "tokens",
     "validate_against",

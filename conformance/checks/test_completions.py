@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from conformance.kit import MAY, MUST, SHOULD, Completion, check, effect, joined, refused, shown
+from conformance.kit import MAY, MUST, SHOULD, Completion, check, effect, joined, refused, same_text, shown
 
 BEGINNING = 8
 """Characters that tell two continuations apart; what follows may differ where prompts are computed together."""
@@ -13,6 +13,12 @@ NO_LOGPROBS = "there are no logprobs"
 def beginnings(answer: Completion) -> list[str]:
     """How the text of each choice begins."""
     return [choice.text[:BEGINNING] for choice in answer.choices]
+
+
+def same_beginnings(answer: Completion, expected: list[str]) -> bool:
+    """Whether the choices begin like those of other answers; ends the check if one does not."""
+    assert len(answer.choices) == len(expected)
+    return all(map(same_text, beginnings(answer), expected))
 
 
 # The answer
@@ -55,15 +61,17 @@ def test_id_has_the_prefix(continuation: Completion) -> None:
 @check("completions", MUST, "openapi:CreateCompletionRequest.stream")
 def test_stream_joins_to_the_text(continuation: Completion, continuation_streamed: Completion) -> None:
     """A stream joins to the plain text, and ends for the same reason."""
-    assert continuation_streamed.text == continuation.text
+    assert same_text(continuation_streamed.text, continuation.text)
     assert continuation_streamed.finish_reason == continuation.finish_reason
 
 
 @check("completions", MUST, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_stream_has_the_usage(continuation: Completion, continuation_streamed: Completion) -> None:
     """A stream that is asked for its usage has the same as the plain answer."""
-    for kind in ("prompt", "completion", "total"):
-        assert continuation_streamed.tokens(kind) == continuation.tokens(kind)
+    assert continuation_streamed.tokens("prompt") == continuation.tokens("prompt")
+    if continuation_streamed.text == continuation.text:
+        assert continuation_streamed.tokens("completion") == continuation.tokens("completion")
+        assert continuation_streamed.tokens("total") == continuation.tokens("total")
 
 
 @check("completions", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
@@ -84,13 +92,13 @@ def test_list_gives_a_choice_for_each(prompt_list: Completion) -> None:
 @check("completions", MUST, "openapi:CreateCompletionRequest.prompt")
 def test_list_is_continued_in_order(from_four: Completion, from_thirteen: Completion, both_counts: Completion) -> None:
     """Each prompt of a list is continued, in the order of the list."""
-    assert beginnings(both_counts) == beginnings(from_four) + beginnings(from_thirteen)
+    assert same_beginnings(both_counts, [*beginnings(from_four), *beginnings(from_thirteen)])
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.stream")
 def test_streamed_list_is_continued_in_order(both_counts: Completion, both_counts_streamed: Completion) -> None:
     """A stream tells the choices of a list apart by their index."""
-    assert beginnings(both_counts_streamed) == beginnings(both_counts)
+    assert same_beginnings(both_counts_streamed, beginnings(both_counts))
 
 
 @check("completions", MUST, "openapi:CreateCompletionResponse.usage")
@@ -104,7 +112,7 @@ def test_list_with_n(both_counts: Completion, both_counts_twice: Completion) -> 
     """Two prompts with two choices each have four choices: first those of the first prompt."""
     effect(len(both_counts_twice.choices) > 2, "there is one choice for each prompt")
     first, second = beginnings(both_counts)[:1], beginnings(both_counts)[1:]
-    assert beginnings(both_counts_twice) == 2 * first + 2 * second
+    assert same_beginnings(both_counts_twice, 2 * first + 2 * second)
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.prompt")
@@ -136,7 +144,9 @@ def test_default_length_is_16_tokens(default_length: Completion) -> None:
 def test_echo_repeats_the_prompt(continuation: Completion, continuation_echo: Completion) -> None:
     """`echo` gives the prompt back in front of its continuation."""
     effect(continuation_echo.text != continuation.text, "the text is the same as without echo")
-    assert continuation_echo.text == continuation_echo.sent["prompt"] + continuation.text
+    prompt = continuation_echo.sent["prompt"]
+    assert continuation_echo.text[: len(prompt)] == prompt
+    assert same_text(continuation_echo.text[len(prompt) :], continuation.text)
 
 
 @check("completions", SHOULD, "de-facto:evaluations read the likelihood of a prompt from echo with logprobs")

@@ -1,6 +1,6 @@
 """`logprobs` and `top_logprobs`: how likely each token was, and which others were."""
 
-from conformance.kit import MUST, SHOULD, Chat, check, effect, joined, refused, shown
+from conformance.kit import MUST, SHOULD, Chat, check, effect, joined, refused, same_text, shown
 
 REQUEST = "openapi:CreateChatCompletionRequest.logprobs"
 TOP = "openapi:CreateChatCompletionRequest.top_logprobs"
@@ -19,7 +19,7 @@ def test_come_for_each_token(capital: Chat, capital_logprobs: Chat) -> None:
     """With logprobs there is an entry for each token, and the tokens make up the same text."""
     effect(capital_logprobs.choice.logprobs, "no logprobs came")
     assert joined([e["token"] for e in capital_logprobs.logprobs], capital_logprobs.text) == capital_logprobs.text
-    assert capital_logprobs.text == capital.text
+    assert same_text(capital_logprobs.text, capital.text)
 
 
 @check("logprobs", MUST, REQUEST)
@@ -68,6 +68,7 @@ def test_streamed_bytes_spell_the_text(unicode_logprobs_streamed: Chat) -> None:
 @check("logprobs", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs.content")
 def test_none_for_the_end(capital_logprobs: Chat) -> None:
     """The end of the answer is no token of its text, and has no entry."""
+    shown(capital_logprobs.finish_reason == "stop", "the answer does not come to its end")
     assert [entry["token"] for entry in capital_logprobs.logprobs if not entry["token"]] == []
 
 
@@ -142,7 +143,8 @@ def test_same_in_streams(capital_logprobs: Chat, capital_logprobs_streamed: Chat
     effect(capital_logprobs_streamed.choice.logprobs, "no logprobs came in the stream")
     plain, streamed = ([e for e in a.logprobs if e["token"]] for a in (capital_logprobs, capital_logprobs_streamed))
     assert [e["token"] for e in streamed] == [e["token"] for e in plain]
-    assert max(abs(s["logprob"] - p["logprob"]) for s, p in zip(streamed, plain, strict=True)) < 0.1
+    # The last bits of large quantised models' sums made 0.12 of difference on llama.cpp.
+    assert max(abs(s["logprob"] - p["logprob"]) for s, p in zip(streamed, plain, strict=True)) < 0.5
 
 
 @check("logprobs", MUST, "openapi:CreateChatCompletionStreamResponse.choices.logprobs")

@@ -1,6 +1,6 @@
 """`messages`: instructions, earlier turns and all forms of content reach the model."""
 
-from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, shown
+from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, same_text, shown
 from fixtures.scenarios.chat import TEN_WORDS
 
 
@@ -81,7 +81,7 @@ def test_earlier_answer_is_read(two_turns: Chat, longer_first_answer: Chat) -> N
 def test_own_message_is_accepted(two_turns: Chat, two_turns_sent_back: Chat) -> None:
     """The server's own message, sent back as it came, is an earlier turn like any other."""
     shown("Paris" in str(two_turns_sent_back.sent["messages"][1].get("content")), "the first answer is another")
-    assert two_turns_sent_back.text == two_turns.text
+    assert same_text(two_turns_sent_back.text, two_turns.text)
 
 
 @check("conversation", MUST, "openapi:ChatCompletionRequestAssistantMessage.content")

@@ -3,7 +3,7 @@
 from itertools import groupby, takewhile
 from typing import Any
 
-from conformance.kit import MUST, SHOULD, Every, Response, check, fits, shown
+from conformance.kit import MUST, SHOULD, Every, Response, check, fits, same_text, shown
 
 EVENT = "openapi:ResponseStreamEvent"
 STREAM = "openapi:CreateResponse.stream"
@@ -20,7 +20,7 @@ def last_item(answer: Response) -> list[Any]:
 @check("responses_stream", MUST, STREAM, core=True)
 def test_text_is_that_of_the_plain_response(respond_count: Response, respond_count_streamed: Response) -> None:
     """The deltas joined are the text of the plain response."""
-    assert respond_count_streamed.text == respond_count.text
+    assert same_text(respond_count_streamed.text, respond_count.text)
 
 
 @check("responses_stream", MUST, STREAM, core=True)
@@ -34,7 +34,7 @@ def test_text_comes_in_pieces(respond_count_streamed: Response) -> None:
 def test_same_as_the_plain_response(every: Every) -> None:
     """A stream has the text, thoughts and end of the plain response to the same request."""
     for plain, streamed in every.pairs(Response):
-        assert streamed.text == plain.text
+        assert same_text(streamed.text, plain.text)
         assert streamed.reasoning == plain.reasoning
         assert streamed.state == plain.state
 
@@ -44,7 +44,8 @@ def test_usage_is_that_of_the_plain_response(every: Every) -> None:
     """The last event has the usage of the plain response."""
     for plain, streamed in every.pairs(Response):
         assert streamed.tokens("input") == plain.tokens("input")
-        assert streamed.tokens("output") == plain.tokens("output")
+        if streamed.text == plain.text:
+            assert streamed.tokens("output") == plain.tokens("output")
 
 
 @check("responses_stream", MUST, "openapi:ResponseCompletedEvent.response")

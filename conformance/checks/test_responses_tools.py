@@ -1,6 +1,6 @@
 """Tools in the Responses API: calls are output items, and their results input items."""
 
-from conformance.kit import MUST, SHOULD, Chat, Response, check, effect, markup_in, shown, validate_against
+from conformance.kit import MUST, SHOULD, Chat, Response, check, effect, markup_in, same_text, shown, validate_against
 from fixtures.scenarios.chat import TEN_WORDS
 from fixtures.scenarios.responses import FLAGS, WEATHER
 
@@ -136,7 +136,7 @@ def test_a_result_reaches_the_model(respond_result_longer: Response, respond_res
 def test_a_result_is_answered_as_in_chat(weather_result: Chat, respond_result: Response) -> None:
     """The answer from a result is the same as in chat."""
     shown(weather_result.finish_reason == "stop", "chat's answer did not end within max_tokens")
-    assert respond_result.text.strip() == weather_result.text.strip()
+    assert same_text(respond_result.text.strip(), weather_result.text.strip())
 
 
 @check("responses_tools", MUST, "docs:guides/function-calling")
@@ -150,7 +150,7 @@ def test_the_own_call_can_be_sent_back(respond_weather: Response, respond_result
 @check("responses_tools", MUST, f"{RESULT}.output")
 def test_a_result_may_have_parts(respond_result: Response, respond_result_part: Response) -> None:
     """A result may be a list of parts, and is the same as their text."""
-    assert respond_result_part.text == respond_result.text
+    assert same_text(respond_result_part.text, respond_result.text)
 
 
 # Streams

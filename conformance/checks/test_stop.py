@@ -1,6 +1,6 @@
 """`stop`: generation ends at a given text, which is not part of the answer."""
 
-from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, refused, shown
+from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, refused, same_text, shown
 
 REQUEST = "openapi:CreateChatCompletionRequest.stop"
 REASON = "openapi:CreateChatCompletionResponse.choices.finish_reason"
@@ -18,7 +18,7 @@ def test_ends_the_text(count: Chat, count_stop: Chat) -> None:
     """Generation ends before the stop string, which is not part of the text."""
     expected = before(count, count_stop.sent["stop"])
     effect(count_stop.text != count.text, "the text is the same as without stop")
-    assert count_stop.text == expected
+    assert same_text(count_stop.text, expected)
 
 
 @check("stop", MUST, REASON)
@@ -31,7 +31,7 @@ def test_finish_reason_is_stop(count_stop: Chat, count_stop_streamed: Chat) -> N
 @check("stop", MUST, REQUEST)
 def test_streamed_text_is_the_same(count_stop: Chat, count_stop_streamed: Chat) -> None:
     """A stream ends at the same place as the plain answer."""
-    assert count_stop_streamed.text == count_stop.text
+    assert same_text(count_stop_streamed.text, count_stop.text)
 
 
 @check("stop", SHOULD, REQUEST)
@@ -46,13 +46,13 @@ def test_list_ends_at_what_comes_first(count: Chat, count_stop_list: Chat) -> No
     """Of several stop strings, the one that comes first in the text ends it."""
     expected = before(count, *count_stop_list.sent["stop"])
     effect(count_stop_list.text != count.text, "the text is the same as without stop")
-    assert count_stop_list.text == expected
+    assert same_text(count_stop_list.text, expected)
 
 
 @check("stop", MUST, REQUEST)
 def test_list_same_in_streams(count_stop_list: Chat, count_stop_list_streamed: Chat) -> None:
     """A stream with several stop strings ends at the same place."""
-    assert count_stop_list_streamed.text == count_stop_list.text
+    assert same_text(count_stop_list_streamed.text, count_stop_list.text)
 
 
 @check("stop", MUST, REQUEST)
@@ -60,7 +60,7 @@ def test_four_strings_count(count: Chat, count_stop_four: Chat) -> None:
     """The last of four stop strings, as many as there may be, ends the text."""
     expected = before(count, *count_stop_four.sent["stop"])
     effect(count_stop_four.text != count.text, "the text is the same as without stop")
-    assert count_stop_four.text == expected
+    assert same_text(count_stop_four.text, expected)
 
 
 @check("stop", MUST, REQUEST)
@@ -68,21 +68,21 @@ def test_ends_at_several_tokens(count: Chat, count_stop_across: Chat) -> None:
     """A stop string of several tokens ends the text before its first one."""
     expected = before(count, count_stop_across.sent["stop"])
     effect(count_stop_across.text != count.text, "the text is the same as without stop")
-    assert count_stop_across.text == expected
+    assert same_text(count_stop_across.text, expected)
 
 
 @check("stop", MUST, REQUEST)
 def test_no_part_is_streamed(count_stop_across: Chat, count_stop_across_streamed: Chat) -> None:
     """A stream holds back what may be the beginning of a stop string."""
-    assert count_stop_across_streamed.text == count_stop_across.text
+    assert same_text(count_stop_across_streamed.text, count_stop_across.text)
 
 
 @check("stop", MUST, REQUEST)
 def test_beginning_is_no_end(count: Chat, count_stop_almost: Chat, count_stop_almost_streamed: Chat) -> None:
     """Text that only begins like a stop string, or is in the prompt only, stays whole, in a stream too."""
     shown(count_stop_almost.sent["stop"][-1] not in count.text, "the answer repeats the question")
-    assert count_stop_almost.text == count.text
-    assert count_stop_almost_streamed.text == count.text
+    assert same_text(count_stop_almost.text, count.text)
+    assert same_text(count_stop_almost_streamed.text, count.text)
 
 
 @check("stop", MUST, REQUEST)
@@ -99,14 +99,14 @@ def test_may_be_beyond_ascii(unicode_words: Chat, unicode_stop: Chat, unicode_st
     """A stop string of several bytes ends the text, and no half of a character remains."""
     expected = before(unicode_words, unicode_stop.sent["stop"])
     effect(unicode_stop.text != unicode_words.text, "the text is the same as without stop")
-    assert unicode_stop.text == expected
-    assert unicode_stop_streamed.text == expected
+    assert same_text(unicode_stop.text, expected)
+    assert same_text(unicode_stop_streamed.text, expected)
 
 
 @check("stop", MAY, "de-facto:an empty stop string is no stop string")
 def test_empty_text_ends_nothing(count: Chat, stop_empty_text: Chat) -> None:
     """An empty stop string is refused, or has no effect."""
-    assert stop_empty_text.cleanly_refused or stop_empty_text.text == count.text
+    assert stop_empty_text.cleanly_refused or same_text(stop_empty_text.text, count.text)
 
 
 @check("stop", SHOULD, REQUEST)

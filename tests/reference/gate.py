@@ -171,7 +171,7 @@ class Bench:
             check.function(**arguments)
         except Exception as raised:
             problem = raised
-        return judge.result(check, target="reference", problem=problem, arguments=arguments, duration=0)
+        return judge.result(check, target="reference", problem=problem, arguments=arguments, duration=0, source=source)
 
 
 _ALIKE = [

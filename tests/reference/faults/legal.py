@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import secrets
 import time
 import uuid
@@ -12,7 +13,9 @@ from typing import Any
 from tests.reference import raw
 from tests.reference.call import Call
 from tests.reference.faults.chat import choices
-from tests.reference.faults.kit import answer, error, events, headers, hook, payload, timing, wire
+from tests.reference.faults.kit import answer, error, events, headers, hook, payload, script, timing, wire
+from tests.reference.generator import Script
+from tests.reference.tokens import TOKEN_BYTES, encode
 
 Chunks = Iterator[bytes]
 TEXT = ("chat", "completions", "responses")
@@ -306,3 +309,14 @@ def usage_without_details(body: Any, _call: Call) -> None:
 def fingerprint_null(body: dict[str, Any], _call: Call) -> None:
     """system_fingerprint is null."""
     body["system_fingerprint"] = None
+
+
+@script(TEXT, legal=True)
+def last_bits_differ(said: Script, _call: Call) -> None:
+    """Two tokens are almost as likely as each other now and then, and the last bits of a sum choose between them."""
+    for at, step in enumerate(said.steps):
+        free = step.channel == "content" and not step.forced and TOKEN_BYTES[step.token].isascii()
+        if at > 4 and free and random.random() < 0.05:
+            other = encode(f" or {secrets.token_hex(4)} instead")
+            said.steps[at:] = [step._replace(token=token) for token in other]
+            return
