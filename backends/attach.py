@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from backends import identify, roles, wire
+from backends import identify, listening, roles, wire
 from backends.errors import KeyRefused, NoModel, NotOpenAI, Unreachable
 from backends.roles import parsed
 from backends.target import Deployment, Target, Wanted
@@ -28,26 +28,17 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
         must_be_an_api(listing, base_url, wanted.key)
         listed = listed_models(listing)
         if not listed and "chat" not in wanted.models:
-            raise NoModel(
-                f"{base_url} lists no model: load one into the server, or name one with --model."
-                if listing.status == 200
-                else f"{base_url}/models answered {listing.status}, so no model is known: name one with --model."
-            )
+            raise _no_model(listing, base_url)
         speaks = data.get("attach", {}).get("capabilities", {})
 
         def can(model: str) -> list[str] | None:
             told = parsed(ask(Request(path=origin(base_url) + speaks["path"], body={"model": model}), model))
             return told.get(speaks["key"]) if isinstance(told, dict) else None
 
-        named = {**wanted.models}
-        parts = roles.cast(ask, listed or [named["chat"]], named, can, speaks)
-        hello = parts.hello
-        if hello is not None:
-            must_be_an_api(hello, base_url, wanted.key)
-            if hello.status == 404 and "chat" in named and named["chat"] in hello.body.decode(errors="replace"):
-                raise NoModel(
-                    f"{base_url} does not know the model {named['chat']!r}; it lists {', '.join(listed) or 'none'}."
-                )
+        parts = roles.cast(ask, listed or [wanted.models["chat"]], wanted.models, can, speaks)
+    if parts.hello is not None:
+        must_be_an_api(parts.hello, base_url, wanted.key)
+        _must_know(wanted.models.get("chat"), parts.hello, base_url, listed)
     facts = identify.attached(base_url, data, parts.models["chat"], wanted.key)
     why = "; ".join(f"{role}: {parts.models[role]}, {said}" for role, said in parts.chosen.items())
     return Target(
@@ -57,10 +48,41 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
         version=facts.version or listing.header("server"),
         deployments=tuple(Deployment(role=r, base_url=base_url, model=m) for r, m in parts.models.items()),
         missing=parts.missing,
-        details={**facts.details, "roles": why},
+        details={**facts.details, "roles": why, **_warning(wanted, listed)},
         slots=facts.slots or Target.slots,
         key=wanted.key,
     )
+
+
+def _no_model(listing: Exchange, base_url: str) -> NoModel:
+    if listing.status == 200:
+        return NoModel(f"{base_url} lists no model: load one into the server, or name one with --model.")
+    return NoModel(f"{base_url}/models answered {listing.status}, so no model is known: name one with --model.")
+
+
+def _must_know(named: str | None, hello: Exchange, base_url: str, listed: list[str]) -> None:
+    """Raise NoModel if the server refuses to chat because it has no model of the name that the user gave."""
+    if named and hello.status == 404 and named in hello.body.decode(errors="replace"):
+        raise NoModel(f"{base_url} does not know the model {named!r}; it lists {in_short(listed)}.")
+
+
+def _warning(wanted: Wanted, listed: list[str]) -> dict[str, str]:
+    """That models which the user named are not listed: no error, because servers may load them on demand."""
+    unlisted = [model for model in dict.fromkeys(wanted.models.values()) if listed and not lists(listed, model)]
+    if not unlisted:
+        return {}
+    said = f"the server does not list {', '.join(unlisted)} (it lists: {in_short(listed)})"
+    return {"warning": f"{said}; unless it loads models on demand, another one may have answered"}
+
+
+def lists(listed: list[str], model: str) -> bool:
+    """Whether a model is among those listed; Ollama's names end in `:latest` where the user names no tag."""
+    return model in listed or f"{model}:latest" in listed
+
+
+def in_short(listed: list[str]) -> str:
+    """The first of the models that a server lists."""
+    return (", ".join(listed[:8]) or "none") + (" …" if len(listed) > 8 else "")
 
 
 def origin(base_url: str) -> str:
@@ -70,6 +92,9 @@ def origin(base_url: str) -> str:
 
 def must_be_an_api(answer: Exchange, base_url: str, key: str | None) -> None:
     """Raise the fitting CannotMeasure if the answer shows that nothing can be measured here."""
+    if answer.status in (None, 400) and (other := listening.in_other_scheme(base_url)):
+        speaks = other.partition("://")[0]
+        raise Unreachable(f"The server at {base_url} speaks {speaks}: try --base-url={other}.")
     if answer.error == "timeout":
         raise Unreachable(f"{base_url} accepts connections but does not answer; is it still loading its model?")
     if answer.status is None:

@@ -12,11 +12,12 @@ from pathlib import Path
 from shutil import which
 from typing import Any, Literal
 
-from backends import identify, listening, roles, wire
-from backends.attach import listed_models, must_be_an_api, origin
-from backends.errors import CannotMeasure
+from backends import identify, listening, process, roles, wire
+from backends.attach import in_short, listed_models, lists, must_be_an_api, origin
+from backends.errors import CannotMeasure, CannotStart
 from backends.find import backends
 from backends.roles import message, parsed
+from backends.target import Wanted
 from backends.wire import Exchange, Request
 
 State = Literal["ok", "problem", "unclear"]
@@ -89,10 +90,14 @@ def examine(backend: str, base_url: str | None = None, model: str | None = None)
     if base_url is None:
         base_url, seen = listening.look(data, key)
         if base_url is None:
-            yield Finding("problem", "running", "; ".join(seen) or "no address is known", _start(hints))
-            yield from _container(hints)
+            yield from _not_running(backend, data, "; ".join(seen) or "no address is its own")
             return
     elif not listening.answers(origin(base_url)):
+        if other := listening.in_other_scheme(base_url):
+            yield Finding(
+                "problem", "running", f"the server speaks {other.partition(':')[0]}", f"try --base-url={other}"
+            )
+            return
         yield Finding("problem", "running", f"nothing answers at {origin(base_url)}", _start(hints))
         yield from _container(hints)
         return
@@ -124,6 +129,25 @@ def examine(backend: str, base_url: str | None = None, model: str | None = None)
                 for finding in look(patient) if chats or look is not _tools else ():
                     chats = chats and (finding.what, finding.state) != ("chat", "problem")
                     yield finding
+
+
+def _not_running(backend: str, data: dict[str, Any], seen: str) -> Iterator[Finding]:
+    """No server of the user's is there: `find.run` starts one of its own if it can, so that is no problem."""
+    hints, wanted = data.get("doctor", {}), Wanted(backend=backend)
+    if "deploy" not in data:
+        yield Finding("problem", "running", seen, _start(hints))
+        return
+    try:
+        chosen = process.program(wanted, data)
+        process.with_models(data, wanted)
+    except CannotStart as problem:
+        yield Finding("problem", "running", seen, _start(hints))
+        would = "try a container (--runtime=container)" if "container" in data else "stop"
+        yield Finding("unclear", "pytest", f"it would {would}: {problem}")
+    else:
+        would = f"pytest would measure one of its own, {chosen.found}"
+        yield Finding("unclear", "running", f"{seen}; {would}", f"to measure yours, {_start(hints)}")
+    yield from _container(hints)
 
 
 def _start(hints: dict[str, Any]) -> str:
@@ -169,11 +193,10 @@ def _health(hints: dict[str, Any], base_url: str) -> Iterator[Finding]:
 
 
 def _model(hints: dict[str, Any], listed: list[str], model: str | None) -> Iterator[Finding]:
-    names = ", ".join(listed[:8]) + (" …" if len(listed) > 8 else "")
-    if model and listed and model not in listed and f"{model}:latest" not in listed:
-        yield Finding("problem", "model", f"{model} is not listed; there are {names}", hints.get("load", ""))
+    if model and listed and not lists(listed, model):
+        yield Finding("problem", "model", f"{model} is not listed; there are {in_short(listed)}", hints.get("load", ""))
     elif listed:
-        yield Finding("ok", "model", names)
+        yield Finding("ok", "model", in_short(listed))
     else:
         yield Finding("problem", "model", "none is listed", hints.get("load", "load a model"))
 

@@ -84,6 +84,15 @@ def load(backend: str, checks: Iterable[str]) -> list[Deviation]:
     return found
 
 
+def scope(deviations: list[Deviation], backend: str, version: str | None) -> str:
+    """How many of a backend's deviations are about this version of its server, in a sentence."""
+    applying = sum(one.applies_to(version) for one in deviations)
+    file = f"backends/{backend}/known.toml"
+    said = f"{applying or 'none'} of the {len(deviations)} entries in {file} apply to this server"
+    seen = f"version {version}" if version else "its version is unknown"
+    return said if applying else f"{said} ({seen}): everything counts as news"
+
+
 def overlay(deviations: list[Deviation], check: str, outcome: str, version: str | None) -> Overlay | None:
     """How a check's outcome compares with what is listed for this version; None: nothing is, or it is news."""
     fitting = [d.overlay(outcome) for d in deviations if check in d.checks and d.applies_to(version)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,9 +43,23 @@ def answers(origin: str) -> bool:
     try:
         with client(SECONDS) as http:
             http.get(origin + "/")
-    except httpx2.HTTPError:
+    except (httpx2.HTTPError, httpx2.InvalidURL):
         return False
     return True
+
+
+def in_other_scheme(base_url: str) -> str | None:
+    """The address with https for http, or http for https, if that is what a server speaks there."""
+    scheme, _, rest = base_url.partition("://")
+    if not re.match(r"[^/]*:\d+(/|$)", rest):
+        return None  # Without a port, the other scheme is at another one.
+    other = f"{'http' if scheme == 'https' else 'https'}://{rest}"
+    try:
+        with client(SECONDS) as http:
+            speaks = http.get(other).status_code != 400  # Servers with TLS answer 400 to plain HTTP.
+    except (httpx2.HTTPError, httpx2.InvalidURL) as problem:
+        speaks = "CERTIFICATE" in str(problem)
+    return other if speaks else None
 
 
 def is_backend(origin: str, data: dict[str, Any], key: str | None) -> bool:

@@ -7,9 +7,10 @@ import importlib.util
 import re
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from backends import identify, launch, scratch
 from backends.errors import CannotStart
@@ -22,59 +23,84 @@ KEY = "sk-openai-conformance"
 
 
 @dataclass(frozen=True)
-class Program:
-    """What is started: the command's beginning, words for the header, and the version if it is known without asking."""
+class Candidate:
+    """What could be started: the command's beginning, words for the header, and the version if it needs no asking."""
 
     command: list[str]
     found: str
     version: str | None = None
 
 
-def start(wanted: Wanted, data: dict[str, Any], chosen: Program) -> Running:
+def start(wanted: Wanted, data: dict[str, Any], chosen: Candidate) -> Running:
     """Start the servers, wait until they are healthy, say what they are. Raises CannotStart."""
     deploy = with_models(data, wanted)
-    key = wanted.key or KEY
-    roles = [role for role in ROLES if role in deploy]
+    wanted = with_key(wanted, deploy)
     directory = scratch.make()
     processes: dict[Role, launch.Process] = {}
-    missing: dict[Role, str] = {}
     try:
-        for role in roles:
+        for role in (role for role in ROLES if role in deploy):
             if not deploy.get("one_server") or not processes:
-                processes[role] = _start_role(chosen, deploy, role, directory / role, key)
+                processes[role] = _start_role(chosen, deploy, role, directory / role, wanted.key)
         for number, server in enumerate(processes.values(), start=1):
             wanted.say(f"waiting for {data['title']} {number} of {len(processes)} …")
             server.wait_until_healthy(deploy["health"], deploy["start_seconds"])
-        first = processes[roles[0]]
-        if deploy.get("create"):
-            missing = ollama_models.create(first.origin, {role: deploy[role] for role in roles})
+        target = target_of(wanted, data, deploy, processes, chosen.found)
     except BaseException as problem:
         stop_all(list[Server](processes.values()))
         if not isinstance(problem, CannotStart):
             shutil.rmtree(directory, ignore_errors=True)
         raise
-    deployments = tuple(
-        Deployment(role=role, base_url=processes.get(role, first).origin + "/v1", model=deploy[role]["model"])
-        for role in roles
-        if role not in missing
-    )
-    facts = identify.attached(first.origin, data, deploy["chat"]["model"], key)
-    target = Target(
-        name=wanted.name,
-        backend=wanted.backend,
-        found=chosen.found,
-        version=chosen.version or facts.version,
-        deployments=deployments,
-        missing=missing,
-        details=facts.details | _details(chosen, deploy, first, key),
-        slots=deploy["slots"],
-        key=key if "key" in deploy else wanted.key,
-        logs={d.role: processes.get(d.role, first).log for d in deployments},
-    )
+    details = target.details | _details(chosen, deploy, next(iter(processes.values())), wanted.key)
+    target = replace(target, version=chosen.version or target.version, details=details)
     return Running(target, list(processes.values()), directory)
 
 
-def program(wanted: Wanted, data: dict[str, Any]) -> Program:
+def with_key(wanted: Wanted, deploy: dict[str, Any]) -> Wanted:
+    """With a key of ours, if the user has none and the servers to be started can be given one."""
+    return replace(wanted, key=wanted.key or KEY) if "key" in deploy else wanted
+
+
+class _Started(Protocol):
+    origin: str
+    log: Path
+
+
+def target_of(
+    wanted: Wanted, data: dict[str, Any], deploy: dict[str, Any], servers: Mapping[Role, _Started], found: str
+) -> Target:
+    """What servers that were started as `deploy` says are; a role without one of its own is played by the first."""
+    first = next(iter(servers.values()))
+    roles = [role for role in ROLES if role in deploy]
+    missing: dict[Role, str] = {}
+    if deploy.get("create"):
+        missing = ollama_models.create(first.origin, {role: deploy[role] for role in roles})
+    playing = {role: servers.get(role, first) for role in roles if role not in missing}
+    facts = identify.attached(first.origin, data, deploy["chat"]["model"], wanted.key)
+    files = {role: identify.repository_path(deploy[role]["file"]) for role in roles if "file" in deploy[role]}
+    there = {role: path for role, path in files.items() if path.exists()}
+    details = {
+        "model file": ", ".join(f"{role}: {identify.described(path)}" for role, path in there.items()),
+        "quantisation": ", ".join(f"{role}: {identify.quantisation(path)}" for role, path in there.items()),
+        "slots": str(deploy["slots"]),
+    }
+    return Target(
+        name=wanted.name,
+        backend=wanted.backend,
+        found=found,
+        version=facts.version,
+        deployments=tuple(
+            Deployment(role=role, base_url=server.origin + "/v1", model=deploy[role]["model"])
+            for role, server in playing.items()
+        ),
+        missing=missing,
+        details=facts.details | {name: value for name, value in details.items() if value},
+        slots=deploy["slots"],
+        key=wanted.key,
+        logs={role: server.log for role, server in playing.items()},
+    )
+
+
+def program(wanted: Wanted, data: dict[str, Any]) -> Candidate:
     """The program to start: the one named by the user, else the first of the backend's that is there."""
     options = data["process"]
     if wanted.server_binary:
@@ -88,14 +114,14 @@ def program(wanted: Wanted, data: dict[str, Any]) -> Program:
         command = [
             part if part == "{file}" else part.format(program=path, python=path) for part in fitting[0]["command"]
         ]
-        return Program(command, f"started from {path}")
+        return Candidate(command, f"started from {path}")
     for option in options:
         words = {"python": sys.executable, "program": shutil.which(option.get("program", "")), "file": "{file}"}
         if words["program"] is None and not ("module" in option and importlib.util.find_spec(option["module"])):
             continue
         command = [part.format(**words) for part in option["command"]]
-        return Program(command, option["found"].format(**words), _package_version(option))
-    names = " or ".join(option.get("module") or option["program"] for option in options)
+        return Candidate(command, option["found"].format(**words), _package_version(option))
+    names = " or ".join(dict.fromkeys(option.get("module") or option["program"] for option in options))
     raise CannotStart(
         f"No {data['title']} found: install {names}, or name a running server with --base-url http://HOST:PORT/v1."
     )
@@ -125,7 +151,9 @@ def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     return deploy
 
 
-def _start_role(chosen: Program, deploy: dict[str, Any], role: Role, directory: Path, key: str) -> launch.Process:
+def _start_role(
+    chosen: Candidate, deploy: dict[str, Any], role: Role, directory: Path, key: str | None
+) -> launch.Process:
     port = launch.free_port()
     spec = deploy[role]
     words = {"port": port, "file": spec.get("file"), "model": spec["model"], "directory": directory}
@@ -135,17 +163,12 @@ def _start_role(chosen: Program, deploy: dict[str, Any], role: Role, directory: 
     return launch.start([arg.format(**words) for arg in args], port, directory, env)
 
 
-def _details(chosen: Program, deploy: dict[str, Any], first: launch.Process, key: str) -> dict[str, str]:
-    files = {role: identify.repository_path(deploy[role]["file"]) for role in ROLES if "file" in deploy.get(role, {})}
-    there = {role: path for role, path in files.items() if path.exists()}
+def _details(chosen: Candidate, deploy: dict[str, Any], first: launch.Process, key: str | None) -> dict[str, str]:
     said = re.search(deploy["device"], first.text()) if "device" in deploy else None
     details = {
-        "model file": ", ".join(f"{role}: {identify.described(path)}" for role, path in there.items()),
-        "quantisation": ", ".join(f"{role}: {identify.quantisation(path)}" for role, path in there.items()),
         "device": f"{said[1] if said else deploy.get('device_else', 'CPU')}; {identify.host()}",
-        "flags": " ".join(first.command[len(chosen.command) :]).replace(key, "KEY"),
+        "flags": " ".join(first.command[len(chosen.command) :]).replace(key or KEY, "KEY"),
         "environment": " ".join(f"{k}={v}" for k, v in deploy.get("env", {}).items() if "{" not in v),
-        "slots": str(deploy["slots"]),
     }
     return {name: value for name, value in details.items() if value}
 

@@ -165,58 +165,49 @@ def send(request: Request, base_url: str, *, model: str, http: httpx2.Client, ke
     """
     request = request.with_model(model)
     url = base_url.rstrip("/") + request.path if request.path.startswith("/") else request.path
+    got: dict[str, Any] = {"started_at": time.time(), "body": bytearray(), "reads": []}
+    try:
+        _receive(request, url, http, key, got)
+    except httpx2.TimeoutException as problem:
+        got |= {"error": "timeout", "error_detail": str(problem) or f"no answer within {_seconds(http):g} s"}
+    except (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as problem:
+        got |= {"error": "unreachable", "error_detail": str(problem)}
+    except httpx2.HTTPError as problem:
+        got |= {"error": "closed", "error_detail": str(problem)}
+    got |= {"body": bytes(got["body"]), "reads": tuple(got["reads"])}
+    return _redacted(Exchange(request=request, url=url, **got), key)
+
+
+def _receive(request: Request, url: str, http: httpx2.Client, key: str | None, got: dict[str, Any]) -> None:
+    """Send the request, and put what comes back into `got` as it comes: fields of an Exchange."""
+    start = time.monotonic()
+    with http.stream(request.method, url, content=request.content(), headers=_headers(request, key)) as response:
+        got["status"], got["headers_at"] = response.status_code, _elapsed(start)
+        got["port"] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
+        got["headers"] = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)
+        for piece in response.iter_raw():
+            got["body"] += piece
+            got["reads"].append((_elapsed(start), len(piece)))
+            if request.hang_up_after is not None and len(got["body"]) >= request.hang_up_after:
+                break
+            if _elapsed(start) > _seconds(http):
+                raise httpx2.ReadTimeout(f"no end after {_seconds(http):g} s")
+
+
+def _headers(request: Request, key: str | None) -> dict[str, str]:
+    """The request's own headers over those that every request has; an empty value leaves one out."""
     headers = {"accept-encoding": "identity"}
     if request.body is not None:
         headers["content-type"] = "application/json"
     if key:
         headers["authorization"] = f"Bearer {key}"
     headers |= {name.lower(): value for name, value in request.headers}
-    headers = {name: value for name, value in headers.items() if value}
+    return {name: value for name, value in headers.items() if value}
 
-    timeout = http.timeout.read or 60.0
-    wall, start = time.time(), time.monotonic()
-    status: int | None = None
-    got_headers: list[tuple[str, str]] = []
-    headers_at: float | None = None
-    body = bytearray()
-    reads: list[tuple[float, int]] = []
-    error: WireError | None = None
-    detail = ""
-    port: int | None = None
-    try:
-        with http.stream(request.method, url, content=request.content(), headers=headers) as response:
-            status, headers_at = response.status_code, _elapsed(start)
-            port = response.extensions["network_stream"].get_extra_info("client_addr")[1]
-            got_headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw]
-            for piece in response.iter_raw():
-                body += piece
-                reads.append((_elapsed(start), len(piece)))
-                if request.hang_up_after is not None and len(body) >= request.hang_up_after:
-                    break
-                if _elapsed(start) > timeout:
-                    raise httpx2.ReadTimeout(f"no end after {timeout:g} s")
-    except httpx2.TimeoutException as problem:
-        error, detail = "timeout", str(problem) or f"no answer within {timeout:g} s"
-    except (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as problem:
-        error, detail = "unreachable", str(problem)
-    except httpx2.HTTPError as problem:
-        error, detail = "closed", str(problem)
-    return _redacted(
-        Exchange(
-            request=request,
-            url=url,
-            status=status,
-            headers=tuple(got_headers),
-            body=bytes(body),
-            headers_at=headers_at,
-            reads=tuple(reads),
-            error=error,
-            error_detail=detail,
-            port=port,
-            started_at=wall,
-        ),
-        key,
-    )
+
+def _seconds(http: httpx2.Client) -> float:
+    """The time for one answer."""
+    return http.timeout.read or 60.0
 
 
 def _elapsed(start: float) -> float:

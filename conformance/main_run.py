@@ -65,6 +65,11 @@ class MainRun(Run):
         """Where the results are written."""
         return self.asked.report / "results.jsonl"
 
+    @property
+    def has_results(self) -> bool:
+        """Whether this run wrote that file, and not an earlier one with the same --report."""
+        return self._writer is not None
+
     # Beginning
 
     @pytest.hookimpl(tryfirst=True)
@@ -72,11 +77,12 @@ class MainRun(Run):
         if self.config.option.collectonly:
             return
         try:
-            for wanted in self.asked.wanted if self.asked.known else ():
-                known.load(wanted.backend, catalogue.load())
             if self.asked.replay:
                 self._replay(self.asked.replay)
-            else:
+            if self.asked.known:
+                named = self.targets.values() or self.asked.wanted
+                self._known = {one.backend: known.load(one.backend, catalogue.load()) for one in named}
+            if not self.asked.replay:
                 for wanted in self.asked.wanted:
                     self._running.append(find.run(replace(wanted, say=self._say)))
                     self.targets[wanted.name] = self._running[-1].target
@@ -99,15 +105,19 @@ class MainRun(Run):
 
     def pytest_report_header(self) -> list[str]:
         if self.stopped:
-            return [f"cannot measure: {self.stopped}"]
-        lines = []
+            return []  # It is said once, at the end, which -q shows, too.
+        lines = list(self.notes)
         for target in self.targets.values():
             lines.append(f"measuring: {target.name} {target.version or '(version unknown)'}, {target.found}")
             lines.append("models: " + ", ".join(f"{d.model} ({d.role})" for d in target.deployments))
             if "roles" in target.details:
                 lines.append(f"chosen: {target.details['roles']}")
             lines += [f"no {role} model: {why}" for role, why in target.missing.items()]
-        return lines
+            if "warning" in target.details:
+                lines.append(f"warning: {target.details['warning']}")
+            if self.asked.known:
+                lines.append(f"known: {known.scope(self._known[target.backend], target.backend, target.version)}")
+        return [self._judge.clean(line) for line in lines]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -124,14 +134,14 @@ class MainRun(Run):
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """The first worker has collected; this process has not, and reads the checks from disk."""
-        if self._writer is None:
+        if ids and self._writer is None:
             known = catalogue.load()
             selected = dict.fromkeys(_check_id(node_id) for node_id in ids)
             self._begin([known[i] for i in selected if i in known])
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         checks = self._select(session.items)
-        if self._has_workers or self.config.option.collectonly or not checks:
+        if self._has_workers or self.config.option.collectonly or not (checks and self.selected):
             return
         self._begin(checks)
         if not self.asked.replay and not self.stopped:
@@ -207,9 +217,10 @@ class MainRun(Run):
             stopped=self.stopped or interrupted,
         )
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.stopped:
-            terminalreporter.write_line(f"cannot measure: {self.stopped}", red=True, bold=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and not self.config.option.collectonly:
+            why = self.stopped or "no check fits -m and -k; see `pytest --markers` and `pytest --collect-only -q`"
+            terminalreporter.write_line(f"nothing was measured: {why}", red=True, bold=True)
         for result in (r for r in self.collected if r.known == "stale"):
             file = f"backends/{self.targets[result.target].backend}/known.toml"
             terminalreporter.write_line(f"stale: {result.id} passes now: remove its entry from {file}", red=True)

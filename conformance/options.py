@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 import pytest
@@ -102,48 +104,23 @@ def add(parser: pytest.Parser) -> None:
     )
 
 
+def suggest(parser: pytest.Parser, given: Iterable[str]) -> None:
+    """Where pytest refuses an option that resembles one of ours, it says so below its complaint."""
+    ours = [name for option in parser.getgroup("conformance").options for name in option.names()]
+    for name in (text.partition("=")[0] for text in given if text.startswith("--")):
+        if name not in ours and (close := get_close_matches(name, ours, 1, 0.8)):
+            parser.extra_info["did you mean"] = f"{close[0]} for {name}?"
+
+
 def parse(config: pytest.Config) -> Options:
     """Read the options. Raises pytest.UsageError with a sentence for the user."""
     get = config.getoption
-    base_url = get("--base-url")
-    if base_url == "":
-        raise pytest.UsageError(f"--base-url is empty: give an address, e.g. {ADDRESS}.")
-    others: dict[Role, str] = {role: get(option) for role, option in _MODEL_OPTIONS.items() if get(option)}
-    chats: list[dict[Role, str]] = [{"chat": model} for model in get("--model") or []] or [{}]
     try:
         key = api_key()
     except CannotMeasure as problem:
         raise pytest.UsageError(str(problem)) from None
-    wanted = []
-    for text in get("--backend") or ["url" if base_url else DEFAULT_BACKEND]:
-        name, _, url = text.partition("@")
-        if name not in find.backends():
-            raise pytest.UsageError(
-                f"--backend {name}: there is no such backend; choose one of {', '.join(find.backends())}, "
-                "or give any server's address with --base-url."
-            )
-        url = url or base_url
-        if url and re.match(r"(\w+://)?[^/?#]*@", url):
-            raise pytest.UsageError("--base-url: put the key into OPENAI_API_KEY, not into the address.")
-        if url and not url.startswith(("http://", "https://")):
-            raise pytest.UsageError(f"--base-url {url}: begin with http:// or https://, e.g. {ADDRESS}.")
-        if url and (end := re.search(r"/(chat/completions|completions|embeddings|models|responses)/?$", url)):
-            raise pytest.UsageError(f"--base-url {url}: leave out {end[0]}, so that it ends in /v1.")
-        wanted += [
-            Wanted(
-                backend=name,
-                base_url=url or None,
-                models={**chat, **others},
-                among=len(chats) > 1,
-                server_binary=get("--server-binary"),
-                runtime=get("--runtime"),
-                device=get("--device"),
-                image=get("--image"),
-                key=key,
-                timeout=get("--timeout"),
-            )
-            for chat in chats
-        ]
+    _must_be_marks(config)
+    wanted = _wanted(config, key)
     names = [w.name for w in wanted]
     if len(set(names)) < len(names):
         raise pytest.UsageError(f"{', '.join(names)}: name each server once, and each model.")
@@ -158,6 +135,62 @@ def parse(config: pytest.Config) -> Options:
         known=get("--known"),
         keys=(key,) if key else (),
     )
+
+
+def _must_be_marks(config: pytest.Config) -> None:
+    """What `-m` names; pytest itself looks when a server has been started, and with `-n` where nobody sees it."""
+    marks = [line.partition(":")[0].partition("(")[0] for line in config.getini("markers")]
+    for name in re.findall(r"[^\s()]+", config.option.markexpr):
+        if name not in (*marks, "and", "or", "not"):
+            close = "".join(f"; did you mean {mark}?" for mark in get_close_matches(name, marks, 1))
+            raise pytest.UsageError(f"-m: there is no mark {name}{close or '.'} `pytest --markers` lists all.")
+
+
+def _wanted(config: pytest.Config, key: str | None) -> list[Wanted]:
+    """Each column: every server with every chat model."""
+    get = config.getoption
+    base_url = get("--base-url")
+    if base_url == "":
+        raise pytest.UsageError(f"--base-url is empty: give an address, e.g. {ADDRESS}.")
+    others: dict[Role, str] = {role: get(option) for role, option in _MODEL_OPTIONS.items() if get(option)}
+    chats: list[dict[Role, str]] = [{"chat": model} for model in get("--model") or []] or [{}]
+    wanted = []
+    for text in get("--backend") or ["url" if base_url else DEFAULT_BACKEND]:
+        name, _, url = text.partition("@")
+        if name not in find.backends():
+            raise pytest.UsageError(
+                f"--backend {name}: there is no such backend; choose one of {', '.join(find.backends())}, "
+                "or give any server's address with --base-url."
+            )
+        wanted += [
+            Wanted(
+                backend=name,
+                base_url=_address(url or base_url),
+                models={**chat, **others},
+                among=len(chats) > 1,
+                server_binary=get("--server-binary"),
+                runtime=get("--runtime"),
+                device=get("--device"),
+                image=get("--image"),
+                key=key,
+                timeout=get("--timeout"),
+            )
+            for chat in chats
+        ]
+    return wanted
+
+
+def _address(url: str | None) -> str | None:
+    """A server's address as the user wrote it, if it can be one."""
+    if not url:
+        return None
+    if re.match(r"(\w+://)?[^/?#]*@", url):
+        raise pytest.UsageError("--base-url: put the key into OPENAI_API_KEY, not into the address.")
+    if not url.startswith(("http://", "https://")):
+        raise pytest.UsageError(f"--base-url {url}: begin with http:// or https://, e.g. {ADDRESS}.")
+    if end := re.search(r"/(chat/completions|completions|embeddings|models|responses)/?$", url):
+        raise pytest.UsageError(f"--base-url {url}: leave out {end[0]}, so that it ends in /v1.")
+    return url
 
 
 def _report_directory(asked: str | None, wanted: list[Wanted]) -> Path:

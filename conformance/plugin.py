@@ -19,8 +19,10 @@ from fixtures import scenario
 CHECKS_DIRECTORY = Path(__file__).parent / "checks"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     options.add(parser)
+    config = pluginmanager.get_plugin("pytestconfig")
+    options.suggest(parser, map(str, config.invocation_params.args) if config else ())
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -140,7 +140,8 @@ class Sender:
 class Recorder:
     """Sends scenarios to a live target. Workers of one run share what they recorded through a directory.
 
-    Who creates `NAME.claim` first sends the scenario and writes `NAME.json`; the others read it.
+    Who creates `NAME.claim` first sends the scenario and writes `NAME.json`; the others read it. With
+    `after`, the recorder of another model of the same server, nothing is sent before that one has sent everything.
     """
 
     def __init__(
@@ -150,13 +151,17 @@ class Recorder:
         *,
         timeout: float,
         on_wait: Callable[[str, float], None] | None = None,
+        after: Recorder | None = None,
     ) -> None:
+        self._prefetched = threading.Event()
+        self._turn = after._prefetched if after else None
         self._directory = directory / target.name.replace("/", "_")
         self._directory.mkdir(parents=True, exist_ok=True)
         self._timeout = timeout
         self._on_wait = on_wait
         self._sender = Sender(target, timeout)
-        self._pool = ThreadPoolExecutor(max_workers=target.slots, thread_name_prefix="record")
+        wait = self._turn.wait if self._turn else None
+        self._pool = ThreadPoolExecutor(max_workers=target.slots, thread_name_prefix="record", initializer=wait)
         self._futures: dict[str, Future[Recording]] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -186,6 +191,7 @@ class Recorder:
     def close(self) -> None:
         """Send nothing more."""
         self._closed.set()
+        self._prefetched.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._sender.close()
 
@@ -193,6 +199,8 @@ class Recorder:
         for other in others:
             with suppress(CancelledError):
                 other.exception()
+        if self._turn:
+            self._turn.wait()
         for name in names:
             future = self._futures[name]
             if self._closed.is_set():
@@ -203,6 +211,7 @@ class Recorder:
             except Exception as problem:
                 broken = f"our harness could not record {name}: {problem!r}"
                 future.set_result(Recording(unsent=broken, broken=True))
+        self._prefetched.set()
 
     def _submit(self, name: str) -> Future[Recording]:
         with self._lock:

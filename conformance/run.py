@@ -32,6 +32,10 @@ class Run:
         self.targets: dict[str, Target] = {}
         self.stopped: str | None = None
         """Why nothing can be measured, in one sentence."""
+        self.selected = False
+        """Whether checks were selected; pytest may complain of `-m` or `-k` instead, and ends its collection anyway."""
+        self.notes: list[str] = []
+        """What a replayed file lacks, in sentences for the header."""
         self._judge = Judge(asked.keys)
         self._known: dict[str, list[known.Deviation]] = {}
         self._needed: list[str] = []
@@ -50,16 +54,27 @@ class Run:
         return Every.of_scenarios(self.source(target), scenario.with_needs(self._needed or scenario.SCENARIOS))
 
     def _record(self, directory: Path, on_wait: Callable[[str, float], None] | None = None) -> None:
+        last: dict[str, Recorder] = {}
         for name, target in self.targets.items():
-            recorder = Recorder(target, directory, timeout=self.asked.timeout, on_wait=on_wait)
+            addresses = {deployment.base_url for deployment in target.deployments}
+            after = next((last[address] for address in addresses if address in last), None)
+            recorder = Recorder(target, directory, timeout=self.asked.timeout, on_wait=on_wait, after=after)
             recorder.prefetch(self._needed)
             self._sources[name] = recorder
+            last |= dict.fromkeys(addresses, recorder)
 
     def _replay(self, path: Path) -> None:
-        """Take targets and exchanges from old results."""
+        """Take targets and exchanges from old results; note what these lack."""
         for one in results.read_all([path]):
+            if one.footer is None:
+                planned = len(one.targets) * len(one.header["selected"])
+                self.notes.append(f"cut: the run was cut; the file holds {len(one.checks)} of its {planned} checks")
             for old in one.targets:
                 kept = {s: Recording(line) for (t, s), line in one.exchanges.items() if t == old["name"]}
+                held = len(kept.keys() & scenario.SCENARIOS.keys())
+                if held < len(scenario.SCENARIOS):
+                    few = f"{held} of {len(scenario.SCENARIOS)} scenarios of {old['name']}"
+                    self.notes.append(f"recorded: the file holds {few}; checks of the others are not-run or blocked")
                 self.targets[old["name"]] = _target(old, found=f"replayed from {path}")
                 self._sources[old["name"]] = Replay(kept, self.targets[old["name"]])
 
@@ -71,13 +86,15 @@ class Run:
             names = list(self.targets) or [w.name for w in self.asked.wanted]
             metafunc.parametrize("target", names, scope="session")
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
         for item in items:
             if found := _check_of(item):
                 item.add_marker(found.level.lower())
                 item.add_marker(found.feature)
         items.sort(key=_when_answers_are_there)
+        yield
+        self.selected = True
 
     def _select(self, items: list[pytest.Item]) -> list[Check]:
         """The selected checks, each once; remembers which scenarios they need."""
@@ -119,6 +136,7 @@ class Run:
             problem=problem.value if problem else None,
             arguments={name: given.get(name) for name in found.scenarios},
             duration=call.duration,
+            source=self._sources.get(item.callspec.params["target"]),  # type: ignore[attr-defined]
         )
         result = replace(result, known=self._overlay(result))
         outcome = result.outcome
@@ -161,7 +179,7 @@ class WorkerRun(Run):
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select(session.items)
-        if not self.stopped and not self.asked.replay:
+        if self.selected and not self.stopped and not self.asked.replay:
             self._record(self._shared)
 
 

@@ -17,6 +17,7 @@ from reports import diff_text, history, merge, nightly, page, site
 from reports.curl import raw_body
 from reports.diff import Diff, diff
 from reports.exports import OF_COLUMN, OF_TABLE
+from reports.hostile import visible
 from reports.table import Table, table
 
 
@@ -51,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="where index.html goes")
 
     changes = command("diff", _diff, "what regressed, was fixed, is new or gone")
-    changes.add_argument("old", type=Path, metavar="OLD", help="results of before; or, alone, a directory of many runs")
+    changes.add_argument(
+        "old", type=Path, metavar="OLD", nargs="?", help="results of before; or, alone, a directory of many runs"
+    )
     changes.add_argument("new", type=Path, metavar="NEW", nargs="?", help="results of now")
     changes.add_argument("--markdown", action="store_true", help="Markdown, for a job's summary")
     changes.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
@@ -87,7 +90,11 @@ def _table(paths: list[Path]) -> Table:
     """The runs of some files, those of one backend side by side."""
     found = merge.runs(read_all(paths))
     order = list(dict.fromkeys(run.targets[0]["backend"] for run in found))
-    return table(sorted(found, key=lambda run: order.index(run.targets[0]["backend"])))
+    shown = table(sorted(found, key=lambda run: order.index(run.targets[0]["backend"])))
+    for column in (column for column in shown.columns if column.results.footer is None):
+        held = f"{len(column.results.checks)} of its {len(column.checks)} checks"
+        print(f"The run of {visible(column.name)} was cut: its results hold {held}.", file=sys.stderr)
+    return shown
 
 
 def _build(asked: argparse.Namespace) -> int:
@@ -96,6 +103,8 @@ def _build(asked: argparse.Namespace) -> int:
 
 
 def _diff(asked: argparse.Namespace) -> int:
+    if asked.old is None or (asked.new is None and not asked.old.is_dir()):
+        return _complain("Name two results files, OLD and NEW; or a directory of many runs, whose newest are compared.")
     if asked.new is None:
         found = site.changed(history.series(asked.old))
         if not found.targets:

@@ -8,12 +8,14 @@ from typing import Any, Protocol, cast
 
 import pytest
 
+from conformance.outcomes import Outcome
 from conformance.results import read
 from reports import debug_log, page, terminal
 from reports.table import table
 
 LATEST = Path(__file__).parent / "latest"
-"""A link to the directory of the last run below `reports/`; a report that was asked for elsewhere does not move it."""
+"""A link to the directory of the last run below `reports/` that measured anything; one with a report elsewhere does not
+move it."""
 
 
 class _Run(Protocol):
@@ -23,6 +25,8 @@ class _Run(Protocol):
 
     @property
     def results_file(self) -> Path: ...
+    @property
+    def has_results(self) -> bool: ...
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,14 +63,15 @@ class _Show:
         if self._done:
             return
         self._done = True
-        results_file = self._run.results_file
-        if not results_file.exists():
+        if not self._run.has_results:
             return
+        results_file = self._run.results_file
         try:
             results = read(results_file)
             show("\n" + terminal.text(table([results]), width=width, colour=colour))
             show(f"\nReport: {page.build([results], results_file.parent)}")
-            _point_latest_at(results_file.parent)
+            if any(check.outcome is not Outcome.NOT_RUN for check in results.checks):
+                _point_latest_at(results_file.parent)
         except (
             Exception
         ) as problem:  # Whatever is wrong with a page, the results are there, and the run's exit code stands.

@@ -50,9 +50,8 @@ def text(shown: Table, *, width: int, colour: bool) -> str:
     """The summary of a table for a terminal of `width` columns; nothing of a server's text controls the terminal."""
     out = io.StringIO()
     console = console_to(out, width=max(width, 30), colour=colour)
-    for column in shown.columns:
-        if column.trouble:
-            console.print(Text(visible(column.trouble), "bold red"), soft_wrap=True)
+    for trouble in dict.fromkeys(column.trouble for column in shown.columns if column.trouble):
+        console.print(Text(visible(trouble), "bold red"), soft_wrap=True)
     if any(check.outcome is not Outcome.NOT_RUN for column in shown.columns for check in column.checks):
         console.print(_matrix(shown, width))
         _unmeasured(console, shown)
@@ -153,8 +152,7 @@ def _not_run(console: Console, column: Column, *, named: bool) -> None:
         console.print(Text(f"\nNeither passed nor violated{of}: {', '.join(counts)}", "dim"))
     reasons = sorted(column.not_run.items(), key=lambda reason: -reason[1])
     for reason, number in reasons[:_REASONS]:
-        console.print(
-            Text(f"Not run{of}: {number} of {len(column.checks)}, {line(reason, 300)}", "yellow"), soft_wrap=True
-        )
+        why = "" if column.trouble == f"Stopped: {reason}" else f", {line(reason, 300)}"  # That was said above.
+        console.print(Text(f"Not run{of}: {number} of {len(column.checks)}{why}", "yellow"), soft_wrap=True)
     if more := sum(number for _, number in reasons[_REASONS:]):
         console.print(Text(f"Not run{of}: {more} more, each for a reason of its own, which the report tells", "yellow"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 Reply = tuple[int, dict[str, str], bytes]
@@ -26,8 +28,11 @@ def error(status: int, message: str) -> Reply:
 
 
 @contextmanager
-def serving(reply: Callable[[str, str, bytes, dict[str, str]], Reply]) -> Iterator[str]:
-    """Serve until the block ends; yields the origin. `reply` gets method, path, body and (lower-case) headers."""
+def serving(reply: Callable[[str, str, bytes, dict[str, str]], Reply], tls: Path | None = None) -> Iterator[str]:
+    """Serve until the block ends; yields the origin. `reply` gets method, path, body and (lower-case) headers.
+
+    `tls` is a file with a certificate and its key.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
@@ -46,8 +51,12 @@ def serving(reply: Callable[[str, str, bytes, dict[str, str]], Reply]) -> Iterat
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from backends import doctor, launch
+from backends import doctor, launch, listening
 from backends.__main__ import main
 from tests.fake import Reply, as_json, error, serving
 
@@ -63,6 +65,25 @@ def test_nothing_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "llamacpp", "--base-url", "http://127.0.0.1:9/v1"]) == 1
     out = capsys.readouterr().out
     assert "problem running: nothing answers at http://127.0.0.1:9 → start it: docker-compose -f" in out
+
+
+def test_what_pytest_would_do_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "usual_urls", lambda data: ["http://127.0.0.1:9/v1"])
+    first = next(iter(doctor.examine("llamacpp")))
+    assert (first.what, first.state) == ("running", "unclear")
+    assert "nothing answers at http://127.0.0.1:9; pytest would measure one of its own, started from" in first.seen
+    assert first.do.startswith("to measure yours, start it: docker-compose")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    running, pytest_would, *_ = doctor.examine("llamacpp")
+    assert (running.what, running.state) == ("running", "problem")
+    assert "it would try a container (--runtime=container): No llama.cpp found" in str(pytest_would)
+
+
+def test_http_where_https_was_asked() -> None:
+    with serving(lambda *_: said()) as origin:
+        found = problems("llamacpp", origin.replace("http:", "https:") + "/v1")
+    assert f"the server speaks http → try --base-url={origin}/v1" in found["running"]
 
 
 def test_a_key_that_no_header_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,16 @@ def test_versions(versions: tuple[str, ...], version: str | None, applies: bool)
     assert known.overlay([listed], CHECK, "fail", version) == ("known" if applies else None)
 
 
+def test_how_many_apply_is_said(listed: Path, measured: Path, tmp_path: Path) -> None:
+    listed.write_text(entry("ignored", CHECK) + "versions = ['7*']\n" + entry("fail", CHECK))
+    _, output, _ = judge(measured, tmp_path, "--known", "-v")
+    assert f"known: 1 of the 2 entries in backends/{BACKEND}/known.toml apply to this server\n" in output
+    assert "known:" not in judge(measured, tmp_path, "-v")[1]
+    said = known.scope([known.Deviation(checks=(CHECK,), outcome="fail", reason="x", versions=("7*",))], "b", "8.1")
+    assert said.startswith("none of the 1 entries in backends/b/known.toml apply")
+    assert said.endswith("(version 8.1): everything counts as news")
+
+
 def test_a_draft_joins_what_is_alike(tmp_path: Path) -> None:
     def check(id: str, outcome: str, message: str, *exchanges: str) -> dict[str, object]:
         return {

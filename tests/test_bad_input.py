@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from conformance import results
 from tests.fake import Reply, as_json, error, serving
+from tests.reports_data import check, wire, write
 
 ROOT = Path(__file__).parent.parent
 MODELS = as_json({"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "x"}]})
@@ -80,9 +83,18 @@ def test_an_at_sign_in_the_path_is_no_password(tmp_path: Path) -> None:
 
 
 def test_the_command_is_kept_as_a_shell_takes_it(tmp_path: Path) -> None:
-    measure(tmp_path, "--base-url", "http://127.0.0.1:9/v1", "-k", "ends or 'x y'")
+    measure(tmp_path, "--base-url", "http://127.0.0.1:9/v1", "-k", "ends or (x)")
     command = results.read(tmp_path / "run" / "results.jsonl").header["command"]
-    assert shlex.split(command)[-4:-2] == ["-k", "ends or 'x y'"]
+    assert shlex.split(command)[-4:-2] == ["-k", "ends or (x)"]
+
+
+@pytest.mark.parametrize("option", ["--base-url", "--fail-on"])
+def test_an_option_that_resembles_ours(tmp_path: Path, option: str) -> None:
+    wrong = option.replace("-", "_").replace("__", "--")
+    code, output = measure(tmp_path, f"{wrong}=x")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert f"did you mean: {option} for {wrong}?" in output
+    assert "did you mean" not in measure(tmp_path, "--something=x")[1]
 
 
 def test_backend_that_needs_an_address(tmp_path: Path) -> None:
@@ -92,14 +104,76 @@ def test_backend_that_needs_an_address(tmp_path: Path) -> None:
 
 
 def test_unreachable(tmp_path: Path) -> None:
-    code, output = measure(tmp_path, "--base-url", "http://127.0.0.1:9/v1")
+    code, output = measure(tmp_path, "--base-url", "http://127.0.0.1:9/v1", "-v")
     assert code == 11
-    assert "Nothing answers at http://127.0.0.1:9/v1" in output
+    assert output.count("Nothing answers at http://127.0.0.1:9/v1") == 1
+    assert "Not run: 16 of 16\n" in output
     kept = results.read(tmp_path / "run" / "results.jsonl")
     assert kept.footer is not None
     assert "Nothing answers" in kept.footer["stopped"]
     assert kept.checks
     assert {c.outcome for c in kept.checks} == {"not-run"}
+
+
+@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["alone", "n1"])
+def test_nothing_selected(tmp_path: Path, args: list[str]) -> None:
+    (tmp_path / "run").mkdir()
+    old = write(tmp_path / "run" / "results.jsonl", [check()])
+    code, output = measure(tmp_path, "--replay", str(old), "-k", "sftop", *args)
+    assert code == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert "nothing was measured: no check fits -m and -k; see `pytest --markers`" in output
+    assert "Report:" not in output, "the old results are not this run's"
+
+
+@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["alone", "n1"])
+def test_a_mark_that_is_none(tmp_path: Path, args: list[str]) -> None:
+    code, output = measure(tmp_path, "-m", "must and not (streming or stop)", *args)
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert output.endswith("-m: there is no mark streming; did you mean streaming? `pytest --markers` lists all.\n\n")
+    assert "waiting for" not in output, "a server was started for nothing"
+
+
+def test_an_expression_that_is_none(tmp_path: Path) -> None:
+    code, output = measure(tmp_path, "--base-url=http://127.0.0.1:9/v1", "-k", "stop and")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "Not run" not in output
+    assert not (tmp_path / "run" / "results.jsonl").exists()
+
+
+def test_http_where_https_was_asked(tmp_path: Path) -> None:
+    with serving(lambda *_: MODELS) as origin:
+        code, output = measure(tmp_path, "--base-url", origin.replace("http:", "https:") + "/v1")
+    assert code == 11
+    assert f"speaks http: try --base-url={origin}/v1." in output
+
+
+@pytest.mark.parametrize("port", ["99999", "x"])
+def test_a_port_that_is_none(tmp_path: Path, port: str) -> None:
+    code, output = measure(tmp_path, f"--base-url=http://127.0.0.1:{port}/v1")
+    assert code == 11
+    assert f"Nothing answers at http://127.0.0.1:{port}/v1" in output
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate that nobody trusts, with its key."""
+    if not shutil.which("openssl"):
+        pytest.skip("there is no openssl to make a certificate")
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    made = f"openssl req -x509 -newkey rsa:2048 -noenc -days 1 -subj /CN=localhost -keyout {file} -out {file}.crt"
+    subprocess.run(made.split(), check=True, capture_output=True)
+    file.write_text(file.read_text() + Path(f"{file}.crt").read_text())
+    return file
+
+
+def test_https_where_http_was_asked(tmp_path: Path, certificate: Path) -> None:
+    with serving(lambda *_: MODELS, certificate) as origin:
+        code, output = measure(tmp_path, "--base-url", origin.replace("https:", "http:") + "/v1")
+        assert code == 11
+        assert f"speaks https: try --base-url={origin}/v1." in output
+        _, output = measure(tmp_path, "--base-url", origin + "/v1")
+        assert "CERTIFICATE_VERIFY_FAILED" in output
+        assert "speaks http" not in output
 
 
 HTML = (200, {"Content-Type": "text/html"}, b"<!doctype html><title>nginx</title>")
@@ -126,6 +200,14 @@ def test_not_what_it_should_be(reply: Reply, code: int, sentence: str, tmp_path:
     assert ended == code
 
 
+def test_control_characters_of_a_server_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    listing = as_json({"object": "list", "data": [{"id": "\x1b[31mred", "object": "model"}]})
+    with serving(lambda _method, path, *_: listing if path.endswith("/models") else error(500, "\x1b[31mno")) as origin:
+        _, output = measure(tmp_path, "--base-url", origin + "/v1", "-v", "-k", "models")
+    assert "\\x1b[31mred" in output
+    assert "\x1b[31m" not in output
+
+
 def test_wrong_key_is_named_but_never_shown(tmp_path: Path) -> None:
     def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
         return MODELS if path.endswith("/models") else error(401, f"bad key {headers['authorization']}")
@@ -146,6 +228,17 @@ def test_unknown_model(tmp_path: Path) -> None:
         code, output = measure(tmp_path, "--base-url", origin + "/v1", "--model", "llama9")
     assert code == 13
     assert "does not know the model 'llama9'; it lists m." in output
+
+
+@pytest.mark.parametrize(("model", "warned"), [("llama9", True), ("m", False)])
+def test_a_model_that_is_not_listed_but_answers(tmp_path: Path, model: str, warned: bool) -> None:
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        return MODELS if path.endswith("/models") else HELLO
+
+    with serving(reply) as origin:
+        _, output = measure(tmp_path, "--base-url", origin + "/v1", f"--model={model}", "-v", "-k", "ends_the_text")
+    assert ("warning: the server does not list llama9 (it lists: m)" in output) is warned
+    assert ("warning" in results.read(tmp_path / "run" / "results.jsonl").targets[0]["details"]) is warned
 
 
 def test_model_without_embeddings_and_vision_is_said_and_the_rest_measured(tmp_path: Path) -> None:
@@ -198,3 +291,17 @@ def test_replay_of_something_else(tmp_path: Path) -> None:
     code, output = measure(tmp_path, "--replay", str(tmp_path / "x.jsonl"))
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "is this a results.jsonl of this suite?" in output
+
+
+def test_replay_of_a_run_that_was_cut(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.jsonl", [check()], {"count": wire()}, planned=[check(), check("n.a")], footer=False)
+    _, output = measure(tmp_path, "--replay", str(file), "-v")
+    assert "cut: the run was cut; the file holds 1 of its 2 checks" in output
+    assert re.search(r"recorded: the file holds 1 of \d{3} scenarios of llamacpp; checks of the others are", output)
+    assert {c.outcome for c in results.read(tmp_path / "run" / "results.jsonl").checks} <= {
+        "not-run",
+        "blocked",
+        "fail",
+    }
+    whole = write(tmp_path / "whole.jsonl", [check()], {"count": wire()})
+    assert "cut:" not in measure(tmp_path, "--replay", str(whole), "-v")[1]

@@ -7,16 +7,22 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import docker.errors
 import pytest
 
 from backends import scratch
-from backends.containers import compose, device, engine, plan
+from backends.__main__ import main
+from backends.containers import compose, device, engine, plan, starting
 from backends.containers.container import Container, arguments
 from backends.containers.device import Device
+from backends.containers.plan import Service
 from backends.errors import CannotStart
 from backends.find import backends
+from backends.target import Wanted
+from conformance.main_run import MainRun
 from tests.fake import as_json, serving
 
 CONTAINED = [name for name, data in backends().items() if "container" in data]
@@ -208,6 +214,46 @@ def test_compose_file(name: str, kind: str, tmp_path: Path) -> None:
     assert ("/dev/kfd" in str(first.get("devices"))) == (kind == "rocm")
     if (name, kind) == ("llamacpp", "rocm"):
         assert first["command"][first["command"].index("-ngl") + 1] == "7"
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("env", [{}, {"MODEL_PATH": "x/y"}], ids=["probe", "mine"])
+def test_secrets_are_nowhere(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, token = "sk-canary-1234567890", "hf_canary1234567890"
+    for name, value in {**env, "OPENAI_API_KEY": key, "HF_TOKEN": token}.items():
+        monkeypatch.setenv(name, value)
+    given: list[dict[str, Any]] = []
+
+    def create(client: Any, service: Service, env: dict[str, str], run: str, log: Path) -> Any:
+        given.append(arguments(service, env))
+        said = {name: given[-1][name] for name in ("command", "environment")}
+        nothing = {"wait_until_healthy": lambda *_: None, "ask": lambda _: None, "stop": lambda: None}
+        return SimpleNamespace(service=service, origin=origin, log=log, ask_to_stop=lambda: None, **said, **nothing)
+
+    monkeypatch.setattr(starting, "create", create)
+    no_containers = SimpleNamespace(containers=SimpleNamespace(list=lambda **_: []))
+    monkeypatch.setattr(engine, "connect", lambda: no_containers)
+    monkeypatch.setattr(engine, "image", lambda *_: SimpleNamespace(attrs={}, id="sha256:0"))
+    listing = as_json({"object": "list", "data": [{"id": "m"}]})
+    with serving(lambda *_: listing) as origin:
+        running = starting.start(Wanted(backend="vllm", key=key, device="cpu"), backends()["vllm"])
+    running.stop()
+    assert {one["environment"]["HF_TOKEN"] for one in given} == {token}
+    assert all(key in one["command"] for one in given)
+    target = running.target
+    run = SimpleNamespace(stopped=None, notes=[], targets={"vllm": target}, asked=SimpleNamespace(known=False))
+    assert main(["compose", "vllm", "--device=cpu"]) == 0
+    composed = capsys.readouterr().out
+    assert "${HF_TOKEN:-}" in composed
+    assert "DO_NOT_TRACK=1" in target.details["environment"]
+    header = MainRun.pytest_report_header(run)  # type: ignore[arg-type]
+    everything = "\n".join([json.dumps(target.to_json()), repr(target), *header, composed])
+    assert key not in everything
+    assert token not in everything
 
 
 # What the engine says

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 import time
@@ -16,7 +17,7 @@ from backends.target import Deployment, Target
 from conformance import recording
 from conformance.options import Options
 from conformance.recording import Recorder
-from conformance.run import WorkerRun
+from conformance.run import Run, WorkerRun
 from fixtures.requests import chat
 from fixtures.scenario import SCENARIOS, Scenario
 from tests.fake import Reply, as_json, serving
@@ -131,3 +132,33 @@ def test_what_is_closed_sends_nothing_more(
         with pytest.raises(CancelledError):
             made.recording(name)
     assert server.asked == 1
+
+
+def test_models_of_one_server_are_recorded_one_after_the_other(declare: Callable[..., None], tmp_path: Path) -> None:
+    asked: list[str] = []
+    under_way, lock = [0, 0], threading.Lock()
+
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        with lock:
+            under_way[0] += 1
+            under_way[1] = max(under_way)
+            asked.append(json.loads(body)["model"])
+        time.sleep(0.05)
+        with lock:
+            under_way[0] -= 1
+        return as_json(chat_body())
+
+    declare("first", "second", "third")
+    declare("alone", alone=True)
+    needed = ["first", "second", "third", "alone"]
+    with serving(reply) as origin:
+        run = Run(None, Options(wanted=(), report=tmp_path, fail_on=None, replay=None, timeout=5))  # type: ignore[arg-type]
+        run._needed = needed
+        for name in ("a", "b", "c"):
+            at = Deployment(role="chat", base_url=origin + "/v1", model=name)
+            run.targets[name] = Target(name=name, backend="url", found="", deployments=(at,), slots=2)
+        run._record(tmp_path)
+        recorded = [run.source(name).recording(scenario) for name in ("c", "b", "a") for scenario in needed]
+    assert all("exchanges" in one for one in recorded)
+    assert "".join(asked) == "aaaabbbbcccc"
+    assert under_way[1] == 2

@@ -144,6 +144,10 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(["diff", new, old, "--fail-on-regression"]) == 0
     assert main(["diff", old, old, "--fail-on-regression"]) == 0
     assert main(["diff", old, str(tmp_path / "none.jsonl")]) == 2
+    capsys.readouterr()
+    for lone in ([], [old], [str(tmp_path / "none.jsonl")]):
+        assert main(["diff", *lone]) == 2
+        assert capsys.readouterr().err.startswith("Name two results files, OLD and NEW; or a directory")
 
 
 # Shards

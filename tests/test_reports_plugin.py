@@ -122,3 +122,15 @@ def test_only_collecting_leaves_no_page(tmp_path: Path) -> None:
     report, _, _ = run(tmp_path, "--collect-only", "-q")
     assert not (report / "index.html").exists()
     assert not (report / "debug.html").exists()
+
+
+def test_latest_is_the_last_run_that_measured_anything(tmp_path: Path) -> None:
+    latest = tmp_path / "latest"
+    plugin = f"import pathlib, reports.plugin\nreports.plugin.LATEST = pathlib.Path({str(latest)!r})\n"
+    report, _, _ = run(tmp_path, "-q", plugin=plugin)
+    assert latest.resolve() == report
+    for number, args in enumerate((["-k", "number_is_refused"], ["-k", "nothing_of_this_name"]), start=1):
+        other = tmp_path / f"other{number}"
+        _, _, output = run(tmp_path, "-q", f"--report={other}", *args, plugin=plugin)
+        assert other.is_dir(), output
+        assert latest.resolve() == report

@@ -15,17 +15,15 @@ from typing import Any
 import docker
 import docker.errors
 
-from backends import identify, scratch
+from backends import scratch
 from backends.attach import attach
 from backends.containers import device as devices
 from backends.containers import engine, plan
 from backends.containers.container import Container, create
 from backends.containers.plan import Service
 from backends.errors import CannotStart
-from backends.ollama import models as ollama_models
-from backends.process import KEY
-from backends.target import Deployment, Running, Target, Wanted
-from backends.wire import Role
+from backends.process import KEY, target_of, with_key
+from backends.target import Running, Target, Wanted
 
 
 def start(wanted: Wanted, data: dict[str, Any]) -> Running:
@@ -45,9 +43,8 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
     if "chat" in wanted.models:
         env = named_by_option(env, wanted.models["chat"], data)
     chosen = devices.choose(wanted.device, env)
-    key = (wanted.key or KEY) if "key" in data["deploy"] else wanted.key
-    wanted = replace(wanted, key=key)
-    services = plan.services(data, chosen, env, wanted.image, key)
+    wanted = with_key(wanted, data["deploy"])
+    services = plan.services(data, chosen, env, wanted.image, wanted.key)
     client = engine.connect()
     for name in engine.reap(client):
         wanted.say(f"removed the container {name}, which a run that was killed had left")
@@ -63,13 +60,14 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
             wanted.say(f"waiting for {data['title']} in a container, {number} of {len(containers)} …")
             container.wait_until_healthy(data["container"]["health"], data["container"]["start_seconds"], wanted.say)
         target = _target(wanted, data, chosen.name, containers)
+        secrets = data["container"].get("secrets", ())
         about = {
             "image": services[0].image,
             "image digest": _digest(image),
             "device": chosen.name,
             **devices.facts(chosen.name, containers[0].ask),
-            "flags": " ".join(containers[0].command).replace(key or KEY, "KEY"),
-            "environment": " ".join(f"{k}={v}" for k, v in containers[0].environment.items() if "TOKEN" not in k),
+            "flags": " ".join(containers[0].command).replace(wanted.key or KEY, "KEY"),
+            "environment": " ".join(f"{k}={v}" for k, v in containers[0].environment.items() if k not in secrets),
         }
         target = replace(target, details={**target.details, **{k: v for k, v in about.items() if v}})
     except BaseException as problem:
@@ -122,35 +120,8 @@ def _target(wanted: Wanted, data: dict[str, Any], device: str, containers: list[
         named = {role: model for role, model in wanted.models.items() if role != "chat" or not _is_path(data)}
         target = attach(replace(wanted, models=named), first.origin + "/v1", data, found)
         return replace(target, logs={d.role: first.log for d in target.deployments})
-    deploy = data["deploy"]
     playing = {c.service.role: c for c in containers if c.service.role}
-    missing: dict[Role, str] = {}
-    roles: list[Role] = [role for role in ("chat", "embedding", "vision") if role in deploy]
-    if deploy.get("create"):
-        missing = ollama_models.create(first.origin, {role: deploy[role] for role in roles})
-    told = identify.attached(first.origin, data, deploy["chat"]["model"], wanted.key)
-    files = {role: identify.repository_path(deploy[role]["file"]) for role in roles}
-    return Target(
-        name=wanted.name,
-        backend=wanted.backend,
-        found=found,
-        version=told.version,
-        deployments=tuple(
-            Deployment(role=role, base_url=playing.get(role, first).origin + "/v1", model=deploy[role]["model"])
-            for role in roles
-            if role not in missing
-        ),
-        missing=missing,
-        details={
-            **told.details,
-            "model file": ", ".join(f"{role}: {identify.described(path)}" for role, path in files.items()),
-            "quantisation": ", ".join(f"{role}: {identify.quantisation(path)}" for role, path in files.items()),
-            "slots": str(deploy["slots"]),
-        },
-        slots=deploy["slots"],
-        key=wanted.key,
-        logs={role: playing.get(role, first).log for role in roles if role not in missing},
-    )
+    return target_of(wanted, data, data["deploy"], playing, found)
 
 
 def _is_path(data: dict[str, Any]) -> bool:
