@@ -10,7 +10,7 @@ from conformance.ran import Ran
 from conformance.refusals import refused
 from conformance.schema import validate_against, violations
 from conformance.shapes import fits
-from conformance.steadiness import as_one, came_again, same_text
+from conformance.steadiness import as_one, came_again, mostly_same, same_text
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
@@ -40,6 +40,7 @@ __all__ = [
     "lead",
     "lenient",
     "markup_in",
+    "mostly_same",
     "moved",
     "refused",
     "same_text",

@@ -111,8 +111,9 @@ def test_what_fits_passes() -> None:
         ("<think>\nHm.</think>Paris", ["<think>", "</think>"]),
         ('<tool_call name="f">{}</tool_call>', ['<tool_call name="f">', "</tool_call>"]),
         ("<function=f>{}", ["<function=f>"]),
-        ("<|im_end|><｜tool▁calls▁begin｜>", ["<|im_end|>", "<｜tool▁calls▁begin｜>"]),
+        ("<|tool_call|><｜tool▁calls▁begin｜>", ["<|tool_call|>", "<｜tool▁calls▁begin｜>"]),
         ("[TOOL_CALLS][/TOOL_RESULTS]", ["[TOOL_CALLS]", "[/TOOL_RESULTS]"]),
+        ("<|im_end|>\n<|im_start|>user<|eot_id|>", []),  # turns, as a model writes them that has no tokens for them
         ("1 < 2, a <b>thinking</b> <thinker>, [tool_calls], a <|> b", []),
     ],
 )

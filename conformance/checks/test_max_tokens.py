@@ -60,7 +60,7 @@ def test_ample_limit_changes_nothing(count: Chat, count_max_tokens_ample: Chat) 
 @check("max_tokens", SHOULD, "de-facto:the limit is optional")
 def test_default_is_no_limit(count_max_tokens_ample: Chat, count_without_limit: Chat) -> None:
     """Without a limit an answer comes to its end."""
-    shown(count_max_tokens_ample.finish_reason == "stop", "the answer does not come to its end")
+    shown(count_max_tokens_ample.finish_reason != "length", "the answer does not come to its end")
     assert same_text(count_without_limit.text[: len(count_max_tokens_ample.text)], count_max_tokens_ample.text)
     assert count_without_limit.finish_reason == "stop"
 

@@ -9,11 +9,11 @@ from conformance.kit import (
     MUST,
     SHOULD,
     Chat,
-    came_again,
     certainty,
     check,
     effect,
     lead,
+    mostly_same,
     moved,
     refused,
     same_text,
@@ -40,13 +40,14 @@ def most_used(answer: Chat) -> int:
 def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
     """The prompt and the text before the first token in which two answers differ; and the two tokens.
 
-    Nothing where the model was not sure of its token: there the last bits of a sum decide.
+    Nothing where the model was not sure of its token: there the last bits of a sum decide. Nor if a token may be of the
+    marks of turns: those are in the prompt that the server makes of the messages, and penalties may count that.
     """
     ours, theirs = tokens(likely), tokens(other)
     prompt = likely.sent["messages"][0]["content"]
     for at, (one, two) in enumerate(zip(ours, theirs, strict=False)):
         if one != two:
-            if lead(likely.logprobs[at]) < 0.2:
+            if lead(likely.logprobs[at]) < 0.2 or set("<|>") & set(one + two):
                 return None
             return prompt + "".join(ours[:at]), one, two
     return None
@@ -103,10 +104,9 @@ def test_presence_same_in_streams(
     sampled_presence_penalty_streamed: list[Chat],
 ) -> None:
     """A stream with a presence_penalty has the same text as the plain answer, where that holds without it."""
-    plain, streamed = sampled_presence_penalty, sampled_presence_penalty_streamed
-    again = came_again(sampled, sampled_streamed, sampled, sampled_streamed)
-    shown(again >= 3, "the same seed gives another answer in a stream")
-    assert came_again(plain, streamed, plain, streamed) >= 3
+    repeated = sum(one.text == other.text for one, other in zip(sampled, sampled_streamed, strict=True))
+    shown(repeated >= 3, "the same seed gives another answer in a stream")
+    assert mostly_same(sampled_presence_penalty_streamed, sampled_presence_penalty)
 
 
 @check("presence_penalty", MUST, PRESENCE)

@@ -311,12 +311,12 @@ def fingerprint_null(body: dict[str, Any], _call: Call) -> None:
     body["system_fingerprint"] = None
 
 
-@script(TEXT, legal=True)
+@script(TEXT, legal=True, when=lambda call: not call.body.get("logprobs"))
 def last_bits_differ(said: Script, _call: Call) -> None:
     """Two tokens are almost as likely as each other now and then, and the last bits of a sum choose between them."""
-    for at, step in enumerate(said.steps):
-        free = step.channel == "content" and not step.forced and TOKEN_BYTES[step.token].isascii()
-        if at > 4 and free and random.random() < 0.05:
+    free = [at for at, step in enumerate(said.steps) if step.channel == "content" and not step.forced]
+    for at in free[8:]:
+        if TOKEN_BYTES[said.steps[at].token].isascii() and random.random() < 0.05:
             other = encode(f" or {secrets.token_hex(4)} instead")
-            said.steps[at:] = [step._replace(token=token) for token in other]
+            said.steps[at:] = [said.steps[at]._replace(token=token) for token in other]
             return

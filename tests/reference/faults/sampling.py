@@ -108,7 +108,7 @@ def same_seed_other_answer(body: dict[str, Any], call: Call) -> None:
     """A seed does not make sampling repeatable."""
     if call.body.get("seed") is not None and call.body.get("temperature") != 0:
         for choice in choices(body):
-            choice["message"]["content"] = f"{choice['message']['content']} {body['id'][-4:]}"
+            choice["message"]["content"] = f"{body['id'][-4:]} {choice['message']['content']}"
 
 
 @answer(("chat", "completions"))
