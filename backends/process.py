@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -165,12 +166,22 @@ def _start_role(
 
 def _details(chosen: Candidate, deploy: dict[str, Any], first: launch.Process, key: str | None) -> dict[str, str]:
     said = re.search(deploy["device"], first.text()) if "device" in deploy else None
+    set_here = {name: value for name, value in deploy.get("env", {}).items() if "{" not in value}
     details = {
         "device": f"{said[1] if said else deploy.get('device_else', 'CPU')}; {identify.host()}",
         "flags": " ".join(first.command[len(chosen.command) :]).replace(key or KEY, "KEY"),
-        "environment": " ".join(f"{k}={v}" for k, v in deploy.get("env", {}).items() if "{" not in v),
+        "environment": " ".join(f"{k}={v}" for k, v in set_here.items()),
+        # What a store of models was made for is gone after the run.
+        "command": "" if deploy.get("create") else _shell(first.command, set_here, key or KEY),
     }
     return {name: value for name, value in details.items() if value}
+
+
+def _shell(command: list[str], environment: dict[str, str], key: str) -> str:
+    """The command as a shell takes it, with the key from the environment and any Python in place of this one."""
+    words = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
+    instead = {key: '"$OPENAI_API_KEY"', sys.executable: "python"}
+    return " ".join(words + [instead.get(word) or shlex.quote(word) for word in command])
 
 
 def _package_version(option: dict[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ import http
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from backends.program import KEPT
 from conformance import sse
@@ -27,8 +27,7 @@ DIFFERENCES = 6
 """Differences from a control that are named."""
 
 
-@dataclass(frozen=True)
-class TimedEvent:
+class TimedEvent(NamedTuple):
     """A server-sent event: seconds after the request at which it was whole (None: unknown), its type, and its data.
 
     `same` names the members of a JSON object that are equal to the event before, and therefore left out of `data`.

@@ -15,7 +15,8 @@ _UNSEEN = re.compile(
 
 def visible(text: str) -> str:
     """The text with its invisible characters written as escapes (`\\x1b`, `\\u202e`)."""
-    if text.isprintable():  # Most is, and this is quicker than the pattern, whose characters are all unprintable.
+    # Most is printable but for its line feeds, and this is quicker than the pattern, whose characters are none of them.
+    if text.isprintable() or text.replace("\n", "").isprintable():
         return text
     return _UNSEEN.sub(lambda c: f"\\x{ord(c[0]):02x}" if ord(c[0]) < 256 else f"\\u{ord(c[0]):04x}", text)
 

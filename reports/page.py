@@ -8,7 +8,9 @@ One target: `index.html` has everything, the wire under the check that judged it
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -17,7 +19,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,6 +59,10 @@ class Site(Protocol):
         """A column's files: address from the site's root, and name."""
         ...
 
+    def write_files(self, shown: Table, column: Column, out: Path) -> None:
+        """Write them below the site's root."""
+        ...
+
     def history(self, cell: Cell) -> Markup:
         """How a cell came to be what it is."""
         ...
@@ -74,6 +80,19 @@ def build(results: Sequence[Results], out: Path, *, limit: int = LIMIT) -> Path:
     return write(table(results), out, limit=limit)
 
 
+@contextlib.contextmanager
+def without_gc() -> Iterator[None]:
+    """Results and pages are data without cycles, so that looking for garbage among them only takes time."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+@without_gc()
 def write(shown: Table, out: Path, *, limit: int = LIMIT, site: Site | None = None) -> Path:
     """Write the pages of a table into the directory `out`; returns the path of its index.html."""
     out.mkdir(parents=True, exist_ok=True)
@@ -82,12 +101,11 @@ def write(shown: Table, out: Path, *, limit: int = LIMIT, site: Site | None = No
     if (pages / ".generated").exists():
         shutil.rmtree(pages)
     apart = len(shown.columns) > 1 or site is not None or _weight(shown) > limit
-    whole = render(shown, apart=apart, site=site)
-    if not apart and len(whole) > limit:
-        apart, whole = True, render(shown, apart=True)
-    if apart:
-        _write_evidence(shown, pages, site)
-    index.write_bytes(whole)
+    whole = b"" if apart else render(shown)
+    if apart or len(whole) > limit:
+        _write_apart(shown, out, site)
+    else:
+        index.write_bytes(whole)
     return index
 
 
@@ -120,8 +138,18 @@ def sides(column: Column, exchange: Shown) -> Markup:
     """Request and answer of an exchange as HTML; made once, though many checks show it."""
     key = (exchange.scenario, exchange.number)
     if key not in column.rendered:
-        column.rendered[key] = _wire_template().sides(exchange)
+        gone = ""
+        if column.stopped:
+            other = not column.restarts(exchange.request["url"])
+            gone = _stopped(column.restart, column.results.header["command"], other)
+        column.rendered[key] = _wire_template().sides(exchange, gone)
     return column.rendered[key]
+
+
+@functools.lru_cache(maxsize=200)
+def _stopped(restart: str, command: str, other: bool) -> Markup:
+    """That a server is gone, and how to get it again: the same for many exchanges."""
+    return Markup(_wire_template().stopped(restart, command, other))
 
 
 def _weight(shown: Table) -> int:
@@ -132,35 +160,43 @@ def _weight(shown: Table) -> int:
 
 
 _shared: tuple[Table, Path, Site | None] | None = None
-"""What the processes that write evidence pages have in common; they get it by being forked."""
+"""What the processes that write pages have in common; they get it by being forked."""
 
 
-def _write_evidence(shown: Table, pages: Path, site: Site | None) -> None:
+def _write_apart(shown: Table, out: Path, site: Site | None) -> None:
+    """Write the index and the pages of each column; the index is written beside the columns, by one of them."""
     global _shared
-    _shared = (shown, pages, site)
-    numbers = range(len(shown.columns))
+    _shared = (shown, out, site)
+    parts = [None, *range(len(shown.columns))]
     # A fork copies only the thread that forks: with others alive, it might copy a lock that nobody will ever release.
     alone = threading.active_count() == 1 and "fork" in multiprocessing.get_all_start_methods()
-    if len(numbers) >= SIDE_BY_SIDE and alone:
+    if len(shown.columns) >= SIDE_BY_SIDE and alone:
         _page_values()
-        with multiprocessing.get_context("fork").Pool(min(os.cpu_count() or 1, len(numbers))) as pool:
-            pool.map(_write_column, numbers, chunksize=1)
+        with multiprocessing.get_context("fork").Pool(min(os.cpu_count() or 1, len(parts))) as pool:
+            pool.map(_write_part, parts, chunksize=1)
     else:
-        for number in numbers:
-            _write_column(number)
-    (pages / ".generated").touch()
+        for part in parts:
+            _write_part(part)
+    (out / "evidence" / ".generated").touch()
     _shared = None
 
 
-def _write_column(number: int) -> None:
+def _write_part(number: int | None) -> None:
+    """Write the index, or the files and evidence pages of a column."""
     assert _shared is not None
-    shown, pages, site = _shared
-    (pages / shown.columns[number].key).mkdir(parents=True, exist_ok=True)
+    shown, out, site = _shared
+    if number is None:
+        (out / "index.html").write_bytes(render(shown, apart=True, site=site))
+        return
+    column = shown.columns[number]
+    (out / "evidence" / column.key).mkdir(parents=True, exist_ok=True)
     for row in shown.rows:
         cell = row.cells[number]
         if cell.checks:
-            (pages.parent / evidence_path(cell)).write_bytes(render_cell(shown, cell, site))
-    shown.columns[number].forget()
+            (out / evidence_path(cell)).write_bytes(render_cell(shown, cell, site))
+    if site:
+        site.write_files(shown, column, out)
+    column.forget()
 
 
 def _page(template: str, **values: Any) -> bytes:
@@ -227,6 +263,7 @@ def code(text: str) -> Markup:
     return Markup(visible(cut(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
+@functools.lru_cache(maxsize=2_000)
 def prose(text: str) -> Markup:
     """A sentence, in which `this` is code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(code(text)))) if "`" in text else code(text)

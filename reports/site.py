@@ -48,6 +48,13 @@ class Published:
             (f"badges/{column.key}.shields.json", "shields"),
         ]
 
+    def write_files(self, shown: Table, column: Column, out: Path) -> None:
+        """Write them."""
+        folders = {"capabilities": "capabilities", "badge": "badges", "shields": "badges"}
+        for name, (export, ending) in OF_COLUMN.items():
+            _write(out / folders[name] / f"{column.key}{ending}", export(shown, column))
+        _write(out / "results" / f"{column.key}.jsonl", lines(column.results))
+
     def history(self, cell: Cell) -> Markup:
         """How a cell came to be what it is, of its newest runs."""
         points = self.series[cell.column.number - 1].points(cell.feature.id)
@@ -63,6 +70,7 @@ class Published:
         return History(picture=sparkline(points), summary=history.summary(points), flaky=history.flaky(points))
 
 
+@page.without_gc()
 def build(directory: Path, out: Path) -> Path:
     """Write the site of all results below a directory; returns the path of its index.html.
 
@@ -77,11 +85,6 @@ def build(directory: Path, out: Path) -> Path:
     _write(out / "changes.md", diff_text.markdown(changes))
     _write(out / "matrix.md", markdown.table(shown))
     (out / "tools.html").write_bytes(page.render_tools(tool_models.claims(shown)))
-    folders = {"capabilities": "capabilities", "badge": "badges", "shields": "badges"}
-    for column in shown.columns:
-        for name, (export, ending) in OF_COLUMN.items():
-            _write(out / folders[name] / f"{column.key}{ending}", export(shown, column))
-        _write(out / "results" / f"{column.key}.jsonl", lines(column.results))
     return index
 
 

@@ -76,6 +76,22 @@ class Column:
         return dict(Counter(c.message for c in self.checks if c.outcome is Outcome.NOT_RUN))
 
     @property
+    def stopped(self) -> bool:
+        """Whether the server is gone: the run had started it."""
+        return str(self.target["found"]).startswith("started ")
+
+    @property
+    def restart(self) -> str:
+        """The command that starts it again, if there is one."""
+        return str(self.target["details"].get("command", ""))
+
+    def restarts(self, url: str) -> bool:
+        """Whether that command starts the server that answered there: a process has one role, containers have all."""
+        deployments = self.target["deployments"]
+        own = not deployments or url.startswith(str(deployments[0]["base_url"]))
+        return own or "in a container" in self.target["found"]
+
+    @property
     def trouble(self) -> str | None:
         """Why this column is not a whole run: it was cut or stopped. None for a whole one."""
         footer = self.results.footer

@@ -150,3 +150,10 @@ def test_the_same_server_twice_is_refused(tmp_path: Path) -> None:
     code, output = measure(tmp_path, "--backend", "llamacpp", "--backend", "llamacpp")
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "name each server once" in output
+
+
+def test_the_command_starts_the_server_again_and_has_no_key() -> None:
+    words = [sys.executable, "-m", "server", "--api-key", "sk-canary", "--kwargs", '{"a": 1}']
+    assert process._shell(words, {"SLOTS": "4 5"}, "sk-canary") == (
+        """SLOTS='4 5' python -m server --api-key "$OPENAI_API_KEY" --kwargs '{"a": 1}'"""
+    )

@@ -265,7 +265,7 @@ def test_the_terminal_has_colour_of_ours_only(tmp_path: Path) -> None:
 def test_a_run_of_which_nothing_ran_has_no_matrix(tmp_path: Path) -> None:
     run = results(tmp_path, [], planned=[check()], stopped="nothing answers")
     text = terminal.text(table([run]), width=80, colour=False)
-    assert text == "Stopped: nothing answers\nNot run: 1 of 1, nothing answers\n"
+    assert text == "Stopped: nothing answers\nNot run: 1 of 1\n"
 
 
 # Command line
@@ -302,6 +302,12 @@ def test_bad_input_is_one_sentence(tmp_path: Path, content: str | bytes | None, 
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_run_that_was_cut_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "cut.jsonl", [check()], planned=[check(), check("n.a")], footer=False)
+    assert main(["build", str(file), "--out", str(tmp_path / "site")]) == 0
+    assert capsys.readouterr().err == "The run of llamacpp was cut: its results hold 1 of its 2 checks.\n"
 
 
 def test_an_unwritable_directory_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = [
         check("stop.ends_the_text", "ignored", message=HOSTILE, exchanges=["s", "t"], controls=["t"]),
         check("stop.streamed", "pass", exchanges=["t"], level="SHOULD"),
-        check("n.several", "fail", expected="[1, 2]", actual="[1, 3]", exchanges=["s"]),
+        check(
+            "n.several", "fail", requirement="Each has an index.", expected="[1, 2]", actual="[1, 3]", exchanges=["s"]
+        ),
     ]
     sent = {"s": wire('{"x": "' + "long " * 2000 + '"}', sent={"stop": HOSTILE}), "t": stream(*['{"a": 1}'] * 30)}
     directory = tmp_path_factory.mktemp("one")
@@ -80,7 +82,8 @@ def axe() -> str:
 def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with eight targets, and evidence on pages of its own."""
     directory = tmp_path_factory.mktemp("several")
-    run = results(directory, [check(exchanges=["s"]), check("n.several", "ignored")], {"s": wire()})
+    hostile = check("n.several", "ignored", requirement=f"</noscript>{HOSTILE}")
+    run = results(directory, [check(exchanges=["s"]), hostile], {"s": wire()})
     return build([run] * 8, directory, limit=1000)
 
 
@@ -141,6 +144,35 @@ def test_without_script_all_is_there(browser: Any, index: Path) -> None:
     assert page.locator("[id='llamacpp/n.several'] mark").first.is_visible()
     page.locator("[id='llamacpp/n.several'] .exchange > summary").click()
     assert page.locator("[id='llamacpp/n.several'] .exchange").get_by_text("Send it again").is_visible()
+    assert page.locator(".copy:visible").count() == 0
+    context.close()
+
+
+def test_without_script_the_checks_of_many_targets_are_there(browser: Any, several: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = Watched(context, several).page
+    page.locator("#n > summary").click()
+    assert page.locator("[id='n.several'] td").count() == 8
+    assert page.locator("[id='n.several']").get_by_text("ignored").first.is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_the_checks_of_many_targets_are_there_when_they_are_needed(browser: Any, several: Path, early: bool) -> None:
+    """Before the browser had time to make elements of them, and after."""
+    context = browser.new_context()
+    if early:
+        context.add_init_script("window.requestIdleCallback = () => {}")
+    page = Watched(context, several, "#n.several").page
+    if not early:
+        playwright.expect(page.locator("noscript")).to_have_count(0)
+    assert page.locator("[id='n.several']:visible td").count() == 8
+    assert page.locator("noscript").count() == (len(page.locator("details.row").all()) - 1) * early
+    page.locator("#stop > summary").click()
+    assert page.locator("[id='stop.ends_the_text']:visible td").count() == 8
+    page.locator("#ui-outcome").select_option("pass")
+    assert [row.get_attribute("id") for row in page.locator("details.row:visible").all()] == ["stop"]
+    assert page.locator("noscript").count() == 0
     context.close()
 
 
@@ -179,6 +211,78 @@ def test_filters(browser: Any, index: Path) -> None:
     context.close()
 
 
+@pytest.mark.parametrize(
+    ("typed", "rows"),
+    [
+        ("stop: before", ["stop"]),
+        ("`stop` STRING.", ["stop"]),
+        ("stop.ends_the_text", ["stop"]),
+        ('"streamed" should', ["stop"]),
+        ("choices: several index", ["n"]),
+        ("must core", ["stop", "n"]),
+        ("streamed several", []),
+    ],
+)
+def test_a_search_is_for_words(browser: Any, index: Path, typed: str, rows: list[str]) -> None:
+    context = browser.new_context()
+    page = Watched(context, index).page
+    page.locator("#ui-search").fill(typed)
+    assert [row.get_attribute("id") for row in page.locator("details.row:visible").all()] == rows
+    said = {0: "No row matches: all that is", 1: "1 row matches", 2: "2 rows match"}
+    assert page.locator("#ui-found").inner_text().startswith(said[len(rows)])
+    page.locator("#ui-search").fill("")
+    assert page.locator("#ui-found").inner_text() == ""
+    context.close()
+
+
+def test_a_search_opens_rows_while_it_lasts(browser: Any, index: Path) -> None:
+    context = browser.new_context()
+    page = Watched(context, index).page
+
+    def searched(text: str) -> tuple[list[str], list[str]]:
+        page.locator("#ui-search").fill(text)
+        opened = [row.get_attribute("id") for row in page.locator("details.row[open]").all()]
+        return opened, [check.inner_text() for check in page.locator("details.check:visible > summary > .id").all()]
+
+    page.locator("#n > summary").click()
+    assert searched("streamed")[0] == ["stop", "n"]
+    assert searched("streamed")[1] == ["stop.streamed"]
+    assert searched("stop") == (["n"], [])  # The row itself has the word.
+    assert searched("") == (["n"], ["n.several"])
+    # What the user opens or closes meanwhile stays so.
+    searched("streamed")
+    page.locator("#stop > summary").click()
+    page.locator("#stop > summary").click()
+    assert searched("")[0] == ["stop", "n"]
+    context.close()
+
+
+def test_a_command_is_copied(browser: Any, index: Path) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = Watched(context, index, "#wire/llamacpp/stop/t").page
+    button = page.locator("[id='wire/llamacpp/stop/t'] .copy")
+    button.focus()
+    page.keyboard.press("Enter")
+    playwright.expect(button).to_have_text("Copied")
+    assert page.locator("#ui-said[aria-live]").inner_text() == "Copied"
+    command = page.locator("[id='wire/llamacpp/stop/t'] .curl").inner_text()
+    assert command.startswith("curl ")
+    assert page.evaluate("navigator.clipboard.readText()") == command
+    playwright.expect(button).to_have_text("Copy")
+    assert page.locator("#ui-said").inner_text() == ""
+    context.close()
+
+
+def test_without_a_clipboard_nothing_offers_to_copy(browser: Any, index: Path) -> None:
+    context = browser.new_context()
+    context.add_init_script("Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined })")
+    shown = Watched(context, index, "#wire/llamacpp/stop/t")
+    assert shown.page.locator(".curl:visible").count() == 1
+    assert shown.page.locator(".copy:visible").count() == 0
+    assert shown.problems == []
+    context.close()
+
+
 def test_evidence_pages_lead_back(browser: Any, several: Path) -> None:
     context = browser.new_context()
     shown = Watched(context, several, "#stop.ends_the_text")
@@ -212,6 +316,25 @@ def test_a_backend_alone(browser: Any, published: Path) -> None:
     assert page.locator("details.row:visible").count() == 0
     page.locator("#ui-backend").select_option("")
     assert [row.get_attribute("id") for row in page.locator("details.row:visible").all()] == ["stop"]
+    context.close()
+
+
+def test_a_phone_shows_the_search_on_its_first_screen(browser: Any, tmp_path: Path) -> None:
+    features = table([results(tmp_path, [check()])]).rows
+    made = [check(f"{row.feature.id}.a", "fail") for row in features]
+    columns = [target(details={f"fact {n}": "said at length " * 9 for n in range(12)})]
+    file = build([results(tmp_path, made, targets=columns)], tmp_path)
+    context = browser.new_context(viewport={"width": 400, "height": 900})
+    page = Watched(context, file).page
+    box = page.locator("#ui-search").bounding_box()
+    assert box["y"] + box["height"] < 900
+    assert not page.get_by_text("Fact 11").is_visible()
+    page.get_by_text("What was measured").click()
+    assert page.get_by_text("Fact 11").is_visible()
+    page.get_by_text("What was measured").click()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    playwright.expect(page.get_by_text("Fact 11")).to_be_visible()
+    assert not page.get_by_text("What was measured").is_visible()
     context.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ TAGS = set(
         r"\w+",
         "html head meta link title style body a header p h1 h2 h3 span i b em small code pre section dl div "
         "dt dd details summary ul ol li form label input select option button main mark br footer time script table "
-        "thead tbody tr th td svg path",
+        "thead tbody tr th td svg path noscript",
     )
 )
 
@@ -111,6 +112,9 @@ def only_ours(html: str) -> Page:
 def test_hostile_text_is_text(tmp_path: Path) -> None:
     page = only_ours(built(tmp_path, hostile_run(tmp_path, HOSTILE)))
     assert "<script>alert(1)</script>" in page.text
+    many = built(tmp_path, *[hostile_run(tmp_path, "</noscript>" + HOSTILE)] * 8)
+    only_ours(many)
+    assert many.count("</noscript") == many.count("<noscript>") > 0
     assert "{{ 7*7 }}" in page.text
     assert "\\x1b[31m\\x00\\u202e" in page.text
 
@@ -167,6 +171,33 @@ def test_the_servers_log_is_under_the_last_exchange(tmp_path: Path) -> None:
     shown = ["first", "second", "During all 2 requests of s.", "slot 0\n<script>"]
     assert sorted(shown, key=page.text.index) == shown
     assert "lines about others may be among these" in page.text
+
+
+@pytest.mark.parametrize(
+    ("about", "command"),
+    [
+        ({}, None),
+        ({"found": "attached to http://127.0.0.1:8080/v1", "details": {"command": "x"}}, None),
+        ({"found": "started from /bin/x", "details": {"command": "x -m '$(y)'"}}, "x -m '$(y)'"),
+        ({"found": "started from /bin/ollama, with a model store of its own"}, "pytest"),
+    ],
+)
+def test_a_server_that_the_run_started_can_be_started_again(
+    tmp_path: Path, about: dict[str, Any], command: str | None
+) -> None:
+    columns = [target(**{**about, "details": about.get("details", {})})]
+    run = results(tmp_path, [check(exchanges=["s"])], {"s": wire()}, targets=columns)
+    folds = re.findall(r"The server was stopped.*?</details>", built(tmp_path, run), re.DOTALL)
+    assert [unescape(re.findall("<pre[^>]*>(.*?)</pre>", fold)[0]) for fold in folds] == [command] * bool(command)
+    assert "went to another" not in "".join(folds)
+
+
+def test_the_server_of_another_role_is_not_started_as_that_of_chat(tmp_path: Path) -> None:
+    sent = {"s": wire(url="http://127.0.0.1:2/v1/embeddings")}
+    for found, other in (("from the xllamacpp wheel", True), ("in a container from x:y (cpu)", False)):
+        columns = [target(found=f"started {found}", details={"command": "x"})]
+        page = built(tmp_path, results(tmp_path, [check(exchanges=["s"])], sent, targets=columns))
+        assert ("It is the server of chat: this request went to another" in page) == other
 
 
 def test_a_program_is_shown_with_how_it_ended(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import shlex
 import shutil
 import socket
 import uuid
@@ -68,6 +69,8 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
             **devices.facts(chosen.name, containers[0].ask),
             "flags": " ".join(containers[0].command).replace(wanted.key or KEY, "KEY"),
             "environment": " ".join(f"{k}={v}" for k, v in containers[0].environment.items() if k not in secrets),
+            "command": f"python -m backends compose {wanted.backend} --device={chosen.name} "
+            f"--image={shlex.quote(services[0].image)} | docker compose -f - up",
         }
         target = replace(target, details={**target.details, **{k: v for k, v in about.items() if v}})
     except BaseException as problem:
