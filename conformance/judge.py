@@ -62,6 +62,8 @@ class Judge:
         What texts that begin alike decided is judged again, tolerantly, if `source` shows that the target is unsteady.
         """
         outcome, message, expected, actual = self._ending(problem, arguments)
+        if outcome.good:  # What is missing was not judged.
+            arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
         judged, controls = _exchanges(arguments)
         if outcome in (Outcome.FAIL, Outcome.IGNORED) and self._parted and source and (shows := unsteady(source)):
             with tolerant():

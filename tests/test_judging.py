@@ -269,3 +269,11 @@ def test_agreement(claim: str | None, measured: Status, said: Agreement | None) 
 
 def test_inconclusive_is_a_verdict() -> None:
     assert judged(Inconclusive("x")).outcome is Outcome.INCONCLUSIVE
+
+
+def test_what_is_missing_is_no_evidence_of_a_pass() -> None:
+    assert judged(None, subject=answer(chat_body()), other=MISSING).exchanges == ["subject"]
+    assert judged(ending(lambda: MISSING.text), subject=answer(chat_body()), other=MISSING).exchanges == [
+        "subject",
+        "other",
+    ]
