@@ -71,7 +71,7 @@ class Run:
                 self.notes.append(f"cut: the run was cut; the file holds {len(one.checks)} of its {planned} checks")
             for old in one.targets:
                 kept = {s: Recording(line) for (t, s), line in one.exchanges.items() if t == old["name"]}
-                held = len(kept.keys() & scenario.SCENARIOS.keys())
+                held = sum("exchanges" in kept[name] for name in kept.keys() & scenario.SCENARIOS.keys())
                 if held < len(scenario.SCENARIOS):
                     few = f"{held} of {len(scenario.SCENARIOS)} scenarios of {old['name']}"
                     self.notes.append(f"recorded: the file holds {few}; checks of the others are not-run or blocked")
