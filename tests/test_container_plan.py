@@ -22,6 +22,7 @@ from backends.containers.plan import Service
 from backends.errors import CannotStart
 from backends.find import backends
 from backends.target import Wanted
+from conformance.judge import Judge
 from conformance.main_run import MainRun
 from tests.fake import as_json, serving
 
@@ -245,7 +246,8 @@ def test_secrets_are_nowhere(
     assert {one["environment"]["HF_TOKEN"] for one in given} == {token}
     assert all(key in one["command"] for one in given)
     target = running.target
-    run = SimpleNamespace(stopped=None, notes=[], targets={"vllm": target}, asked=SimpleNamespace(known=False))
+    asked = SimpleNamespace(known=False)
+    run = SimpleNamespace(stopped=None, notes=[], targets={"vllm": target}, asked=asked, _judge=Judge())
     assert main(["compose", "vllm", "--device=cpu"]) == 0
     composed = capsys.readouterr().out
     assert "${HF_TOKEN:-}" in composed
