@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, AnyStr
 
-from conformance.answers import Chat, Generated
+from conformance.answers import Chat
 from conformance.outcomes import shown
 
 
@@ -35,13 +35,3 @@ def lead(entry: dict[str, Any]) -> float:
     best = sorted((token["logprob"] for token in entry["top_logprobs"]), reverse=True)[:2]
     shown(len(best) == 2, "some token has no alternative to compare it with")
     return float(best[0] - best[1])
-
-
-def moved(before: Sequence[Generated], again: Sequence[Generated], after: Sequence[Generated]) -> bool:
-    """Whether a parameter changed an answer: one that came again by itself, with the same seed, and then did not.
-
-    Answers that do not come again are left out: what is computed together differs in its last bits.
-    """
-    steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.text == same.text]
-    shown(len(steady) >= len(before) - 1, "the same seed does not give the same answer, so nothing can be compared")
-    return any(one.text != other.text for one, other in steady)

@@ -66,6 +66,7 @@ class Judge:
             arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
         judged, controls = _exchanges(arguments)
         if outcome in (Outcome.FAIL, Outcome.IGNORED) and self._parted and source and (shows := unsteady(source)):
+            self._lenient.clear()
             with tolerant():
                 outcome, message, expected, actual = self._ending(_problem(check, arguments), arguments)
             if message:

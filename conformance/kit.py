@@ -1,7 +1,7 @@
 """Everything that a file of checks needs, in one import."""
 
 from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, Response, ToolCall
-from conformance.certainty import certainty, joined, lead, moved, tokens
+from conformance.certainty import certainty, joined, lead, tokens
 from conformance.check import check
 from conformance.every import Every
 from conformance.markup import markup_in
@@ -10,7 +10,7 @@ from conformance.ran import Ran
 from conformance.refusals import refused
 from conformance.schema import validate_against, violations
 from conformance.shapes import fits
-from conformance.steadiness import as_one, came_again, mostly_same, same_text
+from conformance.steadiness import came_again, came_as, mostly_same, moved, same_text
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
@@ -30,8 +30,8 @@ __all__ = [
     "Ran",
     "Response",
     "ToolCall",
-    "as_one",
     "came_again",
+    "came_as",
     "certainty",
     "check",
     "effect",

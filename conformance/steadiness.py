@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from itertools import combinations
 
 from conformance.answers import Generated, Response
-from conformance.outcomes import Fail, Inconclusive, Verdict
+from conformance.outcomes import Fail, Inconclusive, Verdict, shown
 from conformance.recording import Source, answers
 
 Written = Generated | Response
@@ -76,9 +76,19 @@ def came_again(some: Sequence[Written], others: Sequence[Written], *drawn: Seque
     return sum(one == other or _excused(beginning(one, other), least) for one, other in pairs)
 
 
-def as_one(tries: Sequence[Written], *drawn: Sequence[Written]) -> int:
-    """How many of some tries, at most, came again as one of them."""
-    return max(came_again([one] * len(tries), tries, *drawn) for one in tries)
+def came_as(models: Sequence[Written], tries: Sequence[Written], *drawn: Sequence[Written]) -> int:
+    """How many of some tries, at most, came again as one of the models."""
+    return max(came_again([one] * len(tries), tries, *drawn) for one in models)
+
+
+def moved(before: Sequence[Generated], again: Sequence[Generated], after: Sequence[Generated]) -> bool:
+    """Whether a parameter changed an answer: one that came again by itself, with the same seed, and then did not.
+
+    Answers that do not come again are left out: what is computed together differs in its last bits.
+    """
+    steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.text == same.text]
+    shown(len(steady) >= len(before) - 1, "the same seed does not give the same answer, so nothing can be compared")
+    return any(one.text != other.text for one, other in steady)
 
 
 def beginning(one: str, other: str) -> str:

@@ -3,14 +3,9 @@
 Each answer of a list is a try of the same request.
 """
 
-from conformance.kit import MUST, SHOULD, Chat, came_again, check, effect, refused, shown
+from conformance.kit import MUST, SHOULD, Chat, came_as, check, effect, refused, shown
 
 REQUEST = "openapi:CreateChatCompletionRequest.top_p"
-
-
-def come_as(likeliest: list[Chat], tries: list[Chat], hot: list[Chat]) -> int:
-    """How many tries have a text that a model gave at temperature 0."""
-    return max(came_again([one] * len(tries), tries, hot) for one in likeliest)
 
 
 @check("top_p", MUST, REQUEST, core=True)
@@ -18,20 +13,20 @@ def test_tiny_is_greedy(greedy: list[Chat], hot: list[Chat], hot_top_p_tiny: lis
     """A top_p near 0 leaves only the likeliest token, whatever the temperature."""
     # Three of four suffice, since batching may break a tie; without top_p, three come by chance in 1 of 10,000 runs.
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
-    effect(come_as(greedy, hot_top_p_tiny, hot) >= 3, "answers vary as without top_p")
+    effect(came_as(greedy, hot_top_p_tiny, hot) >= 3, "answers vary as without top_p")
 
 
 @check("top_p", MUST, REQUEST)
 def test_same_in_streams(greedy: list[Chat], hot: list[Chat], hot_top_p_tiny_streamed: list[Chat]) -> None:
     """A top_p near 0 has the same effect in a stream."""
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
-    effect(come_as(greedy, hot_top_p_tiny_streamed, hot) >= 3, "streams vary as without top_p")
+    effect(came_as(greedy, hot_top_p_tiny_streamed, hot) >= 3, "streams vary as without top_p")
 
 
 @check("top_p", SHOULD, REQUEST)
 def test_0_is_greedy(greedy: list[Chat], hot: list[Chat], hot_top_p_0: list[Chat]) -> None:
     """The least value, 0, is accepted and leaves only the likeliest token."""
-    effect(come_as(greedy, hot_top_p_0, hot) >= 3, "answers vary as without top_p")
+    effect(came_as(greedy, hot_top_p_0, hot) >= 3, "answers vary as without top_p")
 
 
 @check("top_p", MUST, REQUEST)
