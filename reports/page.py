@@ -8,9 +8,7 @@ One target: `index.html` has everything, the wire under the check that judged it
 from __future__ import annotations
 
 import base64
-import contextlib
 import functools
-import gc
 import hashlib
 import multiprocessing
 import os
@@ -19,7 +17,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,19 +78,6 @@ def build(results: Sequence[Results], out: Path, *, limit: int = LIMIT) -> Path:
     return write(table(results), out, limit=limit)
 
 
-@contextlib.contextmanager
-def without_gc() -> Iterator[None]:
-    """Results and pages are data without cycles, so that looking for garbage among them only takes time."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
-
-
-@without_gc()
 def write(shown: Table, out: Path, *, limit: int = LIMIT, site: Site | None = None) -> Path:
     """Write the pages of a table into the directory `out`; returns the path of its index.html."""
     out.mkdir(parents=True, exist_ok=True)

@@ -70,7 +70,6 @@ class Published:
         return History(picture=sparkline(points), summary=history.summary(points), flaky=history.flaky(points))
 
 
-@page.without_gc()
 def build(directory: Path, out: Path) -> Path:
     """Write the site of all results below a directory; returns the path of its index.html.
 
