@@ -38,6 +38,11 @@ class Every:
         self._answers = [a for a in answers if a.exchange.request.method not in ("OPTIONS", "HEAD")]
         self.judged: Answer | None = None
 
+    @property
+    def judged_with(self) -> list[Answer]:
+        """The answer that is being judged, and those to the same request."""
+        return [a for a in self._answers if self.judged and a.asked == self.judged.asked]
+
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
         """The answers of a kind for which `where` holds; the check is blocked if there is none (`what` names them)."""
         fitting = [answer for answer in self._answers if isinstance(answer, kind) and where(answer)]

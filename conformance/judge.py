@@ -13,6 +13,7 @@ from conformance.every import Every
 from conformance.outcomes import Outcome, Verdict, watch_leniency
 from conformance.recording import Source
 from conformance.results import CheckResult
+from conformance.shapes import misshapen
 from conformance.steadiness import tolerant, unsteady, watch_parting
 
 HELD = 8
@@ -110,6 +111,8 @@ class Judge:
         if isinstance(problem, AssertionError):
             message = re.sub(r"^assert ", "not so: ", str(problem).partition("\n")[0])
             return Outcome.FAIL, message, *self._difference()
+        if malformed := next(filter(None, map(misshapen, _read(arguments))), None):
+            return Outcome.FAIL, str(malformed), _text(malformed.expected), _text(malformed.actual)
         return Outcome.ERROR, f"our own fault: {type(problem).__name__}: {problem}", "", ""
 
     def _difference(self) -> tuple[str, str]:
@@ -144,6 +147,12 @@ def _exchanges(arguments: dict[str, Any]) -> tuple[list[str], list[str]]:
         elif argument is not None:
             judged[name] = any(a.control for a in _answers(argument))
     return list(judged), [name for name, control in judged.items() if control]
+
+
+def _read(arguments: dict[str, Any]) -> list[Answer]:
+    """The answers that a check was reading when it ended."""
+    found = [a for argument in arguments.values() for a in _answers(argument) if isinstance(a, Answer)]
+    return found + [a for every in arguments.values() if isinstance(every, Every) for a in every.judged_with]
 
 
 def _answers(argument: Any) -> list[Answer | Missing]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.answers import Missing
+from conformance.answers import Answer, Missing
 from conformance.check import Check, check
 from conformance.every import Every
 from conformance.grading import Agreement, Status, agreement, status
@@ -45,6 +45,8 @@ def ending(action: object) -> BaseException:
 
 REFUSED_CONTROL = answer(refusal(), status=400, control=True)
 REFUSED = answer(refusal(), status=400)
+USAGE = {**chat_body()["usage"], "completion_tokens_details": 7}
+MISSHAPEN = answer({**chat_body(), "usage": USAGE})
 MISSING = Missing("subject", "no model", blocked=True)
 
 
@@ -80,7 +82,20 @@ def test_a_refused_control_blocks_unless_it_is_what_is_judged() -> None:
 
 
 def test_a_crash_of_ours_is_never_the_servers_fault() -> None:
-    assert judged(IndexError("list index out of range")).outcome is Outcome.ERROR
+    crash = IndexError("list index out of range")
+    assert judged(crash).outcome is Outcome.ERROR
+    assert judged(crash, subject=answer(chat_body()), other=REFUSED, missing=MISSING).outcome is Outcome.ERROR
+    assert judged(crash, every=Every([MISSHAPEN])).outcome is Outcome.ERROR  # which was not being read
+
+
+def test_a_crash_on_what_has_not_the_published_shape_is() -> None:
+    every = Every([MISSHAPEN])
+    assert list(every.of(Answer)) == [MISSHAPEN]
+    crash = AttributeError("'int' object has no attribute 'get'")
+    for arguments in ({"subject": MISSHAPEN}, {"subject": [answer(chat_body()), MISSHAPEN]}, {"every": every}):
+        result = judged(crash, **arguments)
+        assert (result.outcome, result.actual) == (Outcome.FAIL, "7")
+        assert result.message.startswith("usage.completion_tokens_details: must be an object or null")
 
 
 def test_assertions_show_both_sides() -> None:

@@ -134,7 +134,7 @@ def test_any_value_in_any_field_ends_in_a_verdict_or_a_value(at: int) -> None:
     fields = list(places(body))
     assert received(path, status, body).readable is (status == 200)
 
-    @settings(max_examples=40, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=40)
     @given(st.sampled_from(fields), odd)
     def holds(place: tuple[Any, ...], new: Any) -> None:
         read_everything(received(path, status, changed(body, place, new)))

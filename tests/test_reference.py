@@ -381,7 +381,7 @@ def test_usage_counts_real_tokens(server: Server) -> None:
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@settings(max_examples=150)
 def test_any_text_survives_the_tokenizer(text: str) -> None:
     assert tokens.decode(tokens.encode(text)) == text.encode("utf-8", "replace").decode()
 
@@ -496,7 +496,7 @@ SIMPLE = st.recursive(
 
 
 @given(SIMPLE)
-@settings(max_examples=80, deadline=None, database=None, derandomize=True)
+@settings(max_examples=80)
 def test_any_simple_schema_gets_a_value(schema: Any) -> None:
     assert jsongen.fits(schema, jsongen.generate(schema, jsongen.Hints("with name Alice, age 30", "Paris")))
 

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree as xml
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -160,7 +160,7 @@ def test_the_markdown_table(tmp_path: Path) -> None:
 # What a server says
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.text(alphabet=st.characters(codec=None), min_size=1, max_size=20) | st.just(HOSTILE))
 @pytest.mark.parametrize("name", [*exports.OF_TABLE, *exports.OF_COLUMN])
 def test_any_text_is_text(tmp_path: Path, name: str, text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.results import Results
@@ -119,7 +119,7 @@ def test_hostile_text_is_text(tmp_path: Path) -> None:
     assert "\\x1b[31m\\x00\\u202e" in page.text
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(st.text(alphabet=st.characters(codec=None) | st.sampled_from("<>&\"'`{}%#\x1b\ud800"), min_size=1, max_size=30))
 def test_any_text_is_text(tmp_path: Path, text: str) -> None:
     only_ours(built(tmp_path, hostile_run(tmp_path, text)))

@@ -76,7 +76,6 @@ def streams(draw: Any) -> tuple[bytes, list[tuple[str, str, str | None]]]:
 
 
 @given(streams())
-@settings(deadline=None)
 def test_every_legal_form_parses_back_without_violation(stream: Any) -> None:
     raw, expected = stream
     parsed = parse(raw)
@@ -91,7 +90,7 @@ bytes_of_interest = st.lists(pieces | st.binary(max_size=3), max_size=30).map(b"
 
 
 @given(st.binary(max_size=200) | bytes_of_interest)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_bytes_parse_to_ordered_places_inside_them(raw: bytes) -> None:
     parsed = parse(raw)
     assert_places(parsed, len(raw))
@@ -111,7 +110,6 @@ def assert_places(parsed: Parsed, length: int) -> None:
 
 
 @given(streams(), st.data())
-@settings(deadline=None)
 def test_a_cut_stream_keeps_the_whole_events_before_the_cut(stream: Any, data: Any) -> None:
     raw, _ = stream
     cut = data.draw(st.integers(0, len(raw)))

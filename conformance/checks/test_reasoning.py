@@ -57,8 +57,9 @@ def test_streamed_thoughts_come_first(think_streamed: Chat) -> None:
     """In a stream all thoughts come before the text."""
     shown(think_streamed.reasoning, NO_THOUGHT)
     shown(think_streamed.text.strip(), "the model gave no answer")
-    text = [bool((delta.get("content") or "").strip()) for delta in think_streamed.deltas()]
-    thoughts = [bool(delta.get("reasoning_content") or delta.get("reasoning")) for delta in think_streamed.deltas()]
+    deltas = think_streamed.deltas(think_streamed.choice.index)
+    text = [bool((delta.get("content") or "").strip()) for delta in deltas]
+    thoughts = [bool(delta.get("reasoning_content") or delta.get("reasoning")) for delta in deltas]
     assert True not in thoughts[text.index(True) :]
 
 

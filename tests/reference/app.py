@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from tests.reference import chat, completions, embeddings, errors, faults, models, raw, responses, stream
-from tests.reference.call import Call, Gone, Reply, State, new_id
+from tests.reference.call import Call, Gone, Reply, State, new_id, repeatable
 from tests.reference.errors import ApiError
 from tests.reference.fault import Active, Fault
 
@@ -94,6 +94,8 @@ class App:
             sent = await _read(receive)
             named = [name.strip() for name in call.headers.get("x-fault", "").split(",") if name.strip()]
             call.faults = Active([*self._faults, *(faults.get(name) for name in named)])
+            if "x-chance" in call.headers:
+                call.chance = repeatable(call.headers["x-chance"], call, sent)
             if call.method == "OPTIONS":
                 return Reply(b"", status=204)
             handler = self._route(call)

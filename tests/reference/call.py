@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +56,7 @@ class State:
     events: int = 0  # stream events generated
     broken: set[str] = field(default_factory=set)  # by which faults, for good
     cancelled: int = 0  # streams ended because the client went away
+    asked: Counter[str] = field(default_factory=Counter)  # how often the same was asked under the same X-Chance
     responses: dict[str, dict[str, Any]] = field(default_factory=dict)  # stored by the Responses API
 
 
@@ -72,6 +75,7 @@ class Call:
     pulled: int = -1  # events of the stream so far; -1 before the headers
     status: int = 200  # of the answer, once it is known
     begun: float = field(default_factory=time.time)
+    chance: random.Random = field(default_factory=random.Random)  # all draws without a seed
 
     @property
     def stream(self) -> bool:
@@ -97,6 +101,18 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     named: bool = False
     pace: int = 1  # events that a step of generation makes, about
+
+
+_MADE_UP = re.compile(rb"[A-Za-z0-9]{20,}")
+
+
+def repeatable(name: str, call: Call, sent: bytes) -> random.Random:
+    """The chance of a request under `X-Chance: SEED#RUN`: the k-th time that this is asked in a run, ids in it aside,
+    all draws are those of the k-th time in any other run with the same seed."""
+    asked = f"{call.method} {call.path} {_MADE_UP.sub(b'', sent)!r}"
+    counted = f"{hash(asked)} {name}"
+    call.state.asked[counted] += 1
+    return random.Random(f"{name.partition('#')[0]} {asked} {call.state.asked[counted]}")
 
 
 def new_id(prefix: str, length: int = 29) -> str:

@@ -37,7 +37,7 @@ class Generation:
         plan = call.faults.apply("script", plan, call)
         self.wish = wish
         self.wants_logprobs = how.logprobs
-        self.choices = [Choice(plan, state, how, index) for index in range(body.get("n") or 1)]
+        self.choices = [Choice(plan, state, how, index, call.chance) for index in range(body.get("n") or 1)]
 
     def finish(self, choice: Choice) -> str:
         """The finish_reason: `stop` for a call of a named tool, as OpenAI has it."""

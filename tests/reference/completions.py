@@ -108,7 +108,7 @@ def _prepare(call: Call, ids: list[int], limit: int, best: int, n: int) -> _Prom
     how = call.faults.apply("sampling", how, call)
     plan = script.raw(brain.continuation(decode(ids), body.get("suffix")))
     plan = call.faults.apply("script", plan, call)
-    return _Prompt(ids, state, [Choice(plan, state, how, index) for index in range(best)])
+    return _Prompt(ids, state, [Choice(plan, state, how, index, call.chance) for index in range(best)])
 
 
 def _usage(made: list[_Prompt]) -> dict[str, Any]:

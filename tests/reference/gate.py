@@ -25,14 +25,15 @@ from backends import launch
 from backends.target import Deployment, Target
 from backends.wire import Role
 from conformance import catalogue, schema, shapes
+from conformance.answers import Missing
 from conformance.check import Check
 from conformance.every import Every
 from conformance.judge import Judge
 from conformance.outcomes import Outcome
-from conformance.recording import Recording, Sender, answers
+from conformance.recording import Recording, Sender, Source, answers
 from conformance.results import CheckResult
 from fixtures import scenario
-from fixtures.scenario import SCENARIOS
+from fixtures.scenario import SCENARIOS, Scenario
 from tests.reference.fault import Fault, area_of
 from tests.reference.faults import FAULTS, kills
 from tests.reference.rehearsal import NOW, Rehearsal
@@ -64,17 +65,19 @@ class Bench:
         self._sender = Sender(target, TIMEOUT)
         self._threads = ThreadPoolExecutor(THREADS)
         self._rehearsal = Rehearsal(KEY)
+        self._runs = 0
         scenario.load()
         self.checks = list(catalogue.load().values())
-        self._sound: dict[str, Recording] = {}
-        self._sound = self._record(SCENARIOS, ())
-        few = _one_a_shape(self._sound)
-        self.sound = {c.id: self._judged(c, self._sound, self._sound, few) for c in self.checks}
+        self.recorded: dict[str, Recording] = {}
+        self.recorded = self._record(SCENARIOS, ())
+        self._asked = {name: _asked(self.recorded, name) for name in SCENARIOS}
+        few = _one_a_shape(self.recorded)
+        self.sound = {c.id: self._judged(c, self.recorded, self.recorded, few) for c in self.checks}
         for _ in range(RETRIES):
             doubtful = [c for c in self.checks if any(map(_timed, c.scenarios))]
             doubtful = [c for c in doubtful if self.sound[c.id].outcome is not Outcome.PASS]
-            self._sound |= self._record({name for check in doubtful for name in _needed(check)}, ())
-            self.sound |= {c.id: self._judged(c, self._sound, self._sound, few) for c in doubtful}
+            self.recorded |= self._record({name for check in doubtful for name in _needed(check)}, ())
+            self.sound |= {c.id: self._judged(c, self.recorded, self.recorded, few) for c in doubtful}
 
     def close(self) -> None:
         """Send nothing more."""
@@ -89,7 +92,7 @@ class Bench:
         touched |= {name for name in scenario.with_needs(touched) if self._is_stored(name)}
         again = self._record(touched, (("x-fault", fault.name),), one_by_one=fault.concurrent)
         if not _NOT_IN_THE_BODY & set(fault.hooks):
-            changed = {name for name, r in again.items() if _signature(r) != _signature(self._sound[name])}
+            changed = {name for name, r in again.items() if _signature(r) != _signature(self.recorded[name])}
             # What was made from one another is judged together: an id in one is an id in the other.
             kept = {
                 need
@@ -98,23 +101,25 @@ class Bench:
                 for need in scenario.with_needs([name])
             }
             again = {name: r for name, r in again.items() if name in kept}
-        flipped = self._flipped(again)
+        flipped = self.judged_again(again)
         for _ in range(RETRIES):
             doubtful = [c for c in self.checks if c.id in flipped and any(map(_timed, c.scenarios))]
             if not doubtful:
                 break
             names = {name for check in doubtful for name in _needed(check) if name in again}
-            once_more = self._flipped({**again, **self._record(names, (("x-fault", fault.name),))}, doubtful)
+            once_more = self.judged_again({**again, **self._record(names, (("x-fault", fault.name),))}, doubtful)
             for check in doubtful:
                 if check.id not in once_more:
                     del flipped[check.id]
         return flipped
 
-    def _flipped(self, again: dict[str, Recording], among: Collection[Check] = ()) -> dict[str, CheckResult]:
-        recordings = {**self._sound, **again}
+    def judged_again(self, again: dict[str, Recording], among: Collection[Check] = ()) -> dict[str, CheckResult]:
+        """The results of the checks that end otherwise with these recordings in the place of those without a fault."""
+        recordings = {**self.recorded, **again}
         flipped = {}
         few = _one_a_shape(again)
-        every = [name for name in SCENARIOS if name in again or _twin(name) in again]
+        asked = {a for name in again for a in self._asked[name]}
+        every = [name for name in SCENARIOS if name in again or not asked.isdisjoint(self._asked[name])]
         for check in among or self.checks:
             if "every" not in check.scenarios and not again.keys() & set(check.scenarios):
                 continue
@@ -126,7 +131,7 @@ class Bench:
     def _touches(self, fault: Fault, name: str) -> bool:
         if fault.concurrent and not SCENARIOS[name].together:
             return False
-        exchanges = self._sound[name].exchanges
+        exchanges = self.recorded[name].exchanges
         possible = [e for e in exchanges if fault.may_touch(e.request.path, e.request.body)]
         if not exchanges:
             return True
@@ -138,27 +143,37 @@ class Bench:
 
     def _is_stored(self, name: str) -> bool:
         """Whether the server keeps the answer for a while: it may be forgotten since all was recorded."""
-        return any(area_of(e.request.path) == "responses" for e in self._sound[name].exchanges)
+        return any(area_of(e.request.path) == "responses" for e in self.recorded[name].exchanges)
 
     def _record(
         self, names: Collection[str], headers: tuple[tuple[str, str], ...], *, one_by_one: bool = False
     ) -> dict[str, Recording]:
         """Send the scenarios, needed ones first, many at a time; those whose times are judged last."""
         chosen = [SCENARIOS[n] for n in scenario.with_needs(SCENARIOS) if n in names]
-        source = _UnderWay(self._sound)
+        source = _UnderWay(self.recorded)
+        self._runs += 1
+
+        def begin(one: Scenario) -> Future[Recording]:
+            chance = ("x-chance", f"{one.name}#{self._runs}")
+            return self._threads.submit(self._send, one, source, (*headers, chance))
+
         for one in chosen:
             if not (one_by_one or _timed(one.name)):
-                source.futures[one.name] = self._threads.submit(self._sender.send, one, source, headers)
+                source.futures[one.name] = begin(one)
         wait(source.futures.values())
         for one in chosen:
             if one.name not in source.futures:
-                source.futures[one.name] = self._threads.submit(self._sender.send, one, source, headers)
+                source.futures[one.name] = begin(one)
                 wait([source.futures[one.name]])
-        recordings = {name: future.result() for name, future in source.futures.items()}
-        for exchange in (e for recording in recordings.values() for e in recording.get("exchanges", [])):
+        return {name: future.result() for name, future in source.futures.items()}
+
+    def _send(self, one: Scenario, source: Source, headers: tuple[tuple[str, str], ...]) -> Recording:
+        """As without the headers: requests that are the same are compared."""
+        recording = self._sender.send(one, source, headers)
+        for exchange in recording.get("exchanges", []):
             sent = exchange["request"]["headers"]
             exchange["request"]["headers"] = [header for header in sent if tuple(header) not in headers]
-        return recordings
+        return recording
 
     def _judged(
         self, check: Check, recordings: dict[str, Recording], anew: Collection[str], few: Collection[str]
@@ -249,10 +264,10 @@ class _UnderWay:
 
     def __init__(self, sound: dict[str, Recording]) -> None:
         self.futures: dict[str, Future[Recording]] = {}
-        self._sound = sound
+        self.recorded = sound
 
     def recording(self, name: str) -> Recording:
-        return self.futures[name].result() if name in self.futures else self._sound[name]
+        return self.futures[name].result() if name in self.futures else self.recorded[name]
 
 
 _NOT_IN_THE_BODY = {"headers", "wire", "timing", "events", "raw"}
@@ -274,9 +289,12 @@ def _numbered(body: bytes) -> bytes:
     return _MADE_UP.sub(lambda found: b"#%d" % seen.setdefault(found[0], len(seen)), body)
 
 
-def _twin(name: str) -> str:
-    """The same scenario as a stream, or plain."""
-    return name.removesuffix("_streamed") if name.endswith("_streamed") else f"{name}_streamed"
+def _asked(recordings: dict[str, Recording], name: str) -> set[str]:
+    """What a scenario asks; what another asks too is compared with it, plain with streamed."""
+    found = answers(_Source(recordings), name)
+    if isinstance(found, Missing):
+        return set()
+    return {a.asked for a in (found if isinstance(found, list) else [found])}
 
 
 def _timed(name: str) -> bool:

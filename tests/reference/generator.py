@@ -146,7 +146,7 @@ class _Text:
 class Choice:
     """One answer. Iterate over `pieces()`; the other attributes are right once that has ended."""
 
-    def __init__(self, script: Script, state: int, how: Sampling, index: int = 0) -> None:
+    def __init__(self, script: Script, state: int, how: Sampling, index: int, chance: random.Random) -> None:
         self.index = index
         self.finish = "stop"
         self.called = False
@@ -154,7 +154,7 @@ class Choice:
         self.reasoning_tokens = 0
         self.logprob_sum = 0.0
         self._script, self._state, self._how = script, state, how
-        self._chance = random.Random(random.random() if how.seed is None else f"{how.seed}/{index}")
+        self._chance = random.Random(chance.random() if how.seed is None else f"{how.seed}/{index}")
         self._used: Counter[int] = Counter()
 
     def _next(self, step: Step, scored: bool) -> tuple[int, TokenLogprob | None]:

@@ -66,7 +66,7 @@ class Rehearsal:
         parts = urlsplit(url)
         headers = {"content-type": "application/json"} if request.body is not None else {}
         headers |= {"authorization": f"Bearer {self._key}"} | {name.lower(): value for name, value in request.headers}
-        headers |= {"x-fault": fault.name} if fault else {}
+        headers |= {"x-chance": f"{dice}#{fault and fault.name}"} | ({"x-fault": fault.name} if fault else {})
         scope = {
             "type": "http",
             "method": request.method,
@@ -90,5 +90,6 @@ class Rehearsal:
                 said.append((NOW.sub(b"", message["body"]),))
 
         random.seed(dice)
+        self._app.state.asked.clear()
         self._loop.run_until_complete(self._app(scope, receive, send))
         return said

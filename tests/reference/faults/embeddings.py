@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import random
 import struct
 from typing import Any
 
@@ -142,10 +141,10 @@ def embedding_usage_missing(body: dict[str, Any], _call: Call) -> None:
 
 
 @answer(EMBEDDINGS)
-def embedding_not_repeatable(body: dict[str, Any], _call: Call) -> None:
+def embedding_not_repeatable(body: dict[str, Any], call: Call) -> None:
     """The same text has another vector each time."""
     for entry in _vectors(body):
-        at = random.randrange(len(entry["embedding"]))
+        at = call.chance.randrange(len(entry["embedding"]))
         entry["embedding"] = entry["embedding"][at:] + entry["embedding"][:at]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import secrets
 import time
 import uuid
@@ -312,11 +311,11 @@ def fingerprint_null(body: dict[str, Any], _call: Call) -> None:
 
 
 @script(TEXT, legal=True, when=lambda call: not call.body.get("logprobs"))
-def last_bits_differ(said: Script, _call: Call) -> None:
+def last_bits_differ(said: Script, call: Call) -> None:
     """Two tokens are almost as likely as each other now and then, and the last bits of a sum choose between them."""
     free = [at for at, step in enumerate(said.steps) if step.channel == "content" and not step.forced]
     for at in free[8:]:
-        if TOKEN_BYTES[said.steps[at].token].isascii() and random.random() < 0.05:
-            other = encode(f" or {secrets.token_hex(4)} instead")
+        if TOKEN_BYTES[said.steps[at].token].isascii() and call.chance.random() < 0.05:
+            other = encode(f" or {call.chance.randbytes(4).hex()} instead")
             said.steps[at:] = [said.steps[at]._replace(token=token) for token in other]
             return

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import random
-import re
-import zlib
 from typing import Any
 
 from tests.reference.call import Call
@@ -19,22 +15,16 @@ ignored("seed", "frequency_penalty", "presence_penalty", "logit_bias", on=TEXT)
 ignored("logit_bias", on=TEXT, where="in streams", stream=True)
 
 
-def _chance(call: Call) -> int:
-    """A seed that is another for each other request, and the same in each run of the gate."""
-    asked = re.sub("[A-Za-z0-9]{20,}", "", json.dumps(call.body, sort_keys=True))  # without made-up ids
-    return zlib.crc32(asked.encode())
-
-
 @sampling(TEXT)
-def temperature_ignored(how: Sampling, call: Call) -> None:
+def temperature_ignored(how: Sampling, _call: Call) -> None:
     """The parameter temperature is accepted and ignored."""
-    how.temperature, how.seed = 1.0, _chance(call) if how.seed is None else how.seed
+    how.temperature = 1.0
 
 
 @sampling(TEXT)
-def top_p_ignored(how: Sampling, call: Call) -> None:
+def top_p_ignored(how: Sampling, _call: Call) -> None:
     """The parameter top_p is accepted and ignored."""
-    how.top_p, how.seed = 1.0, _chance(call) if how.seed is None else how.seed
+    how.top_p = 1.0
 
 
 @sampling(TEXT)
@@ -44,10 +34,10 @@ def always_greedy(how: Sampling, _call: Call) -> None:
 
 
 @sampling(TEXT)
-def never_greedy(how: Sampling, call: Call) -> None:
+def never_greedy(how: Sampling, _call: Call) -> None:
     """Temperature 0 is taken for 1.5."""
     if how.temperature == 0:
-        how.temperature, how.seed = 1.5, how.seed or _chance(call)
+        how.temperature = 1.5
 
 
 @sampling(TEXT)
@@ -108,7 +98,7 @@ def same_seed_other_answer(body: dict[str, Any], call: Call) -> None:
     """A seed does not make sampling repeatable."""
     if call.body.get("seed") is not None and call.body.get("temperature") != 0:
         for choice in choices(body):
-            choice["message"]["content"] = f"{body['id'][-4:]} {choice['message']['content']}"
+            choice["message"]["content"] = f"{call.chance.randbytes(2).hex()} {choice['message']['content']}"
 
 
 @answer(("chat", "completions"))
@@ -142,7 +132,7 @@ def stop_leaks_into_streams(body: Any, call: Call) -> None:
 def seeds_shared_under_load(how: Sampling, call: Call) -> None:
     """While other requests are under way, each is sampled with a seed of its own."""
     if call.state.active > 1 and how.seed is not None:
-        how.seed = random.getrandbits(30)
+        how.seed = call.chance.getrandbits(30)
 
 
 @sampling(("chat", "completions"), concurrent=True)
