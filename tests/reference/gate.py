@@ -132,14 +132,18 @@ class Bench:
         if fault.concurrent and not SCENARIOS[name].together:
             return False
         exchanges = self.recorded[name].exchanges
-        possible = [e for e in exchanges if fault.may_touch(e.request.path, e.request.body)]
         if not exchanges:
             return True
-        if not possible:
+        if not any(fault.may_touch(e.request.path, e.request.body) for e in exchanges):
             return False
         if fault.concurrent or _SHOWS_IN_TIME & set(fault.hooks) or (SCENARIOS[name].needs and self._is_stored(name)):
             return True
-        return any(self._rehearsal.changes(e.request, e.url, fault) for e in possible)
+        sent = [e.request for e in exchanges]
+        return any(
+            fault.may_touch(e.request.path, e.request.body)
+            and self._rehearsal.changes(e.request, e.url, fault, name, sent[:at].count(e.request))
+            for at, e in enumerate(exchanges)
+        )
 
     def _is_stored(self, name: str) -> bool:
         """Whether the server keeps the answer for a while: it may be forgotten since all was recorded."""

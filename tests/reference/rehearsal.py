@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+from collections import defaultdict
 from copy import deepcopy
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,7 +24,7 @@ NOW = re.compile(rb'(_at|created)": ?1[0-9]{9}\b')
 
 
 class Rehearsal:
-    """The reference server's application, called directly, one request after the other, each with its own dice.
+    """The reference server's application, called directly, one request after the other, with the chance that it had.
 
     It has stored no responses, so what refers to earlier ones cannot be rehearsed.
     """
@@ -32,14 +33,15 @@ class Rehearsal:
         self._app = App(api_key=api_key, delay=0)
         self._key = api_key
         self._loop = asyncio.new_event_loop()
-        self._sound: dict[int, tuple[int, Answer]] = {}
+        self._sound: dict[int, Answer] = {}
 
-    def changes(self, request: Request, url: str, fault: Fault) -> bool:
-        """Whether the fault changes the answer to a request that was sent to `url`."""
+    def changes(self, request: Request, url: str, fault: Fault, seed: str, before: int) -> bool:
+        """Whether the fault changes the answer to a request that was sent to `url`, with the same chance (`X-Chance`)
+        after so many of its kind."""
+        dice = seed, before
         if id(request) not in self._sound:
-            dice = len(self._sound)
-            self._sound[id(request)] = dice, self._answer(request, url, dice)
-        dice, sound = self._sound[id(request)]
+            self._sound[id(request)] = self._answer(request, url, dice)
+        sound = self._sound[id(request)]
         only = set(fault.hooks)
         if only == {"error"} and sound[0][0] < 400:
             return False
@@ -62,11 +64,11 @@ class Rehearsal:
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
-    def _answer(self, request: Request, url: str, dice: int, fault: Fault | None = None) -> Answer:
+    def _answer(self, request: Request, url: str, dice: tuple[str, int], fault: Fault | None = None) -> Answer:
         parts = urlsplit(url)
         headers = {"content-type": "application/json"} if request.body is not None else {}
         headers |= {"authorization": f"Bearer {self._key}"} | {name.lower(): value for name, value in request.headers}
-        headers |= {"x-chance": f"{dice}#{fault and fault.name}"} | ({"x-fault": fault.name} if fault else {})
+        headers |= {"x-chance": dice[0]} | ({"x-fault": fault.name} if fault else {})
         scope = {
             "type": "http",
             "method": request.method,
@@ -89,7 +91,7 @@ class Rehearsal:
             else:
                 said.append((NOW.sub(b"", message["body"]),))
 
-        random.seed(dice)
-        self._app.state.asked.clear()
+        random.seed(f"{dice} {request.body}")  # of ids
+        self._app.state.asked = defaultdict(lambda: dice[1])
         self._loop.run_until_complete(self._app(scope, receive, send))
         return said
