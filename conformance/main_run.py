@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import tempfile
@@ -183,12 +182,12 @@ class MainRun(Run):
         if self._writer is None or self.stopped or (target, name) in self._written:
             return
         if self.asked.replay:
-            recording = self._sources[target].recording(name)
+            recording: str | Recording = self._sources[target].recording(name)
         else:
             file = self._shared / target.replace("/", "_") / f"{name}.json"
             if not file.exists():
                 return
-            recording = Recording(json.loads(file.read_text()))
+            recording = file.read_text()
         self._written.add((target, name))
         self._writer.exchange(target, name, recording)
 

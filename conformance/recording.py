@@ -177,8 +177,9 @@ class Recorder:
 
     def recording(self, name: str) -> Recording:
         """The recording of a scenario; sends it if nobody has yet, and says so every `PATIENCE` seconds of waiting."""
-        for needed in with_needs([name]):
-            self._submit(needed)
+        if name not in self._futures:
+            for needed in with_needs([name]):
+                self._submit(needed)
         future = self._futures[name]
         begun = time.monotonic()
         while True:

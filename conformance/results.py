@@ -154,9 +154,10 @@ class Writer:
             }
         )
 
-    def exchange(self, target: str, scenario: str, recording: dict[str, Any]) -> None:
-        """The wire of one scenario: its `exchanges`, or why it was `unsent`."""
-        self._write({"kind": "exchange", "target": target, "scenario": scenario, **recording})
+    def exchange(self, target: str, scenario: str, recording: str | dict[str, Any]) -> None:
+        """The wire of one scenario: its `exchanges`, or why it was `unsent`, as an object or as its JSON."""
+        head = json.dumps({"kind": "exchange", "target": target, "scenario": scenario})
+        self._write_line(f"{head[:-1]}, {(recording if isinstance(recording, str) else json.dumps(recording))[1:]}")
 
     def check(self, result: CheckResult) -> None:
         """The verdict of one check."""
@@ -169,7 +170,10 @@ class Writer:
 
     def _write(self, line: dict[str, Any]) -> None:
         # ASCII only: what a server says may hold lone surrogates, which no UTF-8 file can.
-        self._file.write(json.dumps(line) + "\n")
+        self._write_line(json.dumps(line))
+
+    def _write_line(self, line: str) -> None:
+        self._file.write(line + "\n")
         self._file.flush()
 
 

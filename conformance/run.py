@@ -190,9 +190,14 @@ def _target(data: dict[str, Any], **changes: Any) -> Target:
 
 
 def _when_answers_are_there(item: pytest.Item) -> int:
-    """Checks that judge all exchanges come last, and before them those of scenarios that run alone, after the rest."""
+    """The checks of programs come late, then those of scenarios that run alone, and those that judge all exchanges."""
     names = getattr(item, "fixturenames", ())
-    return 2 if "every" in names else int(any(scenario.runs_alone(n) for n in names if n in scenario.SCENARIOS))
+    if "every" in names:
+        return 3
+    of = [name for name in names if name in scenario.SCENARIOS]
+    if any(map(scenario.runs_alone, of)):
+        return 2
+    return int(any(scenario.SCENARIOS[name].starts_program for name in of))
 
 
 def _check_of(item: pytest.Item) -> Check | None:
