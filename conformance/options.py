@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from backends import find
 from backends.containers.device import DEVICES
@@ -119,6 +120,7 @@ def parse(config: pytest.Config) -> Options:
         key = api_key()
     except CannotMeasure as problem:
         raise pytest.UsageError(str(problem)) from None
+    _must_be_expressions(config)
     _must_be_marks(config)
     wanted = _wanted(config, key)
     names = [w.name for w in wanted]
@@ -135,6 +137,16 @@ def parse(config: pytest.Config) -> Options:
         known=get("--known"),
         keys=(key,) if key else (),
     )
+
+
+def _must_be_expressions(config: pytest.Config) -> None:
+    """`-k` and `-m`; pytest itself looks when a server has been started, and fails with `-n` without saying why."""
+    for option, asked in (("-k", config.option.keyword), ("-m", config.option.markexpr)):
+        try:
+            Expression.compile(asked or "any")
+        except SyntaxError as wrong:
+            how = "names are joined with `and`, `or`, `not` and brackets"
+            raise pytest.UsageError(f"{option}: {asked!r} cannot be read: {wrong.msg}; {how}.") from None
 
 
 def _must_be_marks(config: pytest.Config) -> None:

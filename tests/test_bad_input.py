@@ -126,18 +126,20 @@ def test_nothing_selected(tmp_path: Path, args: list[str]) -> None:
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["alone", "n1"])
+@pytest.mark.parametrize("option", ["-k", "-m"])
+def test_an_expression_that_is_none(tmp_path: Path, option: str, args: list[str]) -> None:
+    code, output = measure(tmp_path, option, "stop and and", *args)
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert f"ERROR: {option}: 'stop and and' cannot be read: expected not OR left parenthesis" in output
+    assert "waiting for" not in output, "a server was started for nothing"
+
+
+@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["alone", "n1"])
 def test_a_mark_that_is_none(tmp_path: Path, args: list[str]) -> None:
     code, output = measure(tmp_path, "-m", "must and not (streming or stop)", *args)
     assert code == pytest.ExitCode.USAGE_ERROR
     assert output.endswith("-m: there is no mark streming; did you mean streaming? `pytest --markers` lists all.\n\n")
     assert "waiting for" not in output, "a server was started for nothing"
-
-
-def test_an_expression_that_is_none(tmp_path: Path) -> None:
-    code, output = measure(tmp_path, "--base-url=http://127.0.0.1:9/v1", "-k", "stop and")
-    assert code == pytest.ExitCode.USAGE_ERROR
-    assert "Not run" not in output
-    assert not (tmp_path / "run" / "results.jsonl").exists()
 
 
 def test_http_where_https_was_asked(tmp_path: Path) -> None:
