@@ -131,6 +131,7 @@ def test_an_expression_that_is_none(tmp_path: Path, option: str, args: list[str]
     code, output = measure(tmp_path, option, "stop and and", *args)
     assert code == pytest.ExitCode.USAGE_ERROR
     assert f"ERROR: {option}: 'stop and and' cannot be read: expected not OR left parenthesis" in output
+    assert not (tmp_path / "run" / "results.jsonl").exists()
     assert "waiting for" not in output, "a server was started for nothing"
 
 
