@@ -92,7 +92,8 @@ def check_schema(schema: object) -> str | None:
 
 def _finite(_: object, value: object) -> bool:
     """JSON has no NaN and no infinities, though Python's parser takes them."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    whole = isinstance(value, int) and not isinstance(value, bool)  # of any size; too large for math
+    return whole or (isinstance(value, float) and math.isfinite(value))
 
 
 _TYPES = Draft202012Validator.TYPE_CHECKER.redefine("number", _finite)
