@@ -67,7 +67,7 @@ SHARE = 6
 
 Kind = tuple[str, bool, bool]
 """The endpoint, whether the answer is a stream, and whether it is a refusal."""
-Path = tuple[str, ...]
+Way = tuple[str, ...]
 Lines = list[tuple[bytes, Any]]
 """The lines of a body: what stands before its JSON, and that; `GONE`: the line is none."""
 
@@ -81,7 +81,7 @@ class Change:
     done: Callable[[Exchange, Lines], Exchange]
 
 
-def fields(value: Any, at: Path = ()) -> Iterator[Path]:
+def fields(value: Any, at: Way = ()) -> Iterator[Way]:
     """The ways to all fields; `#` stands for any place in a list."""
     yield at
     if len(at) < DEEP and isinstance(value, dict):
@@ -92,7 +92,7 @@ def fields(value: Any, at: Path = ()) -> Iterator[Path]:
             yield from fields(inner, (*at, "#"))
 
 
-def changed(value: Any, at: Path, new: Any) -> Any:
+def changed(value: Any, at: Way, new: Any) -> Any:
     """The value with something else in a field, wherever it has that."""
     if not at:
         return new
@@ -119,7 +119,7 @@ def with_body(answer: Exchange, body: bytes) -> Exchange:
     return replace(answer, body=body, reads=((0.001, len(body)),) if body else ())
 
 
-def with_field(at: Path, new: Any) -> Callable[[Exchange, Lines], Exchange]:
+def with_field(at: Way, new: Any) -> Callable[[Exchange, Lines], Exchange]:
     def done(answer: Exchange, lines: Lines) -> Exchange:
         new_lines = [(before, changed(value, at, new)) for before, value in lines]
         if new_lines == lines:
