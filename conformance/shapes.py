@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from conformance.answers import Answer, Chat, Completion, Embeddings, Models, Response
+from conformance.answers import Answer
 from conformance.outcomes import Fail, Verdict
 from conformance.schema import validate_against, violations
 
-SHAPES: dict[type[Answer], tuple[str, str]] = {
-    Chat: ("chat.completion", "chat.completion.chunk"),
-    Completion: ("text_completion", "text_completion.chunk"),
-    Embeddings: ("embeddings", "embeddings"),
-    Models: ("models", "models"),
-    Response: ("response", "response.event"),
-}
-"""The schemas of what clients read in plain answers, and in the objects of streams."""
+SHAPES = (
+    ("POST", "/chat/completions", "chat.completion", "chat.completion.chunk"),
+    ("POST", "/completions", "text_completion", "text_completion.chunk"),
+    ("POST", "/embeddings", "embeddings", "embeddings"),
+    ("GET", "/models", "models", "models"),
+    ("GET", "/models/.+", "model", "model"),
+    ("POST", "/responses", "response", "response.event"),
+    ("GET", "/responses/[^/]+", "response", "response.event"),
+)
+"""Method and path, and the schemas of what clients read: in plain answers, and in the objects of streams."""
 
 
 def fits(value: object, schema: str | dict[str, Any]) -> None:
@@ -29,11 +32,12 @@ def fits(value: object, schema: str | dict[str, Any]) -> None:
 
 def misshapen(answer: Answer) -> Verdict | None:
     """Why an accepted answer is not what clients can read, if it is not."""
-    shapes = SHAPES.get(type(answer))
-    try:
-        if shapes and answer.ok:
-            for one in answer.chunks if answer.streamed else [answer.body]:
-                fits(one, shapes[answer.streamed])
-    except Verdict as problem:
-        return problem
+    asked = answer.wire.request
+    for method, path, plain, streamed in SHAPES if answer.ok else ():
+        if asked.method == method and re.fullmatch(path, asked.path):
+            try:
+                for one in answer.chunks if answer.streamed else [answer.body]:
+                    fits(one, streamed if answer.streamed else plain)
+            except Verdict as problem:
+                return problem
     return None

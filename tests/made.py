@@ -14,6 +14,7 @@ def exchange(
     *,
     status: int = 200,
     path: str = "/chat/completions",
+    method: str = "POST",
     sent: dict[str, Any] | None = None,
     content_type: str = "application/json",
     **more: Any,
@@ -21,7 +22,7 @@ def exchange(
     """An exchange whose answer is `body`: bytes as they are, anything else as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Exchange(
-        request=Request(path=path, body=sent or {"model": "m"}),
+        request=Request(method=method, path=path, body=sent or {"model": "m"}),
         status=status,
         headers=(("Content-Type", content_type),),
         body=raw,

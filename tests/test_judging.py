@@ -46,6 +46,7 @@ def ending(action: object) -> BaseException:
 REFUSED_CONTROL = answer(refusal(), status=400, control=True)
 REFUSED = answer(refusal(), status=400)
 USAGE = {**chat_body()["usage"], "completion_tokens_details": 7}
+ONE_MODEL = answer({"id": "m", "object": "model", "created": 1, "owned_by": "me"}, path="/models/m", method="GET")
 MISSHAPEN = answer({**chat_body(), "usage": USAGE})
 MISSING = Missing("subject", "no model", blocked=True)
 
@@ -86,6 +87,7 @@ def test_a_crash_of_ours_is_never_the_servers_fault() -> None:
     assert judged(crash).outcome is Outcome.ERROR
     assert judged(crash, subject=answer(chat_body()), other=REFUSED, missing=MISSING).outcome is Outcome.ERROR
     assert judged(crash, every=Every([MISSHAPEN])).outcome is Outcome.ERROR  # which was not being read
+    assert judged(crash, subject=ONE_MODEL).outcome is Outcome.ERROR
 
 
 def test_a_crash_on_what_has_not_the_published_shape_is() -> None:

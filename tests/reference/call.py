@@ -56,9 +56,7 @@ class State:
     events: int = 0  # stream events generated
     broken: set[str] = field(default_factory=set)  # by which faults, for good
     cancelled: int = 0  # streams ended because the client went away
-    asked: dict[str, int] = field(
-        default_factory=lambda: defaultdict(int)
-    )  # how often the same was asked under the same X-Chance
+    asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # the same, under the same X-Chance
     responses: dict[str, dict[str, Any]] = field(default_factory=dict)  # stored by the Responses API
 
 

@@ -268,10 +268,10 @@ class _UnderWay:
 
     def __init__(self, sound: dict[str, Recording]) -> None:
         self.futures: dict[str, Future[Recording]] = {}
-        self.recorded = sound
+        self._sound = sound
 
     def recording(self, name: str) -> Recording:
-        return self.futures[name].result() if name in self.futures else self.recorded[name]
+        return self.futures[name].result() if name in self.futures else self._sound[name]
 
 
 _NOT_IN_THE_BODY = {"headers", "wire", "timing", "events", "raw"}
