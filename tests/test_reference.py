@@ -928,6 +928,8 @@ def test_the_kill_matrix_is_a_page() -> None:
     shown = killmatrix.page()
     assert "checks without a killer" in shown
     assert shown.count("<details") > len(faults.FAULTS)
+    assert '<details id="error-flat">' in shown
+    assert '<details id="area-errors">' in shown
     assert all(link not in shown for link in ("http://", "https://", "<link", "src="))
 
 

@@ -1,6 +1,7 @@
 """The gate: the reference passes every check, every fault is caught, and flips the declared checks and no others.
 
-    python -m tests.reference.gate [FAULT ...]     print what each fault flips, in the form of kills.toml
+    python -m tests.reference.gate [FAULT ...]             print what each fault flips, with the messages
+    python -m tests.reference.gate --write [FAULT ...]     write it into kills.toml where that is out of date
 
 All scenarios are recorded once without a fault. For a fault, those whose answers change in a rehearsal are sent again
 with its name in a header, and those that need them; what did not change is not judged again.
@@ -8,15 +9,17 @@ with its name in a header, and those that need them; what did not change is not 
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import re
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -34,11 +37,13 @@ from conformance.recording import Recording, Sender, Source, answers
 from conformance.results import CheckResult
 from fixtures import scenario
 from fixtures.scenario import SCENARIOS, Scenario
+from tests.reference import kills
 from tests.reference.fault import Fault, area_of
-from tests.reference.faults import FAULTS, kills
+from tests.reference.faults import FAULTS
+from tests.reference.kills import Declared
 from tests.reference.rehearsal import NOW, Rehearsal
 
-DECLARED = kills()
+DECLARED = kills.declared(kills.FILE.read_text(encoding="utf-8"))
 WRONG = [fault for fault in FAULTS.values() if not fault.legal]
 LEGAL = [fault for fault in FAULTS.values() if fault.legal]
 
@@ -112,6 +117,10 @@ class Bench:
                 if check.id not in once_more:
                     del flipped[check.id]
         return flipped
+
+    def outcomes(self, fault: Fault) -> dict[str, str]:
+        """How the checks end that a fault flips."""
+        return {check: str(result.outcome) for check, result in self.flips(fault).items()}
 
     def judged_again(self, again: dict[str, Recording], among: Collection[Check] = ()) -> dict[str, CheckResult]:
         """The results of the checks that end otherwise with these recordings in the place of those without a fault."""
@@ -333,8 +342,40 @@ def bench() -> Iterator[Bench]:
             server.stop()
 
 
-def main(names: list[str]) -> None:
-    """Print what faults flip, as TOML with each message as a comment; before it, what the reference does not pass."""
+def changed_entries(names: Sequence[str]) -> dict[str, Declared]:
+    """The entries of these faults in `kills.toml` that are out of date, as they must be. Prints what was wrong."""
+    found: dict[str, Declared] = {}
+    with bench() as on:
+        checks = [check.id for check in on.checks]
+        for name in names:
+            entry = DECLARED.get(name, Declared())
+            wrong, flipped = kills.steady_differences(entry, partial(on.outcomes, FAULTS[name]))
+            for what, seen in wrong.items():
+                print(f"{name}: {what}: {seen}", flush=True)
+            if wrong and (FAULTS[name].legal or "error" in wrong.values()):
+                print(
+                    f"{name} is not written: correct the checks, which must not notice what is legal, nor end in error"
+                )
+            elif wrong:
+                found[name] = kills.corrected(entry, wrong, flipped, checks)
+    return found
+
+
+def write(names: Sequence[str]) -> None:
+    """Write the entries of these faults into `kills.toml` where they are out of date; without names, of all faults."""
+    workers = 1 if names else os.cpu_count() or 1
+    parts = [(names or list(FAULTS))[at::workers] for at in range(workers)]
+    with ProcessPoolExecutor(workers) as pool:
+        changed = {name: entry for part in pool.map(changed_entries, parts) for name, entry in part.items()}
+    text = kills.FILE.read_text(encoding="utf-8")
+    for name, entry in changed.items():
+        text = kills.written(text, name, entry, list(FAULTS), list(catalogue.load()))
+    kills.FILE.write_text(text, encoding="utf-8")
+    print(f"{len(changed)} entries of {kills.FILE.name} changed" + (": read the diff" if changed else ""))
+
+
+def show(names: Sequence[str]) -> None:
+    """Print what faults flip, with each message; before it, what the reference does not pass."""
     with bench() as on:
         for check_id, result in on.sound.items():
             if result.outcome is not Outcome.PASS:
@@ -347,5 +388,17 @@ def main(names: list[str]) -> None:
             print(f"# {time.monotonic() - begun:.1f} s", flush=True)
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.reference.gate", description="Show what faults flip.")
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help="names of faults; without any, all (minutes)")
+    parser.add_argument("--write", action="store_true", help="write it into kills.toml where it is out of date")
+    options = parser.parse_args()
+    if unknown := [name for name in options.faults if name not in FAULTS]:
+        parser.error(
+            f"unknown fault {unknown[0]}; the faults are the functions in tests/reference/faults/, with dashes"
+        )
+    (write if options.write else show)(options.faults)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

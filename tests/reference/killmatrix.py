@@ -1,4 +1,4 @@
-"""The kill matrix as a page: which fault flips which check, from the declared matrix (kills.toml) that the gate proves.
+"""The kill matrix as a page: which fault flips which checks, or which areas, as declared in kills.toml.
 
 python -m tests.reference.killmatrix --out FILE.html
 """
@@ -12,8 +12,10 @@ from pathlib import Path
 
 from conformance import catalogue
 from conformance.check import Check
+from tests.reference import kills
 from tests.reference.fault import Fault
-from tests.reference.faults import FAULTS, kills
+from tests.reference.faults import FAULTS
+from tests.reference.kills import Declared
 
 _STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d8dde6, #39414d); --soft: light-dark(#5b6572, #a3adba); }
@@ -36,19 +38,23 @@ addEventListener("hashchange", open); open();
 
 def page() -> str:
     """The whole page, with nothing outside it."""
-    declared = kills()
+    declared = kills.declared(kills.FILE.read_text(encoding="utf-8"))
     checks = catalogue.load()
     wrong = [fault for fault in FAULTS.values() if not fault.legal]
     legal = [fault for fault in FAULTS.values() if fault.legal]
     killers: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for name, flipped in declared.items():
-        for check, outcome in flipped.items():
+    broad: dict[str, list[str]] = defaultdict(list)
+    for name, entry in declared.items():
+        for check, outcome in entry.rows.items():
             killers[check].append((name, outcome))
+        for area in entry.areas:
+            broad[area].append(name)
     figures = {
         "checks": len(checks),
         "faults": len(wrong),
+        "of these broad": sum(bool(entry.areas) for entry in declared.values()),
         "checks without a killer": len(set(checks) - set(killers)),
-        "faults that nothing catches": sum(not declared.get(fault.name) for fault in wrong),
+        "faults that nothing catches": sum(fault.name not in declared for fault in wrong),
         "legal variations": len(legal),
     }
     shown = "".join(f"<div><dt>{escape(name)}</dt><dd>{count}</dd></div>" for name, count in figures.items())
@@ -57,10 +63,12 @@ def page() -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Kill matrix</title>'
         f"<style>{_STYLE}</style><h1>Kill matrix</h1>"
         "<p>A fault is one deviation of a correct reference server. The gate runs every check against every fault. "
-        "Each fault must flip exactly the checks below, and legal variations must flip none.</p>"
+        f"Each fault must flip exactly the checks below. A broad one flips more than {kills.MOST} checks, "
+        "some in each of the areas below. Legal variations must flip no check.</p>"
         f'<dl class="figures">{shown}</dl>'
         f"<h2>Checks and what flips them</h2>{''.join(_check(c, killers[c.id]) for c in checks.values())}"
-        f"<h2>Faults and what they flip</h2>{''.join(_fault(f, declared.get(f.name, {})) for f in wrong)}"
+        f"<h2>Areas and the broad faults they catch</h2>{''.join(_area(a, broad[a]) for a in sorted(broad))}"
+        f"<h2>Faults and what they flip</h2>{''.join(_fault(f, declared.get(f.name, Declared())) for f in wrong)}"
         f"<h2>Legal variations, which flip nothing</h2><ul>{''.join(_legal(f) for f in legal)}</ul>"
         f"<script>{_SCRIPT}</script></html>\n"
     )
@@ -68,8 +76,7 @@ def page() -> str:
 
 def _check(check: Check, killers: list[tuple[str, str]]) -> str:
     rows = "".join(
-        f'<li><span class="{escape(outcome)}">{escape(outcome)}</span> '
-        f'<a href="#{escape(name)}" title="{escape(FAULTS[name].sentence)}">{escape(name)}</a></li>'
+        f'<li><span class="{escape(outcome)}">{escape(outcome)}</span> {_link(name)}</li>'
         for name, outcome in sorted(killers)
     )
     head = f"<code>{escape(check.id)}</code> <small>{escape(check.level)}, {len(killers)} faults</small>"
@@ -79,13 +86,27 @@ def _check(check: Check, killers: list[tuple[str, str]]) -> str:
     )
 
 
-def _fault(fault: Fault, flipped: dict[str, str]) -> str:
+def _area(area: str, names: list[str]) -> str:
+    head = f"<code>{escape(area)}</code> <small>{len(names)} broad faults</small>"
+    rows = "".join(f"<li>{_link(name)}</li>" for name in names)
+    return f'<details id="area-{escape(area)}"><summary>{head}</summary><ul>{rows}</ul></details>'
+
+
+def _link(fault: str) -> str:
+    return f'<a href="#{escape(fault)}" title="{escape(FAULTS[fault].sentence)}">{escape(fault)}</a>'
+
+
+def _fault(fault: Fault, entry: Declared) -> str:
     rows = "".join(
         f'<li><span class="{escape(outcome)}">{escape(outcome)}</span> '
         f'<a href="#{escape(check)}"><code>{escape(check)}</code></a></li>'
-        for check, outcome in flipped.items()
+        for check, outcome in entry.rows.items()
     )
-    head = f"<code>{escape(fault.name)}</code> <small>{len(flipped)} checks</small>"
+    rows += "".join(
+        f'<li>checks of <a href="#area-{escape(area)}"><code>{escape(area)}</code></a></li>' for area in entry.areas
+    )
+    size = f"more than {kills.MOST}" if entry.areas else len(entry.rows)
+    head = f"<code>{escape(fault.name)}</code> <small>{size} checks</small>"
     return (
         f'<details id="{escape(fault.name)}"><summary>{head}<br>{escape(fault.sentence)}</summary>'
         f"<ul>{rows}</ul></details>"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import tomllib
-from pathlib import Path
 
 from tests.reference.fault import Fault
 from tests.reference.faults import kit
@@ -26,8 +24,3 @@ def get(fault: str | Fault) -> Fault:
     if fault not in FAULTS:
         raise UnknownFault(fault)
     return FAULTS[fault]
-
-
-def kills() -> dict[str, dict[str, str]]:
-    """The declared kill matrix: for each fault the checks that it flips, and to which outcome."""
-    return tomllib.loads((Path(__file__).parent.parent / "kills.toml").read_text())
