@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from conformance import matrix
 from conformance.outcomes import Level
 
 SOURCES = ("openapi", "docs", "sdk", "de-facto")
@@ -45,6 +46,10 @@ def check(feature: str, level: Level, source: str, *, core: bool = False) -> Cal
         kind, _, where = source.partition(":")
         if kind not in SOURCES or not where:
             raise ValueError(f"{function.__name__}: source {source!r} is not one of {SOURCES} with ':where'")
+        if feature not in matrix.features():
+            raise ValueError(
+                f"{function.__name__}: conformance/matrix.toml has no row {feature!r}; add it, or use another"
+            )
         doc = inspect.getdoc(function)
         if not doc:
             raise ValueError(f"{function.__name__} has no docstring, which states the requirement")

@@ -5,56 +5,113 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conformance import catalogue, ledger
+from conformance.check import Check
 from conformance.ledger import TITLES, Entry, Row
 from conformance.ledger.__main__ import PAGE, page
 from tests.ledger_names import names
 
 ENDPOINTS = list(TITLES)
+WRITE = "run: python -m conformance.ledger"
+PARTS = {
+    "CreateChatCompletionRequest": ("chat", "request"),
+    "CreateChatCompletionResponse": ("chat", "response"),
+    "CreateChatCompletionStreamResponse": ("chat", "stream"),
+    "CreateCompletionRequest": ("completions", "request"),
+    "CreateCompletionResponse": ("completions", "response"),
+    "CreateEmbeddingRequest": ("embeddings", "request"),
+    "CreateEmbeddingResponse": ("embeddings", "response"),
+    "ListModelsResponse": ("models", "response"),
+    "CreateResponse": ("responses", "request"),
+    "Response": ("responses", "response"),
+}
+"""The file and the table of the ledger that have the fields of a schema."""
+
+
+def line_to_add(check: Check) -> str:
+    """Which line names a check, in which file of the ledger, as far as the check's source tells."""
+    schema, _, name = check.source.removeprefix("openapi:").partition(".")
+    endpoint, part = PARTS.get(schema, ("", ""))
+    if f"{part}.{name}" not in ledger.names().get(endpoint, ()):
+        return (
+            f'add "{check.id}" to the row of the parameter, field, event or error that it covers in '
+            "conformance/ledger/ENDPOINT.toml; if it covers none, to a rule in conformance/ledger/general.toml"
+        )
+    file = f"conformance/ledger/{endpoint}.toml, table [{part}]"
+    if any(entry.pattern == f"{part}.{name}" for entry in ledger.entries(endpoint)):
+        return f'{file}: add "{check.id}" to the row "{name}"'
+    return f'{file}: add the row "{name}" = ["{check.id}"]'
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_no_name_is_open(endpoint: str) -> None:
-    assert [row.name for row in ledger.coverage() if row.endpoint == endpoint and row.state == "open"] == []
+    names = [row.name for row in ledger.coverage() if row.endpoint == endpoint and row.state == "open"]
+    rows = [f'\n  table [{part}]: "{name}" = ["AREA.CHECK"]' for part, _, name in (n.partition(".") for n in names)]
+    assert not names, (
+        f"no check covers these names. Add rows to conformance/ledger/{endpoint}.toml:{''.join(rows)}\n"
+        f"or add the names to an [[excluded]] there, with the reason; then {WRITE}"
+    )
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_each_line_is_about_a_name(endpoint: str) -> None:
     """And decides about at least one."""
     listed = ledger.names()[endpoint]
-    assert [e.pattern for e in ledger.entries(endpoint) if not any(e.holds_for(name) for name in listed)] == []
+    stale = [e.pattern for e in ledger.entries(endpoint) if not any(e.holds_for(name) for name in listed)]
+    assert not stale, f"conformance/ledger/{endpoint}.toml: remove these, or write them as in names.json: {stale}"
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_no_name_is_both_covered_and_excluded(endpoint: str) -> None:
     covered = [e.pattern for e in ledger.entries(endpoint) if e.checks]
     excluded = [e for e in ledger.entries(endpoint) if e.why]
-    assert [name for name in covered for e in excluded if "*" not in name and e.holds_for(name)] == []
+    both = [name for name in covered for e in excluded if "*" not in name and e.holds_for(name)]
+    assert not both, f"conformance/ledger/{endpoint}.toml: remove these rows, or their names from [[excluded]]: {both}"
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_each_line_has_checks_or_a_reason(endpoint: str) -> None:
-    entries = ledger.entries(endpoint)
-    assert [e.pattern for e in entries if not e.checks and not e.why.strip()] == []
-    assert len({e.pattern for e in entries}) == len(entries)
+    patterns = [e.pattern for e in ledger.entries(endpoint)]
+    empty = [e.pattern for e in ledger.entries(endpoint) if not e.checks and not e.why.strip()]
+    assert not empty, f"conformance/ledger/{endpoint}.toml: add checks to these rows, or a why, or remove them: {empty}"
+    twice = sorted({pattern for pattern in patterns if patterns.count(pattern) > 1})
+    assert not twice, f"conformance/ledger/{endpoint}.toml has these names twice, join their rows: {twice}"
 
 
 def test_all_checks_exist() -> None:
-    for endpoint in ENDPOINTS:
-        for entry in ledger.entries(endpoint):
-            ledger.resolve(entry.checks)
-    for checks in ledger.general().values():
-        ledger.resolve(checks)
+    lists = {(endpoint, e.pattern): e.checks for endpoint in ENDPOINTS for e in ledger.entries(endpoint)}
+    lists |= {("general", about): checks for about, checks in ledger.general().items()}
+    for (file, row), checks in lists.items():
+        try:
+            ledger.resolve(checks)
+        except ValueError as problem:
+            pytest.fail(f'conformance/ledger/{file}.toml, row "{row}": {problem}; correct or remove its id')
 
 
 def test_each_check_is_named() -> None:
     named = {check for row in ledger.coverage() for check in row.checks}
     named |= {check for checks in ledger.general().values() for check in ledger.resolve(checks)}
-    assert sorted(set(catalogue.load()) - named) == []
+    missing = [check for id, check in catalogue.load().items() if id not in named]
+    assert not missing, (
+        f"the ledger does not name these checks:{''.join(f'{chr(10)}  {line_to_add(c)}' for c in missing)}"
+    )
+
+
+def test_the_line_to_add_follows_from_the_source() -> None:
+    def line(source: str) -> str:
+        return line_to_add(replace(known, source=source))
+
+    known = next(iter(catalogue.load().values()))
+    assert line("openapi:CreateChatCompletionRequest.stop") == (
+        f'conformance/ledger/chat.toml, table [request]: add "{known.id}" to the row "stop"'
+    )
+    for source in ("openapi:CreateChatCompletionRequest.nothing_like_it", "docs:guides/embeddings"):
+        assert "to a rule in conformance/ledger/general.toml" in line(source)
 
 
 def test_unknown_checks_are_found() -> None:
@@ -82,7 +139,8 @@ def test_states() -> None:
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m conformance.ledger"
+    current = PAGE.read_text(encoding="utf-8") == page()
+    assert current, f"docs/coverage.md is out of date; {WRITE}"
 
 
 def test_names_are_made_from_a_document(tmp_path: Path) -> None:

@@ -38,7 +38,10 @@ def test_every_capability_is_decided_by_checks_that_exist() -> None:
     known = catalogue.load()
     for one in capabilities.capabilities():
         assert one.checks, one.key
-        assert [id for id in one.checks if id not in known] == [], one.key
+        missing = [id for id in one.checks if id not in known]
+        assert not missing, (
+            f"reports/capabilities.toml, {one.key}: these checks do not exist, correct or remove their ids: {missing}"
+        )
 
 
 def test_keys_make_a_tree() -> None:

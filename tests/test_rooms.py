@@ -34,4 +34,5 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
     found = [(file.name, name) for file, names in files.items() for name in names if name.split(".")[0] in others]
     allowed = tuple(f"{name}." for name in MAY_IMPORT[room])
     assert files
-    assert [one for one in found if not f"{one[1]}.".startswith(allowed)] == []
+    wrong = [f"{file} imports {name}" for file, name in found if not f"{name}.".startswith(allowed)]
+    assert not wrong, f"{room}/ may import no other room than {', '.join(MAY_IMPORT[room]) or 'itself'}: {wrong}"

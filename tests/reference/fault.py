@@ -40,8 +40,8 @@ def area_of(path: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """One deviation, on requests to the endpoints `on` (none: all) that stream or not (None: both), have `parameter`,
-    and for which `when` holds. A `legal` one is allowed by the API and flips no check; `kills.toml` names the checks
-    that the others must flip. A `concurrent` one acts only on requests that are under way at the same time.
+    and for which `when` holds. A `legal` one is allowed by the API and flips no check; `kills.toml` declares which
+    checks the others must flip. A `concurrent` one acts only on requests that are under way at the same time.
     """
 
     name: str

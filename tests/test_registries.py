@@ -1,0 +1,41 @@
+"""Checks, scenarios and rows of the matrix belong together; the messages say what to do where they do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance import catalogue, matrix
+from conformance.check import check
+from conformance.outcomes import Level
+from fixtures import scenario
+
+
+def test_a_check_names_a_row() -> None:
+    with pytest.raises(ValueError, match=r"matrix.toml has no row 'nothing'; add it, or use another"):
+        check("nothing", Level.MUST, "docs:guides")(test_a_check_names_a_row)
+
+
+def test_every_row_has_a_core_check() -> None:
+    core = {c.feature for c in catalogue.load().values() if c.core}
+    without = [row for row in matrix.features() if row not in core]
+    assert not without, (
+        "these rows of conformance/matrix.toml have no core check. Add core=True to the @check in conformance/checks/ "
+        f"that shows that the feature works, by its effect: {', '.join(without)}"
+    )
+
+
+def test_every_parameter_of_a_check_is_a_scenario() -> None:
+    known = {"every", *scenario.load()}
+    wrong = [f"\n  {c.id}: {name}" for c in catalogue.load().values() for name in c.scenarios if name not in known]
+    assert not wrong, f"declare these with @scenario in fixtures/scenarios/, or correct their names:{''.join(wrong)}"
+
+
+def test_every_scenario_is_used() -> None:
+    known = scenario.load()
+    asked = [name for c in catalogue.load().values() for name in c.scenarios if name in known]
+    used = set(scenario.with_needs(asked))
+    unused = [f"\n  {name}" for name in known if name not in used]
+    assert not unused, (
+        "no check reads these scenarios. Make each a parameter of a check in conformance/checks/, or remove it from "
+        f"fixtures/scenarios/ (NAME_streamed: remove streamed=True from NAME):{''.join(unused)}"
+    )
