@@ -346,6 +346,7 @@ def changed_entries(names: Sequence[str]) -> dict[str, Declared]:
     """The entries of these faults in `kills.toml` that are out of date, as they must be. Prints what was wrong."""
     found: dict[str, Declared] = {}
     with bench() as on:
+        _show_unsound(on)
         checks = [check.id for check in on.checks]
         for name in names:
             entry = DECLARED.get(name, Declared())
@@ -377,15 +378,19 @@ def write(names: Sequence[str]) -> None:
 def show(names: Sequence[str]) -> None:
     """Print what faults flip, with each message; before it, what the reference does not pass."""
     with bench() as on:
-        for check_id, result in on.sound.items():
-            if result.outcome is not Outcome.PASS:
-                print(f"# NOT SOUND {check_id}: {result.outcome} {result.message}")
+        _show_unsound(on)
         for fault in [FAULTS[n] for n in names] if names else FAULTS.values():
             begun = time.monotonic()
             print(f"\n# {'LEGAL: ' if fault.legal else ''}{fault.sentence}\n[{fault.name}]")
             for check_id, result in on.flips(fault).items():
                 print(f'"{check_id}" = "{result.outcome}"  # {result.message[:100]!r}')
             print(f"# {time.monotonic() - begun:.1f} s", flush=True)
+
+
+def _show_unsound(on: Bench) -> None:
+    for check_id, result in on.sound.items():
+        if result.outcome is not Outcome.PASS:
+            print(f"# NOT SOUND {check_id}: {result.outcome} {result.message}", flush=True)
 
 
 def main() -> None:
