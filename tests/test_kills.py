@@ -56,6 +56,18 @@ def test_a_broad_fault_is_caught_in_each_of_its_areas() -> None:
     assert list(kills.differences(broad, dict(list(MANY.items())[1:]))) == ["caught_by"]
 
 
+def test_differences_are_told_in_words() -> None:
+    entries = kills.declared(TEXT)
+    sharp = kills.told(entries["stop-lost"], {"stop.ends": "ignored", "wire.is_json": "fail"})
+    assert sharp == ["stop.ends: expected fail, got ignored", "wire.is_json: expected no flip, got fail"]
+    assert kills.told(entries["tie"], {"stop.ends": "fail"}) == ["stop.ends: expected inconclusive, got fail"]
+    broad = entries["error-flat"]
+    assert kills.told(broad, kills.differences(broad, {"errors.e1": "fail"})) == [
+        "caught_by: the fault flips only 1 checks and needs rows",
+        "wire: no check of this area noticed the fault",
+    ]
+
+
 def test_a_fault_may_have_only_one_outcome() -> None:
     tie = kills.declared(TEXT)["tie"]
     assert kills.differences(tie, {}) == {}

@@ -351,8 +351,8 @@ def changed_entries(names: Sequence[str]) -> dict[str, Declared]:
         for name in names:
             entry = DECLARED.get(name, Declared())
             wrong, flipped = kills.steady_differences(entry, partial(on.outcomes, FAULTS[name]))
-            for what, seen in wrong.items():
-                print(f"{name}: {what}: {seen}", flush=True)
+            for line in kills.told(entry, wrong):
+                print(f"{name}: {line}", flush=True)
             if wrong and (FAULTS[name].legal or "error" in wrong.values()):
                 print(
                     f"{name} is not written: correct the checks, which must not notice what is legal, nor end in error"

@@ -18,7 +18,7 @@ from tests.reference.kills import Declared
 def assert_flips_as_declared(on: Bench, name: str) -> None:
     entry = DECLARED.get(name, Declared())
     wrong, _ = kills.steady_differences(entry, partial(on.outcomes, FAULTS[name]))
-    seen = "".join(f"\n  {what}: expected {entry.rows.get(what, 'no flip')}, got {got}" for what, got in wrong.items())
+    seen = "".join(f"\n  {line}" for line in kills.told(entry, wrong))
     assert not wrong, (
         f"tests/reference/kills.toml is out of date for {name}:{seen}\n"
         f"Is each of these checks right about this fault? Then run: python -m tests.reference.gate --write {name}"

@@ -70,9 +70,19 @@ def differences(entry: Declared, flipped: Mapping[str, str]) -> dict[str, str]:
         ends = {**dict.fromkeys(entry.rows, "pass"), **flipped}
         return {check: seen for check, seen in ends.items() if seen not in entry.rows.get(check, "pass").split("|")}
     if entry.areas and len(flipped) <= MOST:
-        found["caught_by"] = f"flips only {len(flipped)} checks, and is sharp"
+        found["caught_by"] = f"the fault flips only {len(flipped)} checks and needs rows"
     caught = set(_caught(entry, flipped))
     return found | {name: "no check of this area noticed the fault" for name in entry.areas if name not in caught}
+
+
+def told(entry: Declared, wrong: Mapping[str, str]) -> list[str]:
+    """The differences in words, a line each."""
+    return [
+        f"{what}: expected {entry.rows.get(what, entry.only or 'no flip')}, got {seen}"
+        if "." in what
+        else f"{what}: {seen}"
+        for what, seen in wrong.items()
+    ]
 
 
 def steady_differences(
