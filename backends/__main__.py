@@ -7,10 +7,12 @@ import os
 import sys
 from pathlib import Path
 
-from backends import doctor, known
+from backends import access, address, doctor, known
+from backends.access import Access
 from backends.containers import compose, device, plan
-from backends.errors import CannotStart
+from backends.errors import CannotMeasure, CannotStart
 from backends.find import backends
+from backends.wire import api_key
 
 
 def main(argv: list[str]) -> int:
@@ -21,6 +23,9 @@ def main(argv: list[str]) -> int:
     ask.add_argument("name", choices=sorted(backends()))
     ask.add_argument("--base-url", help="the server's address, ending in /v1 (default: where the backend usually is)")
     ask.add_argument("--model", help="the model to ask (default: the first that is listed)")
+    ask.add_argument("--header", action="append", metavar="'NAME: VALUE'", help="send this with each request")
+    ask.add_argument("--ca-file", metavar="FILE", help="trust the certificates in this PEM file (or: SSL_CERT_FILE)")
+    ask.add_argument("--insecure", action="store_true", help="trust any certificate")
     listing = commands.add_parser("known", help="print a draft of backends/NAME/known.toml from a results file")
     listing.add_argument("name", choices=sorted(backends()))
     listing.add_argument("results", type=Path, metavar="RESULTS")
@@ -34,12 +39,24 @@ def main(argv: list[str]) -> int:
         return 0
     if asked.command == "compose":
         return _compose(asked.name, asked.device, asked.image)
+    try:
+        base_url, allowed = _server(asked)
+    except CannotMeasure as problem:
+        print(f"problem options: {problem}\n1 problem found.")
+        return 1
     problems = 0
-    for finding in doctor.examine(asked.name, asked.base_url, asked.model):
+    for finding in doctor.examine(asked.name, base_url, asked.model, allowed):
         print(finding, flush=True)
         problems += finding.state == "problem"
     print(f"{problems} problem{'s' * (problems != 1)} found." if problems else "No problem found.")
     return int(problems > 0)
+
+
+def _server(asked: argparse.Namespace) -> tuple[str | None, Access]:
+    """The address to examine, and the access to it. Raises CannotMeasure."""
+    common = access.given(key=api_key(), headers=asked.header or (), ca_file=asked.ca_file, insecure=asked.insecure)
+    base_url, login = address.read(asked.base_url) if asked.base_url else (None, None)
+    return base_url, access.for_address(common, base_url, login)
 
 
 def _compose(name: str, wanted: str, image: str | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from pathlib import Path
 from shutil import which
 from typing import Any, Literal
 
-from backends import identify, listening, process, roles, wire
-from backends.attach import in_short, listed_models, lists, must_be_an_api, origin
-from backends.errors import CannotMeasure, CannotStart
+from backends import api, explain, identify, listening, process, roles, wire
+from backends.access import Access
+from backends.address import root
+from backends.attach import in_short, lists
+from backends.errors import CannotMeasure, CannotStart, NoModel
 from backends.find import backends
 from backends.roles import message, parsed
 from backends.target import Wanted
@@ -78,57 +81,69 @@ def claimed(names: str) -> dict[str, Any] | None:
     return min(found, key=lambda at: at[0])[1] if found else None
 
 
-def examine(backend: str, base_url: str | None = None, model: str | None = None) -> Iterator[Finding]:
+def examine(
+    backend: str, base_url: str | None = None, model: str | None = None, access: Access | None = None
+) -> Iterator[Finding]:
     """The findings, in the order in which they matter; the walk ends where nothing more can be asked."""
     data = backends()[backend]
     hints = data.get("doctor", {})
     try:
-        key = wire.api_key()
+        access = access or Access(key=wire.api_key())
     except CannotMeasure as problem:
         yield Finding("problem", "API key", str(problem))
         return
     if base_url is None:
-        base_url, seen = listening.look(data, key)
+        base_url, seen = listening.look(data, access)
         if base_url is None:
             yield from _not_running(backend, data, "; ".join(seen) or "no address is its own")
             return
-    elif not listening.answers(origin(base_url)):
-        if other := listening.in_other_scheme(base_url):
-            yield Finding(
-                "problem", "running", f"the server speaks {other.partition(':')[0]}", f"try --base-url={other}"
-            )
-            return
-        yield Finding("problem", "running", f"nothing answers at {origin(base_url)}", _start(hints))
-        yield from _container(hints)
+    elif not listening.answers(root(base_url), access):
+        yield from _silent(hints, base_url, access)
         return
-    yield Finding("ok", "running", f"a server answers at {origin(base_url)}")
-    if data.get("attach") and not listening.is_backend(origin(base_url), data, key):
+    yield Finding("ok", "running", f"a server answers at {root(base_url)}")
+    if data.get("attach") and not listening.is_backend(root(base_url), data, access):
         yield Finding("problem", "kind", f"it is not {data['title']}", "name another --base-url, or the right backend")
-    with wire.client(60) as http:
-        listing = wire.send(Request(method="GET", path="/models"), base_url, model="", http=http, key=key)
-        yield from _health(hints, base_url)
+    with wire.client(60, access) as http:
+        yield from _health(hints, base_url, access)
+        load = hints.get("load", "load a model")
         try:
-            must_be_an_api(listing, base_url, key)
-            listed = listed_models(listing)
+            at = api.find(http, base_url, model=model, until=time.monotonic(), load=load)
         except CannotMeasure as problem:
-            yield Finding("problem", "OpenAI API", str(problem))
+            yield Finding("problem", "model" if isinstance(problem, NoModel) else "OpenAI API", str(problem))
             return
+        if at.base_url != base_url:
+            yield Finding("unclear", "address", f"the API is at {at.base_url}", f"name it: --base-url={at.base_url}")
+        if at.odd:
+            yield Finding("problem", "list of models", at.odd, "name the models with --model and its kin")
+        base_url, listed = at.base_url, at.models
         yield from _model(hints, listed, model)
-        if not (listed or model):
-            return
         named = model or listed[0]
 
         def ask(request: Request) -> Exchange:
-            return wire.send(request, base_url, model=named, http=http, key=key)
+            return wire.send(request, base_url, model=named, http=http)
 
-        facts = identify.attached(base_url, data, named, key)
-        with identify.Asker(origin(base_url), named, key) as asker:
+        facts = identify.attached(base_url, data, named, access)
+        with identify.Asker(root(base_url), access, named) as asker:
             patient = Patient(data, base_url, named, ask, asker, facts)
             chats = True
             for look in (_chat, _embeddings, _tools, _slots, _quantisation, _claim, _gpu):
                 for finding in look(patient) if chats or look is not _tools else ():
                     chats = chats and (finding.what, finding.state) != ("chat", "problem")
                     yield finding
+
+
+def _silent(hints: dict[str, Any], base_url: str, access: Access) -> Iterator[Finding]:
+    """Why an address that the user named does not answer."""
+    if other := listening.in_other_scheme(base_url):
+        yield Finding("problem", "running", f"the server speaks {other.partition(':')[0]}", f"try --base-url={other}")
+        return
+    with wire.client(10, access) as http:
+        answer = wire.send(api.LIST, base_url, model="", http=http)
+    if said := explain.no_tls(answer, base_url):
+        yield Finding("problem", "TLS", said)
+        return
+    yield Finding("problem", "running", f"nothing answers at {root(base_url)}", _start(hints))
+    yield from _container(hints)
 
 
 def _not_running(backend: str, data: dict[str, Any], seen: str) -> Iterator[Finding]:
@@ -177,11 +192,11 @@ def _container(hints: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("problem", "container", done.stdout.strip(), f"read why: docker logs {name}")
 
 
-def _health(hints: dict[str, Any], base_url: str) -> Iterator[Finding]:
+def _health(hints: dict[str, Any], base_url: str, access: Access) -> Iterator[Finding]:
     if "health" not in hints:
         return
-    url = origin(base_url) + hints["health"]
-    with wire.client(10) as http:
+    url = root(base_url) + hints["health"]
+    with wire.client(10, access) as http:
         answer = wire.send(Request(method="GET", path=url), base_url, model="", http=http)
     if answer.status == 200:
         yield Finding("ok", "health", f"{hints['health']} answers 200")
@@ -197,8 +212,6 @@ def _model(hints: dict[str, Any], listed: list[str], model: str | None) -> Itera
         yield Finding("problem", "model", f"{model} is not listed; there are {in_short(listed)}", hints.get("load", ""))
     elif listed:
         yield Finding("ok", "model", in_short(listed))
-    else:
-        yield Finding("problem", "model", "none is listed", hints.get("load", "load a model"))
 
 
 def _chat(server: Patient) -> Iterator[Finding]:

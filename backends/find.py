@@ -35,7 +35,7 @@ def run(wanted: Wanted) -> Running:
     ours = wanted.server_binary is not None or any(Path(m).exists() for m in wanted.models.values())
     tried: list[str] = []
     if wanted.runtime == "attach" or (wanted.runtime is None and not ours):
-        base_url, seen = listening.look(data, wanted.key)
+        base_url, seen = listening.look(data, wanted.access)
         if base_url is not None:
             rest = "" if wanted.runtime else " (--runtime process starts one of our own)"
             found = f"attached to {base_url}, where {data['title']} answered already{rest}"

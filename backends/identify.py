@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from backends import gguf
+from backends import gguf, wire
+from backends.access import Access
+from backends.address import root
 from backends.launch import ROOT
 
 WHOLE = 2 << 30
@@ -34,11 +36,15 @@ class Facts:
 
 
 class Asker:
-    """Asks a server's own endpoints, each once, by what a `backend.toml` says: `path`, `key`, and `show` for a POST."""
+    """Asks a server's own endpoints, each once, by what a `backend.toml` says: `path`, `key`, and `show` for a POST.
 
-    def __init__(self, origin: str, model: str = "", key: str | None = None, seconds: float = 5.0) -> None:
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx2.Client(base_url=origin, timeout=seconds, trust_env=False, headers=headers)
+    `at` is the URL that those paths are appended to.
+    """
+
+    def __init__(self, at: str, access: Access, model: str = "", seconds: float = 5.0) -> None:
+        self._at = at
+        self._http = wire.client(seconds, access)
+        self._headers = access.sent()
         self._model = model
         self._seen: dict[str, Any] = {}
 
@@ -62,20 +68,21 @@ class Asker:
         """The JSON at `path`, or None; `show` asks by POST for the model."""
         if path not in self._seen:
             try:
-                answer = self._http.post(path, json={"model": self._model}) if show else self._http.get(path)
+                method, body = ("POST", {"model": self._model}) if show else ("GET", None)
+                answer = self._http.request(method, self._at + path, json=body, headers=self._headers)
                 self._seen[path] = answer.json() if answer.status_code == 200 else None
             except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
                 self._seen[path] = None
         return self._seen[path]
 
 
-def attached(base_url: str, data: dict[str, Any], model: str, key: str | None) -> Facts:
+def attached(base_url: str, data: dict[str, Any], model: str, access: Access) -> Facts:
     """What a server tells of itself and its `model`, by the `attach` table of its backend's data."""
     tells = data.get("attach", {})
     facts = Facts()
     if not tells:
         return facts
-    with Asker("{0.scheme}://{0.netloc}".format(urlsplit(base_url)), model, key) as asker:
+    with Asker(root(base_url), access, model) as asker:
         facts.version = text(asker.get(tells["version"]))
         slots = asker.get(tells["slots"]) if "slots" in tells else None
         facts.slots = slots if isinstance(slots, int) and slots > 0 else None

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from backends.access import Access
+from backends.address import root
 from backends.identify import Asker
 from backends.wire import client
 
@@ -24,25 +26,25 @@ def usual_urls(data: dict[str, Any]) -> list[str]:
     return [url.format(**values) for url in known.get("urls", [])]
 
 
-def look(data: dict[str, Any], key: str | None) -> tuple[str | None, list[str]]:
+def look(data: dict[str, Any], access: Access) -> tuple[str | None, list[str]]:
     """The base URL of the first server that is recognised as the backend, and what was seen at the other addresses."""
     seen = []
     for url in usual_urls(data):
-        origin = url.removesuffix("/v1")
+        origin = root(url)
         if not answers(origin):
             seen.append(f"nothing answers at {origin}")
-        elif is_backend(origin, data, key):
+        elif is_backend(origin, data, access):
             return url, seen
         else:
             seen.append(f"what answers at {origin} is not {data['title']}")
     return None, seen
 
 
-def answers(origin: str) -> bool:
+def answers(url: str, access: Access | None = None) -> bool:
     """Whether an HTTP server is there."""
     try:
-        with client(SECONDS) as http:
-            http.get(origin + "/")
+        with client(SECONDS, access) as http:
+            http.get(url + "/")
     except (httpx2.HTTPError, httpx2.InvalidURL):
         return False
     return True
@@ -62,10 +64,13 @@ def in_other_scheme(base_url: str) -> str | None:
     return other if speaks else None
 
 
-def is_backend(origin: str, data: dict[str, Any], key: str | None) -> bool:
-    """Whether the server has what `recognise` lists: endpoints and keys in their answers that no other backend has."""
+def is_backend(at: str, data: dict[str, Any], access: Access) -> bool:
+    """Whether a server has what `recognise` lists: endpoints and keys in their answers that no other backend has.
+
+    `at` is its URL without `/v1`.
+    """
     signs = data.get("attach", {}).get("recognise", [])
-    with Asker(origin, key=key, seconds=SECONDS) as asker:
+    with Asker(at, access, seconds=SECONDS) as asker:
         values = [(sign, asker.get(sign)) for sign in signs]
     return bool(signs) and all(v is not None and v == sign.get("is", v) for sign, v in values)
 
@@ -78,4 +83,5 @@ def _address(value: str, default: str) -> str:
         return default
     parts = urlsplit(value if "://" in value else f"//{value}")
     host = parts.hostname if parts.hostname not in (None, "0.0.0.0", "::") else "127.0.0.1"
+    host = f"[{host}]" if ":" in host else host
     return f"{host}:{parts.port or default.rpartition(':')[2]}"

@@ -9,6 +9,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from backends.environment import AS_GIVEN
+
 SDK = "6.49.0"
 """The pinned version of the npm package `openai`: the last that runs on Node.js 20."""
 
@@ -61,6 +63,7 @@ def _install(directory: Path) -> None:
         subprocess.run(
             [npm, "install", f"openai@{SDK}", "--prefix", str(fresh), *options],
             cwd=fresh,
+            env=AS_GIVEN,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -41,7 +41,7 @@ def start(wanted: Wanted, data: dict[str, Any], chosen: Candidate) -> Running:
     try:
         for role in (role for role in ROLES if role in deploy):
             if not deploy.get("one_server") or not processes:
-                processes[role] = _start_role(chosen, deploy, role, directory / role, wanted.key)
+                processes[role] = _start_role(chosen, deploy, role, directory / role, wanted.access.key)
         for number, server in enumerate(processes.values(), start=1):
             wanted.say(f"waiting for {data['title']} {number} of {len(processes)} …")
             server.wait_until_healthy(deploy["health"], deploy["start_seconds"])
@@ -51,14 +51,15 @@ def start(wanted: Wanted, data: dict[str, Any], chosen: Candidate) -> Running:
         if not isinstance(problem, CannotStart):
             shutil.rmtree(directory, ignore_errors=True)
         raise
-    details = target.details | _details(chosen, deploy, next(iter(processes.values())), wanted.key)
+    details = target.details | _details(chosen, deploy, next(iter(processes.values())), wanted.access.key)
     target = replace(target, version=chosen.version or target.version, details=details)
     return Running(target, list(processes.values()), directory)
 
 
 def with_key(wanted: Wanted, deploy: dict[str, Any]) -> Wanted:
     """With a key of ours, if the user has none and the servers to be started can be given one."""
-    return replace(wanted, key=wanted.key or KEY) if "key" in deploy else wanted
+    access = wanted.access
+    return replace(wanted, access=replace(access, key=access.key or KEY)) if "key" in deploy else wanted
 
 
 class _Started(Protocol):
@@ -76,7 +77,7 @@ def target_of(
     if deploy.get("create"):
         missing = ollama_models.create(first.origin, {role: deploy[role] for role in roles})
     playing = {role: servers.get(role, first) for role in roles if role not in missing}
-    facts = identify.attached(first.origin, data, deploy["chat"]["model"], wanted.key)
+    facts = identify.attached(first.origin, data, deploy["chat"]["model"], wanted.access)
     files = {role: identify.repository_path(deploy[role]["file"]) for role in roles if "file" in deploy[role]}
     there = {role: path for role, path in files.items() if path.exists()}
     details = {
@@ -96,7 +97,7 @@ def target_of(
         missing=missing,
         details=facts.details | {name: value for name, value in details.items() if value},
         slots=deploy["slots"],
-        key=wanted.key,
+        access=wanted.access,
         logs={role: server.log for role, server in playing.items()},
     )
 

@@ -11,7 +11,6 @@ import functools
 import hashlib
 import io
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -24,10 +23,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, cast
 
-import httpx2
-
-from backends import node, scratch
-from backends.wire import MODEL, Exchange, Request, Role, send
+from backends import environment, node, scratch
+from backends.wire import MODEL, Client, Exchange, Request, Role, send
 
 ADDRESS = "http://localhost:8000/v1"
 """How programs name the server; replaced by the relay's address."""
@@ -87,8 +84,7 @@ def run(
     base_url: str,
     *,
     model: str,
-    http: httpx2.Client,
-    key: str | None = None,
+    http: Client,
     headers: tuple[tuple[str, str], ...] = (),
 ) -> tuple[Ended, list[Exchange]]:
     """Run a program against `base_url`: how it ended, and its exchanges in order.
@@ -99,13 +95,15 @@ def run(
     seconds = 2 * (http.timeout.read or 60.0)
     until = time.monotonic() + seconds
     exchanges: list[Exchange] = []
+    sent = http.access.sent()
+    given = {*sent, "authorization"} if sent else set()  # The key that a program has is a stand-in.
 
     def pass_on(request: Request) -> Exchange | None:
         if time.monotonic() > until:
             return None
-        own = tuple((k, v) for k, v in request.headers if not (key and k == "authorization"))
+        own = tuple((k, v) for k, v in request.headers if k not in given)
         request = Request(**{**request.__dict__, "headers": (*own, *headers), "role": program.role})
-        exchange = send(request, base_url, model=model, http=http, key=key)
+        exchange = send(request, base_url, model=model, http=http)
         exchanges.append(exchange)
         return exchange
 
@@ -123,7 +121,7 @@ def run(
 
 def _python(text: str, name: str, _: float) -> Ended:
     """In this interpreter: starting another and importing the SDK takes a second. The relay bounds its time."""
-    _not_by_proxy()
+    environment.keep_from_clients()
     output, errors = io.StringIO(), io.StringIO()
     meanings = {"__name__": "__main__", "print": functools.partial(builtins.print, file=output)}
     try:
@@ -153,7 +151,7 @@ def _javascript(text: str, name: str, seconds: float) -> Ended:
 
 
 def _process(command: list[str], stdin: str, directory: Path, seconds: float) -> Ended:
-    _not_by_proxy()
+    environment.keep_from_clients()
     try:
         done = subprocess.run(
             command, input=stdin.encode(), cwd=directory, capture_output=True, timeout=seconds, check=False
@@ -166,14 +164,6 @@ def _process(command: list[str], stdin: str, directory: Path, seconds: float) ->
 def _ended(exit_code: int | None, output: str, errors: str) -> Ended:
     """curl reports its progress as errors, so these are kept of a failed program only."""
     return Ended(exit_code=exit_code, output=output[-KEPT:], errors=errors[-KEPT:] if exit_code else "")
-
-
-def _not_by_proxy() -> None:
-    """The relay is on this machine, whatever proxy the environment names."""
-    for name in ("NO_PROXY", "no_proxy"):
-        hosts = os.environ.get(name, "")
-        if "127.0.0.1" not in hosts:
-            os.environ[name] = ",".join(filter(None, [hosts, "127.0.0.1"]))
 
 
 _RUNNERS: dict[str, Callable[[str, str, float], Ended]] = {".py": _python, ".sh": _shell, ".mjs": _javascript}

@@ -14,6 +14,9 @@ from backends.wire import Exchange, Request, Role
 PROBES = 8
 """Models that are tried for a role at most: each try may load a model, which takes a large one a minute."""
 
+CHAT_PROBES = 64
+"""Models that are tried for chats, without which little can be measured; the first that is one ends the search."""
+
 # A 32 x 32 red PNG: small enough to be refused or taken at once.
 _RED_PNG = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAJ0lEQVR42u3NsQkAAAjAsP7/tF7hIASyp6lTCQQCgUAgEAgEgi"
@@ -52,7 +55,7 @@ def cast(ask: Ask, listed: list[str], named: dict[Role, str], can: Capabilities,
                 parts.hello = ask(PROBE["chat"], named[role])
             continue
         candidates = _candidates(role, listed, abilities, wanted.get(role, []), parts.models.get("chat"))
-        _try(role, candidates[:PROBES], ask, parts)
+        _try(role, candidates[: CHAT_PROBES if role == "chat" else PROBES], ask, parts)
         if role in parts.models and any(abilities.values()):
             parts.chosen[role] += f"; the server says it can do {', '.join(abilities.get(parts.models[role]) or [])}"
     return parts
@@ -86,7 +89,7 @@ def _try(role: Role, candidates: list[str], ask: Ask, parts: Cast) -> None:
             parts.models[role] = model
             parts.chosen[role] = f"number {number} of {len(candidates)} tried" if number > 1 else "the first asked"
             return
-        if answer.status in (None, 401, 403):
+        if answer.status in (None, 401):
             break
     if first is None:
         parts.missing[role] = "the server lists no model"

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
+from backends.access import Access
 from backends.wire import Role
 
 ROLES: tuple[Role, ...] = ("chat", "embedding", "vision")
@@ -35,7 +36,7 @@ class Wanted:
     runtime: Runtime | None = None
     device: str = "auto"
     image: str | None = None
-    key: str | None = field(default=None, repr=False)
+    access: Access = field(default_factory=Access)
     timeout: float = 60.0
     say: Callable[[str], None] = field(default=lambda _: None, repr=False, compare=False)
 
@@ -62,8 +63,8 @@ class Target:
 
     `found` says in words how the server was reached; `missing` why a role is played by nobody; `details` are the facts
     that a comparison needs (build, model file and hash, quantisation, device, flags), by name; `slots` is how many
-    requests are sent at a time; `logs` has the log file of each role's server, where we started it. Key and logs never
-    leave this object.
+    requests are sent at a time; `logs` has the log file of each role's server, where we started it. Access and logs
+    never leave this object.
     """
 
     name: str
@@ -74,7 +75,7 @@ class Target:
     version: str | None = None
     details: dict[str, str] = field(default_factory=dict)
     slots: int = 4
-    key: str | None = field(default=None, repr=False)
+    access: Access = field(default_factory=Access)
     logs: dict[Role, Path] = field(default_factory=dict, repr=False)
 
     def deployment(self, role: Role) -> Deployment | None:
@@ -82,7 +83,7 @@ class Target:
         return next((d for d in self.deployments if d.role == role), None)
 
     def to_json(self) -> dict[str, Any]:
-        """The target as the header of a results file has it (without key and logs)."""
+        """The target as the header of a results file has it (without access and logs)."""
         return {
             "name": self.name,
             "backend": self.backend,

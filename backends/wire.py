@@ -8,9 +8,11 @@ import os
 import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import quote
 
 import httpx2
 
+from backends.access import Access
 from backends.errors import CannotMeasure
 
 Role = Literal["chat", "embedding", "vision"]
@@ -41,7 +43,7 @@ class Request:
 
     def with_model(self, model: str) -> Request:
         """The same request with `MODEL` replaced by `model`: in the path, and in the body's `model` or its bytes."""
-        path = self.path.replace(MODEL, model)
+        path = self.path.replace(MODEL, in_path(model))
         body = self.body
         if isinstance(body, dict) and body.get("model") == MODEL:
             body = {**body, "model": model}
@@ -134,6 +136,11 @@ class Exchange:
         )
 
 
+def in_path(model: str) -> str:
+    """A model's id as it stands in a URL's path: what would end the path is percent-encoded, a slash is left."""
+    return quote(model, safe="/:@!$&'()*+,;=~")
+
+
 def api_key() -> str | None:
     """The API key in OPENAI_API_KEY, without white space around it. Raises CannotMeasure if no header can hold it."""
     key = os.environ.get("OPENAI_API_KEY", "").strip()
@@ -142,32 +149,41 @@ def api_key() -> str | None:
     return key or None
 
 
-def client(timeout: float, *, one_connection: bool = False) -> httpx2.Client:
+class Client(httpx2.Client):
+    """Sends the requests to one server, with its `access`."""
+
+    def __init__(self, access: Access, **more: Any) -> None:
+        self.access = access
+        # No proxy of the environment: what is measured is the server itself.
+        super().__init__(verify=access.tls(), trust_env=False, **more)
+
+
+def client(timeout: float, access: Access | None = None, *, one_connection: bool = False) -> Client:
     """A client for `send`; `timeout` in seconds bounds each wait and, in `send`, the whole answer.
 
     Each request has a connection of its own (`Connection: close`): llama-server closes a connection after a stream
     although it announces keep-alive, and a lost race there would look like a fault of the next request. With
     `one_connection`, requests share one, as those of most clients do.
     """
-    return httpx2.Client(
+    return Client(
+        access or Access(),
         timeout=timeout,
-        trust_env=False,
         headers={"connection": "keep-alive" if one_connection else "close"},
         limits=httpx2.Limits(max_keepalive_connections=int(one_connection)),
     )
 
 
-def send(request: Request, base_url: str, *, model: str, http: httpx2.Client, key: str | None = None) -> Exchange:
+def send(request: Request, base_url: str, *, model: str, http: Client) -> Exchange:
     """Send one request and record what comes back; never raises for what a server or network does.
 
-    `base_url` ends in `/v1`; `http` is a `client()`, shared by all threads; `key` goes into the Authorization header
-    and is kept out of the exchange, wherever the server repeats it.
+    `base_url` ends in `/v1`; `http` is a `client()`, shared by all threads; the headers of its access go with each
+    request, and its secrets are kept out of the exchange, wherever the server repeats them.
     """
     request = request.with_model(model)
     url = base_url.rstrip("/") + request.path if request.path.startswith("/") else request.path
     got: dict[str, Any] = {"started_at": time.time(), "body": bytearray(), "reads": []}
     try:
-        _receive(request, url, http, key, got)
+        _receive(request, url, http, got)
     except httpx2.TimeoutException as problem:
         got |= {"error": "timeout", "error_detail": str(problem) or f"no answer within {_seconds(http):g} s"}
     except (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as problem:
@@ -175,13 +191,14 @@ def send(request: Request, base_url: str, *, model: str, http: httpx2.Client, ke
     except httpx2.HTTPError as problem:
         got |= {"error": "closed", "error_detail": str(problem)}
     got |= {"body": bytes(got["body"]), "reads": tuple(got["reads"])}
-    return _redacted(Exchange(request=request, url=url, **got), key)
+    return _redacted(Exchange(request=request, url=url, **got), http.access.secrets())
 
 
-def _receive(request: Request, url: str, http: httpx2.Client, key: str | None, got: dict[str, Any]) -> None:
+def _receive(request: Request, url: str, http: Client, got: dict[str, Any]) -> None:
     """Send the request, and put what comes back into `got` as it comes: fields of an Exchange."""
     start = time.monotonic()
-    with http.stream(request.method, url, content=request.content(), headers=_headers(request, key)) as response:
+    headers = _headers(request, http.access)
+    with http.stream(request.method, url, content=request.content(), headers=headers) as response:
         got["status"], got["headers_at"] = response.status_code, _elapsed(start)
         got["port"] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
         got["headers"] = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)
@@ -194,13 +211,12 @@ def _receive(request: Request, url: str, http: httpx2.Client, key: str | None, g
                 raise httpx2.ReadTimeout(f"no end after {_seconds(http):g} s")
 
 
-def _headers(request: Request, key: str | None) -> dict[str, str]:
+def _headers(request: Request, access: Access) -> dict[str, str]:
     """The request's own headers over those that every request has; an empty value leaves one out."""
     headers = {"accept-encoding": "identity"}
     if request.body is not None:
         headers["content-type"] = "application/json"
-    if key:
-        headers["authorization"] = f"Bearer {key}"
+    headers |= access.sent()
     headers |= {name.lower(): value for name, value in request.headers}
     return {name: value for name, value in headers.items() if value}
 
@@ -218,23 +234,33 @@ def _replace(request: Request, **changes: Any) -> Request:
     return Request(**{**request.__dict__, **changes})
 
 
-def _redacted(exchange: Exchange, key: str | None) -> Exchange:
-    """The exchange without secrets: values of secret headers, and the key wherever it stands."""
+def _redacted(exchange: Exchange, secrets: tuple[str, ...]) -> Exchange:
+    """The exchange without secrets: values of secret headers, and what is secret wherever it stands.
 
-    def clean(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-        return tuple(
-            (k, REDACTED if k.lower() in _SECRET_HEADERS else v.replace(key, REDACTED) if key else v)
-            for k, v in headers
-        )
+    What the request itself says openly, such as a model's name, is none in its answer: that would change.
+    """
+    openly = exchange.request.content() or b""
+    secrets = tuple(secret for secret in secrets if secret.encode() not in openly)
 
-    changes: dict[str, Any] = {"headers": clean(exchange.headers)}
-    request = _replace(exchange.request, headers=clean(exchange.request.headers))
-    if key and key.encode() in exchange.body:
-        # The sizes of the reads stay as they came; they no longer add up to the body, which is what redaction costs.
-        changes["body"] = exchange.body.replace(key.encode(), REDACTED.encode())
-    if key:
-        changes["error_detail"] = exchange.error_detail.replace(key, REDACTED)
-    return Exchange(**{**exchange.__dict__, **changes, "request": request})
+    def clean(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, REDACTED)
+        return text
+
+    def cleaned(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        return tuple((k, REDACTED if k.lower() in _SECRET_HEADERS else clean(v)) for k, v in headers)
+
+    # The sizes of the reads stay as they came; they may no longer add up to the body, which is what redaction costs.
+    body = exchange.body
+    for secret in secrets:
+        body = body.replace(secret.encode(), REDACTED.encode())
+    changes = {
+        "headers": cleaned(exchange.headers),
+        "request": _replace(exchange.request, headers=cleaned(exchange.request.headers)),
+        "body": body,
+        "error_detail": clean(exchange.error_detail),
+    }
+    return Exchange(**{**exchange.__dict__, **changes})
 
 
 def _bytes_to_json(raw: bytes) -> dict[str, str]:

@@ -17,7 +17,7 @@ from backends.errors import CannotMeasure
 from backends.target import Running, Target
 from conformance import catalogue, results
 from conformance.check import Check
-from conformance.options import Options
+from conformance.options import Options, shown
 from conformance.outcomes import Level, Outcome
 from conformance.recording import Recorder, Recording
 from conformance.results import CheckResult
@@ -126,7 +126,7 @@ class MainRun(Run):
             "stopped": self.stopped,
             "slots": {t.name: t.slots for t in self.targets.values()},
             "targets": [t.to_json() for t in self.targets.values()],
-            "keys": {t.name: t.key for t in self.targets.values()},
+            "access": {t.name: t.access.to_json() for t in self.targets.values()},
             "logs": {t.name: {role: str(log) for role, log in t.logs.items()} for t in self.targets.values()},
         }
 
@@ -154,7 +154,7 @@ class MainRun(Run):
         self._writer.header(
             targets=[t.to_json() for t in list(self.targets.values()) or unmeasured],
             selected=[_planned(c) for c in selected],
-            command=shlex.join(["pytest", *map(str, self.config.invocation_params.args)]),
+            command=shlex.join(["pytest", *shown(map(str, self.config.invocation_params.args))]),
         )
 
     def _say_wait(self, name: str, seconds: float) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-from backends import find
+from backends import access, address, find
 from backends.containers.device import DEVICES
 from backends.errors import CannotMeasure
 from backends.target import RUNTIMES, Wanted
-from backends.wire import Role, api_key
+from backends.wire import REDACTED, Role, api_key
 from conformance.outcomes import Level
 
 DEFAULT_BACKEND = "llamacpp"
@@ -24,7 +24,6 @@ TIMEOUT = 60.0
 """Seconds for one answer: enough for a 70B model on a slow GPU to write the longest answer that we ask for."""
 
 RUNS = Path("reports/runs")
-ADDRESS = "http://127.0.0.1:8000/v1"
 
 _MODEL_OPTIONS: dict[Role, str] = {"embedding": "--embedding-model", "vision": "--vision-model"}
 
@@ -39,7 +38,7 @@ class Options:
     replay: Path | None
     timeout: float
     known: bool = False
-    keys: tuple[str, ...] = field(repr=False, default=())
+    secrets: tuple[str, ...] = field(repr=False, default=())
 
 
 def add(parser: pytest.Parser) -> None:
@@ -55,7 +54,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--base-url",
         metavar="URL",
-        help=f"measure the server that answers here, e.g. {ADDRESS}",
+        help=f"measure the server that answers here, e.g. {address.EXAMPLE}",
     )
     group.addoption(
         "--runtime",
@@ -63,6 +62,18 @@ def add(parser: pytest.Parser) -> None:
         help="the only way to reach a server: one that answers already, a child process, or a container "
         "(default: the first of these that works)",
     )
+    group.addoption(
+        "--header",
+        action="append",
+        metavar="'NAME: VALUE'",
+        help="send this with each request, e.g. 'X-API-Key: …'; may be repeated; the value is kept out of all output",
+    )
+    group.addoption(
+        "--ca-file",
+        metavar="FILE",
+        help="trust the certificates in this PEM file, too (default: SSL_CERT_FILE)",
+    )
+    group.addoption("--insecure", action="store_true", help="trust any certificate of an https server")
     group.addoption(
         "--device",
         choices=DEVICES,
@@ -116,13 +127,12 @@ def suggest(parser: pytest.Parser, given: Iterable[str]) -> None:
 def parse(config: pytest.Config) -> Options:
     """Read the options. Raises pytest.UsageError with a sentence for the user."""
     get = config.getoption
-    try:
-        key = api_key()
-    except CannotMeasure as problem:
-        raise pytest.UsageError(str(problem)) from None
     _must_be_expressions(config)
     _must_be_marks(config)
-    wanted = _wanted(config, key)
+    try:
+        wanted = _wanted(config)
+    except CannotMeasure as problem:
+        raise pytest.UsageError(str(problem)) from None
     names = [w.name for w in wanted]
     if len(set(names)) < len(names):
         raise pytest.UsageError(f"{', '.join(names)}: name each server once, and each model.")
@@ -135,7 +145,7 @@ def parse(config: pytest.Config) -> Options:
         replay=Path(replay) if replay else None,
         timeout=get("--timeout"),
         known=get("--known"),
-        keys=(key,) if key else (),
+        secrets=tuple(dict.fromkeys(secret for one in wanted for secret in one.access.secrets())),
     )
 
 
@@ -158,14 +168,17 @@ def _must_be_marks(config: pytest.Config) -> None:
             raise pytest.UsageError(f"-m: there is no mark {name}{close or '.'} `pytest --markers` lists all.")
 
 
-def _wanted(config: pytest.Config, key: str | None) -> list[Wanted]:
-    """Each column: every server with every chat model."""
+def _wanted(config: pytest.Config) -> list[Wanted]:
+    """Each column: every server with every chat model. Raises CannotMeasure for what cannot be an address or header."""
     get = config.getoption
     base_url = get("--base-url")
     if base_url == "":
-        raise pytest.UsageError(f"--base-url is empty: give an address, e.g. {ADDRESS}.")
+        raise pytest.UsageError(f"--base-url is empty: give an address, e.g. {address.EXAMPLE}.")
     others: dict[Role, str] = {role: get(option) for role, option in _MODEL_OPTIONS.items() if get(option)}
     chats: list[dict[Role, str]] = [{"chat": model} for model in get("--model") or []] or [{}]
+    common = access.given(
+        key=api_key(), headers=get("--header") or (), ca_file=get("--ca-file"), insecure=get("--insecure")
+    )
     wanted = []
     for text in get("--backend") or ["url" if base_url else DEFAULT_BACKEND]:
         name, _, url = text.partition("@")
@@ -174,17 +187,18 @@ def _wanted(config: pytest.Config, key: str | None) -> list[Wanted]:
                 f"--backend {name}: there is no such backend; choose one of {', '.join(find.backends())}, "
                 "or give any server's address with --base-url."
             )
+        at, login = address.read(url or base_url) if url or base_url else (None, None)
         wanted += [
             Wanted(
                 backend=name,
-                base_url=_address(url or base_url),
+                base_url=at,
                 models={**chat, **others},
                 among=len(chats) > 1,
                 server_binary=get("--server-binary"),
                 runtime=get("--runtime"),
                 device=get("--device"),
                 image=get("--image"),
-                key=key,
+                access=access.for_address(common, at, login),
                 timeout=get("--timeout"),
             )
             for chat in chats
@@ -192,17 +206,17 @@ def _wanted(config: pytest.Config, key: str | None) -> list[Wanted]:
     return wanted
 
 
-def _address(url: str | None) -> str | None:
-    """A server's address as the user wrote it, if it can be one."""
-    if not url:
-        return None
-    if re.match(r"(\w+://)?[^/?#]*@", url):
-        raise pytest.UsageError("--base-url: put the key into OPENAI_API_KEY, not into the address.")
-    if not url.startswith(("http://", "https://")):
-        raise pytest.UsageError(f"--base-url {url}: begin with http:// or https://, e.g. {ADDRESS}.")
-    if end := re.search(r"/(chat/completions|completions|embeddings|models|responses)/?$", url):
-        raise pytest.UsageError(f"--base-url {url}: leave out {end[0]}, so that it ends in /v1.")
-    return url
+def shown(args: Iterable[str]) -> list[str]:
+    """The command line without what is secret in it: the values of headers, user and password of an address."""
+    words: list[str] = []
+    before = ""
+    for word in args:
+        option = "--header=" if word.startswith("--header=") else ""
+        if option or before == "--header":
+            word = f"{option}{word.removeprefix(option).partition(':')[0]}: {REDACTED}"
+        words.append(re.sub(r"(?<=//)[^/?#\s]*@", f"{REDACTED}@", word))
+        before = word
+    return words
 
 
 def _report_directory(asked: str | None, wanted: list[Wanted]) -> Path:

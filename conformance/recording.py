@@ -73,7 +73,7 @@ class Sender:
     def __init__(self, target: Target, timeout: float) -> None:
         self._target = target
         self._timeout = timeout
-        self._http = wire.client(timeout)
+        self._http = wire.client(timeout, target.access)
         self._together = ThreadPoolExecutor(max_workers=16, thread_name_prefix="together")
 
     def send(self, scenario: Scenario, source: Source, headers: tuple[tuple[str, str], ...] = ()) -> Recording:
@@ -86,7 +86,7 @@ class Sender:
         deployment = self._target.deployment(role)
         if deployment is None:
             return Recording(unsent=self._target.missing.get(role, f"no {role} model"), blocked=True, single=True)
-        if scenario.keyed and not self._target.key:
+        if scenario.keyed and not self._target.access.key:
             why = "this target has no API key: start the server with one, and set OPENAI_API_KEY"
             return Recording(unsent=why, blocked=True, single=True)
         file = self._target.logs.get(role)
@@ -95,7 +95,7 @@ class Sender:
             recording = self._run(built, deployment, headers)
         else:
             recording = self._ask(scenario, built, deployment, headers)
-        if "exchanges" in recording and (gained := log.since(file, begun, self._target.key)):
+        if "exchanges" in recording and (gained := log.since(file, begun, self._target.access.key)):
             recording["log"] = gained
         return recording
 
@@ -108,11 +108,12 @@ class Sender:
     ) -> Recording:
         """Send the requests of a scenario."""
         requests = built if isinstance(built, list) else [built]
-        http = wire.client(self._timeout, one_connection=True) if scenario.one_connection else self._http
+        own = scenario.one_connection
+        http = wire.client(self._timeout, self._target.access, one_connection=True) if own else self._http
 
         def exchange(request: wire.Request) -> dict[str, Any]:
             request = dataclasses.replace(request, headers=(*request.headers, *headers))
-            sent = wire.send(request, at.base_url, model=at.model, http=http, key=self._target.key)
+            sent = wire.send(request, at.base_url, model=at.model, http=http)
             return sent.to_json()
 
         exchanges = list(self._together.map(exchange, requests) if scenario.together else map(exchange, requests))
@@ -122,11 +123,8 @@ class Sender:
 
     def _run(self, built: Program, at: Deployment, headers: tuple[tuple[str, str], ...]) -> Recording:
         """Run a program; its exchanges, and how it ended."""
-        key = self._target.key
         try:
-            ended, exchanges = program.run(
-                built, at.base_url, model=at.model, http=self._http, key=key, headers=headers
-            )
+            ended, exchanges = program.run(built, at.base_url, model=at.model, http=self._http, headers=headers)
         except CannotRun as problem:
             return Recording(unsent=str(problem), blocked=True, single=True)
         return Recording(exchanges=[e.to_json() for e in exchanges], single=False, program=ended.to_json(built))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from backends import known
+from backends.access import Access
 from backends.target import Deployment, Target
 from conformance import catalogue, results
 from conformance.check import Check
@@ -36,7 +37,7 @@ class Run:
         """Whether checks were selected; pytest may complain of `-m` or `-k` instead, and ends its collection anyway."""
         self.notes: list[str] = []
         """What a replayed file lacks, in sentences for the header."""
-        self._judge = Judge(asked.keys)
+        self._judge = Judge(asked.secrets)
         self._known: dict[str, list[known.Deviation]] = {}
         self._needed: list[str] = []
         self._sources: dict[str, Source] = {}
@@ -175,7 +176,7 @@ class WorkerRun(Run):
             name = data["name"]
             slots = max(1, told["slots"][name] // workers)
             logs = {role: Path(log) for role, log in told["logs"][name].items()}
-            self.targets[name] = _target(data, key=told["keys"][name], logs=logs, slots=slots)
+            self.targets[name] = _target(data, access=Access.from_json(told["access"][name]), logs=logs, slots=slots)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select(session.items)

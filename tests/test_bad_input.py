@@ -68,8 +68,8 @@ def test_an_address_that_cannot_be_one(tmp_path: Path, url: str, sentence: str) 
     assert sentence in output
 
 
-@pytest.mark.parametrize("option", ["--base-url=http://me:hunter2@host/v1", "--backend=url@hunter2@host/v1"])
-def test_password_in_the_address(tmp_path: Path, option: str) -> None:
+@pytest.mark.parametrize("option", ["--base-url=http://hunter2@host/v1", "--backend=url@hunter2@host/v1"])
+def test_key_in_the_address(tmp_path: Path, option: str) -> None:
     code, output = measure(tmp_path, option)
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "put the key into OPENAI_API_KEY, not into the address" in output

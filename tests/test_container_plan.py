@@ -15,6 +15,7 @@ import pytest
 
 from backends import scratch
 from backends.__main__ import main
+from backends.access import Access
 from backends.containers import compose, device, engine, plan, starting
 from backends.containers.container import Container, arguments
 from backends.containers.device import Device
@@ -241,7 +242,7 @@ def test_secrets_are_nowhere(
     monkeypatch.setattr(engine, "image", lambda *_: SimpleNamespace(attrs={}, id="sha256:0"))
     listing = as_json({"object": "list", "data": [{"id": "m"}]})
     with serving(lambda *_: listing) as origin:
-        running = starting.start(Wanted(backend="vllm", key=key, device="cpu"), backends()["vllm"])
+        running = starting.start(Wanted(backend="vllm", access=Access(key=key), device="cpu"), backends()["vllm"])
     running.stop()
     assert {one["environment"]["HF_TOKEN"] for one in given} == {token}
     assert all(key in one["command"] for one in given)

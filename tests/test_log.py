@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backends import log
+from backends.access import Access
 from backends.target import Deployment, Target
 from conformance import results
 from conformance.recording import Recording, Sender
@@ -73,7 +74,9 @@ def sent(tmp_path: Path, *, has_log: bool) -> Recording:
     with serving(reply) as origin:
         at = Deployment(role="chat", base_url=origin + "/v1", model="m")
         logs = {"chat": file} if has_log else {}
-        sender = Sender(Target(name="t", backend="url", found="", deployments=(at,), key=KEY, logs=logs), 5)  # type: ignore[arg-type]
+        sender = Sender(
+            Target(name="t", backend="url", found="", deployments=(at,), access=Access(key=KEY), logs=logs), 5
+        )  # type: ignore[arg-type]
         try:
             return sender.send(SCENARIOS[common.count.__name__], None)  # type: ignore[arg-type]
         finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backends import node, program, wire
+from backends.access import Access
 from backends.program import ADDRESS, CannotRun, Ended, Program
 from backends.wire import MODEL, Exchange
 from conformance.answers import Answer
@@ -69,10 +70,10 @@ def test_a_recording_survives_its_file() -> None:
     assert read.ended == ENDED
 
 
-def run(file: Path, url: str, **more: object) -> tuple[Ended, list[Exchange]]:
+def run(file: Path, url: str, key: str | None = None, **more: object) -> tuple[Ended, list[Exchange]]:
     changes = (("gpt-3.5-turbo", MODEL),)
     asked = Program(file=file, changes=changes)
-    return program.run(asked, url + "/v1", model="mine", http=wire.client(5), **more)  # type: ignore[arg-type]
+    return program.run(asked, url + "/v1", model="mine", http=wire.client(5, Access(key=key)), **more)  # type: ignore[arg-type]
 
 
 def test_a_python_program_runs_against_the_server_with_its_key() -> None:

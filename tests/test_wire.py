@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends import wire
+from backends.access import Access
 from backends.wire import MODEL, Exchange, Request, send
 from tests.fake import Reply, as_json, serving
 from tests.made import exchange
@@ -44,8 +45,8 @@ def test_what_is_sent() -> None:
         seen.append(request)  # type: ignore[arg-type]
         return as_json({})
 
-    with serving(reply) as origin, wire.client(5) as http:
-        got = send(Request(body={"model": MODEL}), origin + "/v1", model="m", http=http, key="sk-secret")
+    with serving(reply) as origin, wire.client(5, Access(key="sk-secret")) as http:
+        got = send(Request(body={"model": MODEL}), origin + "/v1", model="m", http=http)
     method, path, body, headers = seen[0]
     assert (method, path, json.loads(body)) == ("POST", "/v1/chat/completions", {"model": "m"})
     assert headers["authorization"] == "Bearer sk-secret"
@@ -122,8 +123,8 @@ def test_a_header_with_an_empty_value_is_left_out() -> None:
         seen.append(headers)
         return as_json({})
 
-    with serving(reply) as origin, wire.client(5) as http:
-        send(Request(headers=(("authorization", ""),)), origin, model="m", http=http, key="sk-secret")
+    with serving(reply) as origin, wire.client(5, Access(key="sk-secret")) as http:
+        send(Request(headers=(("authorization", ""),)), origin, model="m", http=http)
     assert "authorization" not in seen[0]
 
 

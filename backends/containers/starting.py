@@ -45,7 +45,7 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
         env = named_by_option(env, wanted.models["chat"], data)
     chosen = devices.choose(wanted.device, env)
     wanted = with_key(wanted, data["deploy"])
-    services = plan.services(data, chosen, env, wanted.image, wanted.key)
+    services = plan.services(data, chosen, env, wanted.image, wanted.access.key)
     client = engine.connect()
     for name in engine.reap(client):
         wanted.say(f"removed the container {name}, which a run that was killed had left")
@@ -67,7 +67,7 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
             "image digest": _digest(image),
             "device": chosen.name,
             **devices.facts(chosen.name, containers[0].ask),
-            "flags": " ".join(containers[0].command).replace(wanted.key or KEY, "KEY"),
+            "flags": " ".join(containers[0].command).replace(wanted.access.key or KEY, "KEY"),
             "environment": " ".join(f"{k}={v}" for k, v in containers[0].environment.items() if k not in secrets),
             "command": f"python -m backends compose {wanted.backend} --device={chosen.name} "
             f"--image={shlex.quote(services[0].image)} | docker compose -f - up",

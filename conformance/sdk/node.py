@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from queue import Empty, Queue
 
-from backends import node, scratch
+from backends import environment, node, scratch
 from conformance.answers import Answer
 from conformance.outcomes import Blocked, Fail
 from conformance.sdk import reading as own
@@ -51,6 +51,7 @@ class _Reader:
         (directory / "node_modules").symlink_to(node.sdk() / "node_modules", target_is_directory=True)
         script = directory / READER.name
         script.write_text(READER.read_text(encoding="utf-8"), encoding="utf-8")
+        environment.keep_from_clients()
         self._process = subprocess.Popen(
             [program, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )

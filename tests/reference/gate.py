@@ -25,6 +25,7 @@ from typing import Any
 from unittest.mock import patch
 
 from backends import launch
+from backends.access import Access
 from backends.target import Deployment, Target
 from backends.wire import Role
 from conformance import catalogue, schema, shapes
@@ -66,7 +67,9 @@ class Bench:
 
     def __init__(self, base_url: str) -> None:
         deployments = tuple(Deployment(role=r, base_url=base_url, model=m) for r, m in MODELS.items())
-        target = Target(name="reference", backend="reference", found="", deployments=deployments, key=KEY)
+        target = Target(
+            name="reference", backend="reference", found="", deployments=deployments, access=Access(key=KEY)
+        )
         self._sender = Sender(target, TIMEOUT)
         self._threads = ThreadPoolExecutor(THREADS)
         self._rehearsal = Rehearsal(KEY)

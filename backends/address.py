@@ -1,0 +1,83 @@
+"""A server's address, as a user writes it and as requests need it: the base URL."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from backends.errors import CannotMeasure
+
+EXAMPLE = "http://127.0.0.1:8000/v1"
+
+Login = tuple[str, str]
+"""User and password, percent-encoded as in the address."""
+
+_ENDPOINT = re.compile(r"/(chat/completions|completions|embeddings|models|responses)$")
+
+
+def read(text: str) -> tuple[str, Login | None]:
+    """The base URL without a slash at its end, and the login that was in it. Raises CannotMeasure.
+
+    Its sentences, and what it returns first, never have the login in them.
+    """
+    url = text.strip()
+    shown = masked(url)
+    if not re.match(r"https?://", url, re.IGNORECASE):
+        if re.match(r"[^/?#:]*@", url):
+            raise CannotMeasure(_NO_KEY)
+        raise CannotMeasure(f"--base-url {shown}: begin with http:// or https://, e.g. {_with_scheme(shown)}.")
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise CannotMeasure(f"--base-url {shown}: an address has no spaces in it.")
+    scheme, _, rest = url.partition("://")
+    host, slash, path = re.fullmatch(r"([^/?#]*)(/?)(.*)", rest).groups()  # type: ignore[union-attr]
+    login, at, host = host.rpartition("@")
+    if at and ":" not in login:
+        raise CannotMeasure(_NO_KEY)
+    if "@" in path and not at and re.search(r":.*\D", host):
+        raise CannotMeasure(
+            "--base-url: the password in the address has characters that must be percent-encoded, such as %2F for /."
+        )
+    _must_be_a_host(host, shown)
+    if mark := re.search(r"[?#]", path):
+        what = "query string" if mark[0] == "?" else "fragment"
+        raise CannotMeasure(
+            f"--base-url {scheme}://{host}/{path[: mark.start()]}: leave out the {what} behind it; "
+            "what the server wants with each request goes into --header='Name: value'."
+        )
+    url = f"{scheme.lower()}://{host}{slash}{path}".rstrip("/")
+    if end := _ENDPOINT.search(url):
+        raise CannotMeasure(f"--base-url {url}: leave out {end[0]}, so that it ends in /v1.")
+    user, _, password = login.partition(":")
+    return url, (user, password) if at else None
+
+
+def masked(url: str) -> str:
+    """An address without user and password."""
+    return re.sub(r"^((?:[^/?#@]*:)?/*)[^/?#\s]*@", r"\1[redacted]@", url)
+
+
+def root(base_url: str) -> str:
+    """Where the server's own endpoints are: the base URL without `/v1`."""
+    return base_url.rstrip("/").removesuffix("/v1")
+
+
+def host_of(base_url: str) -> str:
+    """The host, with its port if it has one."""
+    return urlsplit(base_url).netloc
+
+
+_NO_KEY = "--base-url: put the key into OPENAI_API_KEY, not into the address."
+
+
+def _must_be_a_host(host: str, shown: str) -> None:
+    if not host or (host.startswith(":") and host.count(":") == 1):
+        raise CannotMeasure(f"--base-url {shown}: the host is missing, e.g. {EXAMPLE}.")
+    bare = re.fullmatch(r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", host) and host.count(":") > 1
+    if bare or not re.fullmatch(r"\[[^\[\]]+\](:[^\[\]]*)?|[^\[\]]+", host):
+        raise CannotMeasure(f"--base-url {shown}: an IPv6 address stands in brackets, e.g. http://[::1]:8000/v1.")
+
+
+def _with_scheme(shown: str) -> str:
+    """What may have been meant by an address without a scheme, or with one that is misspelt."""
+    rest = re.sub(r"^(h\w*)?:?/+", "", shown) if shown.startswith("h") else shown
+    return f"http://{rest}" if re.match(r"(\[[0-9a-fA-F:]+\]|[\w.-]+)(:\d+)?(/|$)", rest) else EXAMPLE
