@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urljoin
 
 from backends.errors import CannotMeasure, NoModel, NotOpenAI
 from backends.explain import ABSENT, NOT_READY, is_html, must_be_an_api
@@ -23,7 +24,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """Where the API is, the ids of the models that it lists, the answer that has them, and what is odd about it."""
+    """Where the API is, the ids of the models that it lists, the answer that has them, and what is odd about that."""
 
     base_url: str
     models: list[str]
@@ -46,17 +47,25 @@ def find(http: Client, url: str, *, model: str | None, until: float, load: str =
             return Api(base_url=at, models=ids, listing=seen[at], odd=odd)
     at = min(reversed(seen), key=lambda one: _rank(seen[one]))
     problem = _why_none(seen[at], at, http, load)
-    if model is None or seen[at].status is None:
+    if seen[at].status is None:
         raise problem
-    at = next((one for one in seen if _chats(http, one, model)), at)
-    return Api(base_url=at, models=[], listing=seen[at], odd=f"no list of models: {str(problem).removesuffix('.')}")
+    chats = [one for one in seen if model and _chats(http, one, model)]
+    if not chats and (other := _elsewhere(http, seen)):
+        raise type(problem)(f"{problem} Models are listed at {other}: try --base-url={other}.")
+    if model is None:
+        raise problem
+    at = (chats or [at])[0]
+    has = "has no models" if seen[at].status == 200 else f"answers {seen[at].status}"
+    return Api(base_url=at, models=[], listing=seen[at], odd=f"it {has}, so the model was taken as named")
 
 
-def patient(ask: Callable[[], Exchange], until: float, say: Say = lambda _: None) -> Exchange:
-    """What a server answers when it is ready, or when the time is over or would be."""
+def patient(
+    ask: Callable[[], Exchange], until: float, say: Say = lambda _: None, statuses: Collection[int] = NOT_READY
+) -> Exchange:
+    """What a server answers when it no longer has one of the `statuses`, or when the time is over or would be."""
     answer = ask()
     told = False
-    while answer.status in NOT_READY and time.monotonic() + _pause(answer) < until:
+    while answer.status in statuses and time.monotonic() + _pause(answer) < until:
         if not told:
             say(f"waiting for {answer.url}, which answers {answer.status}: it is not ready …")
         told = True
@@ -75,7 +84,7 @@ def _entries(listing: Exchange) -> tuple[list[Any], str]:
     """The models in the answer to `GET /models`, and in what odd form they are ("" if in the right one)."""
     body = parsed(listing) if listing.status == 200 else None
     if isinstance(body, list):
-        return body, "an array, not an object with `data`"
+        return body, "it is an array, not an object with `data`"
     if not isinstance(body, dict):
         return [], ""
     data = body.get("data")
@@ -83,7 +92,7 @@ def _entries(listing: Exchange) -> tuple[list[Any], str]:
         return [data] if "id" in data else [{"id": name} for name in data], "`data` is an object, not an array"
     if isinstance(data, list):
         return data, ""
-    return (body["models"], "`models`, not `data`") if isinstance(body.get("models"), list) else ([], "")
+    return (body["models"], "it has `models`, not `data`") if isinstance(body.get("models"), list) else ([], "")
 
 
 def _ids(entries: list[Any]) -> list[str]:
@@ -105,6 +114,12 @@ def _chats(http: Client, base_url: str, model: str) -> bool:
     return not is_html(answer) and answer.status is not None and answer.status not in ABSENT
 
 
+def _elsewhere(http: Client, seen: Collection[str]) -> str | None:
+    """The usual base URL at the same host, if it was not yet seen and lists models."""
+    usual = urljoin(next(iter(seen)), "/v1")
+    return usual if usual not in seen and _ids(_entries(send(LIST, usual, model="", http=http))[0]) else None
+
+
 def _why_none(listing: Exchange, at: str, http: Client, load: str) -> CannotMeasure:
     """Why the answer to `GET /models` has no model for us."""
     try:
@@ -121,10 +136,11 @@ def _why_none(listing: Exchange, at: str, http: Client, load: str) -> CannotMeas
     if isinstance(body, list) and not any(isinstance(entry, dict) for entry in entries):
         return NotOpenAI(f"{listing.url} answers 200 with no JSON object, but an array; is this an OpenAI API?")
     if entries:
-        return NoModel(f"{at} lists {len(entries)} models, but none has a string as its `id`: name one with --model.")
-    if odd or "data" not in body:
+        return NoModel(f"{at} lists models ({len(entries)}), but none has a string as its `id`: name one with --model.")
+    if odd or body.get("data", "") not in (None, []):
+        said = f" ({message(listing)})" if "error" in body else ""
         return NotOpenAI(
-            f"{listing.url} answers JSON without a list of models in `data`; is this an OpenAI API? "
+            f"{listing.url} answers JSON without a list of models in `data`{said}; is this an OpenAI API? "
             "If it is, name a model with --model."
         )
     return NoModel(f"{at} lists no model: {load or 'load one into the server'}, or name one with --model.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
 from backends import api, identify, roles, wire
 from backends.address import root
 from backends.errors import NoModel, NotOpenAI
-from backends.explain import ABSENT, must_be_an_api
+from backends.explain import ABSENT, NOT_READY, must_be_an_api
 from backends.roles import Cast, message, parsed
 from backends.target import Deployment, Target, Wanted
 from backends.wire import Exchange, Request
@@ -31,7 +32,9 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
             def once() -> Exchange:
                 return wire.send(request, base_url, model=model, http=http)
 
-            return api.patient(once, until, wanted.say) if request is roles.PROBE["chat"] else once()
+            # A model that is loading is one for chats; another may answer 503 because it cannot do what is asked.
+            statuses = NOT_READY if request is roles.PROBE["chat"] else (429,)
+            return api.patient(once, until, wanted.say, statuses)
 
         speaks = data.get("attach", {}).get("capabilities", {})
 
@@ -68,7 +71,10 @@ def _where(base_url: str, named: str) -> str:
 
 def _must_know(named: str | None, hello: Exchange, base_url: str, listed: list[str]) -> None:
     """Raise NoModel if the server refuses to chat because it has no model of the name that the user gave."""
-    if named and hello.status == 404 and named in hello.body.decode(errors="replace"):
+    if not named or hello.status != 404:
+        return
+    told = re.search(rf"(?<!\w){re.escape(named)}(?!\w)", message(hello))
+    if told or (listed and not lists(listed, named)):
         raise NoModel(f"{base_url} does not know the model {named!r}; it lists {in_short(listed)}.")
 
 
@@ -87,7 +93,7 @@ def _must_be_of_use(parts: Cast, ask: roles.Ask, base_url: str, named: bool) -> 
                 f"{base_url} answers {hello.status} to /chat/completions ({message(hello)}), and has none of "
                 f"{', '.join(others)} for the model {model!r}: is the base URL right, and the model?"
             )
-    elif not (named or "embedding" in parts.models or ask(_WITHOUT_LIMIT, model).status == 200):
+    elif not named and all(ask(request, model).status != 200 for request in (_WITHOUT_LIMIT, roles.PROBE["embedding"])):
         raise NoModel(
             f"{base_url}: no model that was tried answers a chat ({model!r}: {hello.status} {message(hello)}); "
             "name one that does with --model."

@@ -105,9 +105,8 @@ def examine(
         yield Finding("problem", "kind", f"it is not {data['title']}", "name another --base-url, or the right backend")
     with wire.client(60, access) as http:
         yield from _health(hints, base_url, access)
-        load = hints.get("load", "load a model")
         try:
-            at = api.find(http, base_url, model=model, until=time.monotonic(), load=load)
+            at = api.find(http, base_url, model=model, until=time.monotonic(), load=hints.get("load", ""))
         except CannotMeasure as problem:
             yield Finding("problem", "model" if isinstance(problem, NoModel) else "OpenAI API", str(problem))
             return

@@ -34,8 +34,9 @@ def must_be_an_api(answer: Exchange, base_url: str, access: Access) -> None:
         raise NotOpenAI(_redirects(answer, base_url))
     said = f" ({message(answer)})" if answer.body and not is_html(answer) else ""
     if answer.status in NOT_READY:
+        why = "it is not ready" if answer.status == 503 else "it takes no more requests for now"
         raise Unreachable(
-            f"{base_url} answers {answer.status}{said}, so it is not ready: run again later, "
+            f"{base_url} answers {answer.status}{said}, so {why}: run again later, "
             "or let pytest wait longer with --timeout=SECONDS."
         )
     if answer.status in (502, 504):
@@ -90,9 +91,9 @@ def _silent(answer: Exchange, base_url: str) -> str:
 
 def _refused(answer: Exchange, base_url: str, access: Access) -> str:
     """Who was not let in, and what to do."""
-    said = f" It says: {message(answer)}" if answer.body and not is_html(answer) else ""
+    said = f"; it says: {message(answer)}" if answer.body and not is_html(answer) else ""
     if names := access.names():
-        return f"{base_url} refuses {names} ({answer.status}).{said}"
+        return f"{base_url} refuses {names} ({answer.status}){said or '.'}"
     if (answer.header("www-authenticate") or "").lower().startswith("basic"):
         scheme, _, rest = base_url.partition("://")
         return (
@@ -101,7 +102,7 @@ def _refused(answer: Exchange, base_url: str, access: Access) -> str:
         )
     return (
         f"{base_url} wants an API key ({answer.status}): set OPENAI_API_KEY, "
-        f"or give the header that it wants with --header='Name: value'.{said}"
+        f"or give the header that it wants with --header='Name: value'{said or '.'}"
     )
 
 
