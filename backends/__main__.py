@@ -55,8 +55,10 @@ def main(argv: list[str]) -> int:
 def _server(asked: argparse.Namespace) -> tuple[str | None, Access]:
     """The address to examine, and the access to it. Raises CannotMeasure."""
     common = access.given(key=api_key(), headers=asked.header or (), ca_file=asked.ca_file, insecure=asked.insecure)
-    base_url, login = address.read(asked.base_url) if asked.base_url else (None, None)
-    return base_url, access.for_address(common, base_url, login)
+    if not asked.base_url:
+        return None, common
+    at = address.read(asked.base_url)
+    return at.base_url, access.to(at, common)
 
 
 def _compose(name: str, wanted: str, image: str | None) -> int:

@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import httpx2
 
+from backends.address import Address
 from backends.errors import CannotMeasure
 
 Header = tuple[str, str]
@@ -34,12 +35,14 @@ _OURS = ("accept-encoding", "connection", "content-length", "content-type", "tra
 class Access:
     """What is sent along with each request to one server, and how its certificate is checked.
 
-    `headers` are the user's, with lower-case names; an `authorization` among them takes the place of `key`. `ca_file`
-    is a file or directory with certificates that are trusted beside the usual ones; `insecure` trusts all.
+    `headers` are the user's, with lower-case names; an `authorization` among them takes the place of `key`. `query` is
+    what the address had behind its `?`. `ca_file` is a file or directory with certificates that are trusted beside the
+    usual ones; `insecure` trusts all.
     """
 
     key: str | None = field(default=None, repr=False)
     headers: tuple[Header, ...] = field(default=(), repr=False)
+    query: str = field(default="", repr=False)
     ca_file: str | None = None
     insecure: bool = False
 
@@ -47,12 +50,19 @@ class Access:
         """The headers by name."""
         return ({"authorization": f"Bearer {self.key}"} if self.key else {}) | dict(self.headers)
 
+    def url(self, url: str) -> str:
+        """A URL with the query, as it is requested."""
+        return url + ("&" if "?" in url else "?") + self.query if self.query else url
+
     def secrets(self) -> tuple[str, ...]:
         """Texts that must not be shown, the longest first: a password is part of what is sent with it."""
         found = {self.key} if self.key else set()
         for name, value in self.headers:
             if not _OPEN.fullmatch(name):
                 found |= {value, value.rpartition(" ")[2], *_basic(value)}
+        for name, value in parse_qsl(self.query):
+            if not name.lower().endswith("version"):
+                found |= {value, quote(value, safe="")}
         return tuple(sorted((text for text in found if len(text) >= SHORTEST), key=lambda text: (-len(text), text)))
 
     def names(self) -> str:
@@ -92,12 +102,13 @@ def given(
     return _one_authorization(access)
 
 
-def for_address(access: Access, base_url: str | None, login: tuple[str, str] | None) -> Access:
-    """The access to one address: with the user and password that it has, and SSL_CERT_FILE if that may be needed."""
-    if login:
-        basic = base64.b64encode(":".join(map(unquote, login)).encode()).decode()
+def to(address: Address, access: Access) -> Access:
+    """The access to one address: with the login and query that it has, and SSL_CERT_FILE if that may be needed."""
+    access = replace(access, query=address.query)
+    if address.login:
+        basic = base64.b64encode(":".join(map(unquote, address.login)).encode()).decode()
         access = replace(access, headers=(*access.headers, ("authorization", f"Basic {basic}")))
-    if base_url and base_url.startswith("https://") and not (access.ca_file or access.insecure):
+    if address.base_url.startswith("https://") and not (access.ca_file or access.insecure):
         access = replace(access, ca_file=os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR") or None)
         access.tls()
     return _one_authorization(access)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from backends.errors import CannotMeasure
 
 EXAMPLE = "http://127.0.0.1:8000/v1"
 
-Login = tuple[str, str]
-"""User and password, percent-encoded as in the address."""
-
 _ENDPOINT = re.compile(r"/(chat/completions|completions|embeddings|models|responses)$")
 
 
-def read(text: str) -> tuple[str, Login | None]:
-    """The base URL without a slash at its end, and the login that was in it. Raises CannotMeasure.
+@dataclass(frozen=True)
+class Address:
+    """An address in its parts: what may be shown, and what may be secret.
 
-    Its sentences, and what it returns first, never have the login in them.
+    `base_url` has no slash at its end. `login` is user and password, percent-encoded; `query` is what stood behind `?`.
     """
+
+    base_url: str
+    login: tuple[str, str] | None = field(default=None, repr=False)
+    query: str = field(default="", repr=False)
+
+
+def read(text: str) -> Address:
+    """What a user wrote. Raises CannotMeasure, whose sentence has nothing secret in it."""
     url = text.strip()
     shown = masked(url)
     if not re.match(r"https?://", url, re.IGNORECASE):
@@ -38,22 +45,18 @@ def read(text: str) -> tuple[str, Login | None]:
             "--base-url: the password in the address has characters that must be percent-encoded, such as %2F for /."
         )
     _must_be_a_host(host, shown)
-    if mark := re.search(r"[?#]", path):
-        what = "query string" if mark[0] == "?" else "fragment"
-        raise CannotMeasure(
-            f"--base-url {scheme}://{host}/{path[: mark.start()]}: leave out the {what} behind it; "
-            "what the server wants with each request goes into --header='Name: value'."
-        )
+    path, _, _ = path.partition("#")
+    path, _, query = path.partition("?")
     url = f"{scheme.lower()}://{host}{slash}{path}".rstrip("/")
     if end := _ENDPOINT.search(url):
         raise CannotMeasure(f"--base-url {url}: leave out {end[0]}, so that it ends in /v1.")
     user, _, password = login.partition(":")
-    return url, (user, password) if at else None
+    return Address(url, (user, password) if at else None, query)
 
 
 def masked(url: str) -> str:
-    """An address without user and password."""
-    return re.sub(r"^((?:[^/?#@]*:)?/*)[^/?#\s]*@", r"\1[redacted]@", url)
+    """An address without user and password, and without its query."""
+    return re.sub(r"^((?:[^/?#@]*:)?/*)[^/?#\s]*@", r"\1[redacted]@", re.sub(r"\?.*", "?[redacted]", url))
 
 
 def root(base_url: str) -> str:

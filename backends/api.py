@@ -45,6 +45,8 @@ def find(http: Client, url: str, *, model: str | None, until: float, load: str =
         entries, odd = _entries(seen[at])
         if ids := _ids(entries):
             return Api(base_url=at, models=ids, listing=seen[at], odd=odd)
+        if seen[at].status is None:
+            break
     at = min(reversed(seen), key=lambda one: _rank(seen[one]))
     problem = _why_none(seen[at], at, http, load)
     if seen[at].status is None:

@@ -52,7 +52,8 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
     return Target(
         name=wanted.name,
         backend=wanted.backend,
-        found=found or f"attached to {_where(base_url, named)}",
+        found=found
+        or f"attached to {_where(base_url, named)}{', with the query of the address' * bool(wanted.access.query)}",
         version=facts.version or at.listing.header("server"),
         deployments=tuple(Deployment(role=r, base_url=base_url, model=m) for r, m in parts.models.items()),
         missing=parts.missing,
@@ -121,7 +122,7 @@ def _warning(wanted: Wanted, at: api.Api) -> dict[str, str]:
             f"the server does not list {', '.join(unlisted)} (it lists: {in_short(at.models)}); "
             "unless it loads models on demand, another one may have answered"
         )
-    if wanted.access.insecure:
+    if wanted.access.insecure and at.base_url.startswith("https://"):
         said.append("nobody looked whether the server's certificate is right (--insecure)")
     return {"warning": "; ".join(said)} if said else {}
 

@@ -84,6 +84,11 @@ def _silent(answer: Exchange, base_url: str) -> str:
         return f"{base_url} accepts connections but does not answer; is it still loading its model?"
     proxies = sorted(name for name in os.environ if re.fullmatch(r"(?i)(https?|all)_proxy", name) and os.environ[name])
     direct = f"; the suite asks it without the proxy in {' and '.join(proxies)}" if proxies else ""
+    if answer.error == "closed":
+        return (
+            f"What answers at {base_url} does not speak HTTP, or hangs up ({answer.error_detail}): "
+            "is this the port of the server?"
+        )
     return (
         f"Nothing answers at {base_url} ({answer.error_detail}{direct}): start the server, or name another --base-url."
     )

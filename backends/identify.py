@@ -44,7 +44,7 @@ class Asker:
     def __init__(self, at: str, access: Access, model: str = "", seconds: float = 5.0) -> None:
         self._at = at
         self._http = wire.client(seconds, access)
-        self._headers = access.sent()
+        self._access = access
         self._model = model
         self._seen: dict[str, Any] = {}
 
@@ -68,8 +68,9 @@ class Asker:
         """The JSON at `path`, or None; `show` asks by POST for the model."""
         if path not in self._seen:
             try:
+                url = self._access.url(self._at + path)
                 method, body = ("POST", {"model": self._model}) if show else ("GET", None)
-                answer = self._http.request(method, self._at + path, json=body, headers=self._headers)
+                answer = self._http.request(method, url, json=body, headers=self._access.sent())
                 self._seen[path] = answer.json() if answer.status_code == 200 else None
             except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
                 self._seen[path] = None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backends import identify, launch, scratch
+from backends.access import Access
 from backends.errors import CannotStart
 from backends.ollama import models as ollama_models
 from backends.target import ROLES, Deployment, Running, Server, Target, Wanted, stop_all
@@ -57,9 +58,12 @@ def start(wanted: Wanted, data: dict[str, Any], chosen: Candidate) -> Running:
 
 
 def with_key(wanted: Wanted, deploy: dict[str, Any]) -> Wanted:
-    """With a key of ours, if the user has none and the servers to be started can be given one."""
-    access = wanted.access
-    return replace(wanted, access=replace(access, key=access.key or KEY)) if "key" in deploy else wanted
+    """With a key of ours, if the user has none and the servers to be started can be given one.
+
+    Without the user's headers: they are for a server of the user's.
+    """
+    key = wanted.access.key or (KEY if "key" in deploy else None)
+    return replace(wanted, access=Access(key=key))
 
 
 class _Started(Protocol):

@@ -198,7 +198,7 @@ def _receive(request: Request, url: str, http: Client, got: dict[str, Any]) -> N
     """Send the request, and put what comes back into `got` as it comes: fields of an Exchange."""
     start = time.monotonic()
     headers = _headers(request, http.access)
-    with http.stream(request.method, url, content=request.content(), headers=headers) as response:
+    with http.stream(request.method, http.access.url(url), content=request.content(), headers=headers) as response:
         got["status"], got["headers_at"] = response.status_code, _elapsed(start)
         got["port"] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
         got["headers"] = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)

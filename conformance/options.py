@@ -187,18 +187,18 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
                 f"--backend {name}: there is no such backend; choose one of {', '.join(find.backends())}, "
                 "or give any server's address with --base-url."
             )
-        at, login = address.read(url or base_url) if url or base_url else (None, None)
+        at = address.read(url or base_url) if url or base_url else None
         wanted += [
             Wanted(
                 backend=name,
-                base_url=at,
+                base_url=at.base_url if at else None,
                 models={**chat, **others},
                 among=len(chats) > 1,
                 server_binary=get("--server-binary"),
                 runtime=get("--runtime"),
                 device=get("--device"),
                 image=get("--image"),
-                access=access.for_address(common, at, login),
+                access=access.to(at, common) if at else common,
                 timeout=get("--timeout"),
             )
             for chat in chats
@@ -207,13 +207,15 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
 
 
 def shown(args: Iterable[str]) -> list[str]:
-    """The command line without what is secret in it: the values of headers, user and password of an address."""
+    """The command line without what is secret in it: the values of headers; login and query of an address."""
     words: list[str] = []
     before = ""
     for word in args:
         option = "--header=" if word.startswith("--header=") else ""
         if option or before == "--header":
             word = f"{option}{word.removeprefix(option).partition(':')[0]}: {REDACTED}"
+        if re.match(r"(--(base-url|backend)=)?(\w+@)?https?://", word):
+            word = re.sub(r"\?.*", f"?{REDACTED}", word)
         words.append(re.sub(r"(?<=//)[^/?#\s]*@", f"{REDACTED}@", word))
         before = word
     return words

@@ -100,10 +100,10 @@ def certificates(directory: Path, *, names: str = "DNS:localhost,IP:127.0.0.1", 
 
 def attached(url: str, *, models: Any = None, timeout: float = 5, backend: str = "url", **options: Any) -> Target:
     """Attach to a server at the address, with these options. Raises CannotMeasure."""
-    base_url, login = address.read(url)
-    allowed = access.for_address(access.given(**{"key": None, **options}), base_url, login)
-    wanted = Wanted(backend=backend, base_url=base_url, access=allowed, models=models or {}, timeout=timeout)
-    return attach(wanted, base_url, backends()[backend])
+    at = address.read(url)
+    allowed = access.to(at, access.given(**{"key": None, **options}))
+    wanted = Wanted(backend=backend, base_url=at.base_url, access=allowed, models=models or {}, timeout=timeout)
+    return attach(wanted, at.base_url, backends()[backend])
 
 
 def sentence(url: str, **options: Any) -> tuple[int, str]:
@@ -117,9 +117,9 @@ def sentence(url: str, **options: Any) -> tuple[int, str]:
 
 def doctor_says(url: str, *, model: str | None = None, **options: Any) -> list[str]:
     """The problems that the doctor finds, of any backend."""
-    base_url, login = address.read(url)
-    allowed = access.for_address(access.given(**{"key": None, **options}), base_url, login)
-    return [str(f) for f in doctor.examine("url", base_url, model, allowed) if f.state == "problem"]
+    at = address.read(url)
+    allowed = access.to(at, access.given(**{"key": None, **options}))
+    return [str(f) for f in doctor.examine("url", at.base_url, model, allowed) if f.state == "problem"]
 
 
 def page(status: int, title: str, **headers: str) -> Reply:

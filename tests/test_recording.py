@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from backends.access import Access
 from backends.target import Deployment, Target
 from conformance import recording
 from conformance.options import Options
@@ -97,7 +98,8 @@ def test_workers_share_the_slots_of_each_target(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "4")
     slots = {"large": 9, "small": 1}
     targets = [Target(name=name, backend="url", found="", deployments=()).to_json() for name in slots]
-    told = {"stopped": None, "shared": tmp_path, "slots": slots, "targets": targets, "keys": dict.fromkeys(slots)}
+    access = {name: Access().to_json() for name in slots}
+    told = {"stopped": None, "shared": tmp_path, "slots": slots, "targets": targets, "access": access}
     asked = Options(wanted=(), report=tmp_path, fail_on=None, replay=None, timeout=5)
     run = WorkerRun(None, asked, {**told, "logs": {name: {} for name in slots}})  # type: ignore[arg-type]
     assert {name: target.slots for name, target in run.targets.items()} == {"large": 2, "small": 1}

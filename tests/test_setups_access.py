@@ -13,6 +13,7 @@ import pytest
 
 from backends import access, wire
 from backends.access import Access
+from backends.address import Address
 from backends.errors import CannotMeasure
 from backends.wire import Request, send
 from conformance import results
@@ -141,7 +142,7 @@ def test_a_wrong_option_is_bad_usage() -> None:
 def test_an_authorization_of_the_user_takes_the_place_of_the_key() -> None:
     both = access.given(key=KEY, headers=["Authorization: Token abcdef"])
     assert both.sent() == {"authorization": "Token abcdef"}
-    assert access.for_address(access.given(key=KEY), None, ("me", "p%40ss")).sent() == {
+    assert access.to(Address("http://h", ("me", "p%40ss")), access.given(key=KEY)).sent() == {
         "authorization": "Basic " + base64.b64encode(b"me:p@ss").decode()
     }
     assert access.given(key=KEY, headers=["X-A: b"]).sent() == {"authorization": f"Bearer {KEY}", "x-a": "b"}
@@ -155,17 +156,17 @@ def test_access_survives_the_way_to_a_worker() -> None:
 
 def test_what_a_server_repeats_is_redacted() -> None:
     def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-        return 200, {"X-Seen": headers["x-token"]}, json.dumps(headers).encode()
+        return 200, {"X-Seen": headers["x-token"]}, json.dumps({**headers, "path": path}).encode()
 
-    given = access.for_address(
-        access.given(key=None, headers=["X-Token: Bearer canary-1", "Accept: application/json"]),
-        None,
-        ("me", "hunter2"),
-    )
+    headers = ["X-Token: Bearer canary-1", "Accept: application/json"]
+    at = Address("http://h", ("me", "hunter2"), "key=canary%2F2&api-version=2026-01-01")
+    given = access.to(at, access.given(key=None, headers=headers))
     with serving(reply) as origin, wire.client(5, given) as http:
         got = send(Request(body={"model": "x"}), origin, model="m", http=http)
     told = json.dumps(got.to_json())
     assert "canary-1" not in told
+    assert "canary%2F2" not in told
+    assert json.loads(got.body)["path"] == "/chat/completions?key=[redacted]&api-version=2026-01-01"
     assert "hunter2" not in told
     assert given.sent()["authorization"] not in told
     assert json.loads(got.body)["accept"] == "application/json", "this is no secret, and is left as it is"
@@ -183,7 +184,7 @@ def test_what_the_request_says_openly_is_left_in_the_answer() -> None:
 
 def test_the_command_line_is_kept_without_secrets() -> None:
     words = ["--header=X-A: canary", "--header", "X-B: canary", "--base-url=https://me:canary@host/v1", "-k", "a@b"]
-    words += ["--backend=url@http://me:canary@host/v1"]
+    words += ["--backend=url@http://me:canary@host/v1", "https://me:canary@host/v1?key=canary"]
     assert shown(words) == [
         "--header=X-A: [redacted]",
         "--header",
@@ -192,4 +193,5 @@ def test_the_command_line_is_kept_without_secrets() -> None:
         "-k",
         "a@b",
         "--backend=url@http://[redacted]@host/v1",
+        "https://[redacted]@host/v1?[redacted]",
     ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
+import socket
 import threading
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -12,6 +14,7 @@ import pytest
 
 from backends import address, find, listening, wire
 from backends.access import Access
+from backends.address import Address
 from backends.errors import CannotMeasure
 from backends.target import Wanted
 from backends.wire import MODEL, Request, send
@@ -22,7 +25,7 @@ from tests.made import answer
 from tests.reference.app import create_app
 from tests.reference.server import listen, serve
 from tests.reference.server import url as url_of
-from tests.setups import attached, sentence
+from tests.setups import HELLO, MODELS, attached, sentence
 
 SCHEME = "begin with http:// or https://, e.g. "
 BRACKETS = "an IPv6 address stands in brackets, e.g. http://[::1]:8000/v1."
@@ -45,7 +48,25 @@ BRACKETS = "an IPv6 address stands in brackets, e.g. http://[::1]:8000/v1."
     ],
 )
 def test_an_address(text: str, url: str, login: tuple[str, str] | None) -> None:
-    assert address.read(text) == (url, login)
+    assert address.read(text) == Address(url, login)
+
+
+def test_an_address_with_a_query() -> None:
+    """As some gateways have a version of the API, or a key, in it."""
+    at = address.read("http://h:1/v1/?api-version=preview&key=canary#top")
+    assert at == Address("http://h:1/v1", None, "api-version=preview&key=canary")
+    assert "canary" not in repr(at)
+    seen: list[str] = []
+
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        seen.append(path)
+        return MODELS if "/models?" in path else HELLO
+
+    with serving(reply) as origin:
+        target = attached(f"{origin}/v1?api-version=preview&key=canary")
+        assert target.found == f"attached to {origin}/v1, with the query of the address"
+    assert {path.partition("?")[2] for path in seen} == {"api-version=preview&key=canary"}
+    assert "canary" not in json.dumps(target.to_json())
 
 
 @pytest.mark.parametrize(
@@ -71,8 +92,8 @@ def test_an_address(text: str, url: str, login: tuple[str, str] | None) -> None:
         ("http://canary@h/v1", "put the key into OPENAI_API_KEY, not into the address."),
         ("canary@h/v1", "put the key into OPENAI_API_KEY, not into the address."),
         ("http://me:can/ary@h/v1", "characters that must be percent-encoded, such as %2F for /."),
-        ("http://h/v1?api-key=canary", "leave out the query string behind it; what the server wants with each request"),
-        ("http://me:canary@h/v1#models", "leave out the fragment behind it; what the server wants with each request"),
+        ("h:1/v1?api-key=canary", SCHEME + "http://h:1/v1?[redacted]."),
+        ("http://h/v1/models?api-key=canary", "leave out /models, so that it ends in /v1."),
         ("http://h/v1/chat/completions", "leave out /chat/completions, so that it ends in /v1."),
         ("http://h/v1/models/", "leave out /models, so that it ends in /v1."),
         ("http://me:canary@h/v1/responses", "leave out /responses, so that it ends in /v1."),
@@ -87,7 +108,7 @@ def test_what_is_no_address(text: str, said: str) -> None:
 
 
 def test_the_column_is_named_without_the_login() -> None:
-    base_url, _ = address.read("http://me:canary@h:1/v1")
+    base_url = address.read("http://me:canary@h:1/v1").base_url
     assert Wanted(backend="url", base_url=base_url).name == "url@h:1"
 
 
@@ -164,3 +185,22 @@ def test_an_id_in_a_body_is_left_as_it_is() -> None:
         for model in IDS:
             got = send(Request(body={"model": MODEL}), origin, model=model, http=client)
             assert json.loads(got.body) == {"model": model}
+
+
+def test_a_port_of_something_else() -> None:
+    """Such as a database: it takes connections, and says something that is not HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            for _ in range(9):
+                with contextlib.suppress(OSError):
+                    connection, _ = server.accept()
+                    connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+                    connection.close()
+
+        threading.Thread(target=greet, daemon=True).start()
+        base_url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        code, said = sentence(base_url)
+    assert code == 11
+    assert said.startswith(f"What answers at {base_url} does not speak HTTP, or hangs up (")
+    assert said.endswith("): is this the port of the server?")

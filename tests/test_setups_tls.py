@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends import access
+from backends.address import Address
 from backends.errors import CannotMeasure
 from tests.reference.app import create_app
 from tests.reference.server import running
@@ -107,5 +108,5 @@ def test_a_file_without_certificates(
         access.given(key=None, ca_file=str(file))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     with pytest.raises(CannotMeasure, match=said):
-        access.for_address(access.given(key=None), "https://host/v1", None)
-    assert access.for_address(access.given(key=None), "http://host/v1", None).ca_file is None
+        access.to(Address("https://host/v1"), access.given(key=None))
+    assert access.to(Address("http://host/v1"), access.given(key=None)).ca_file is None
