@@ -98,9 +98,10 @@ def _entries(listing: Exchange) -> tuple[list[Any], str]:
 
 
 def _ids(entries: list[Any]) -> list[str]:
-    """Each id once. An entry may be an id itself."""
+    """Each id once that can stand in a request: a string without lone surrogates. An entry may be an id itself."""
     ids = [entry.get("id") if isinstance(entry, dict) else entry for entry in entries]
-    return list(dict.fromkeys(one for one in ids if isinstance(one, str) and one.strip()))
+    strings = [one for one in ids if isinstance(one, str) and one.strip()]
+    return list(dict.fromkeys(one for one in strings if one == one.encode(errors="ignore").decode()))
 
 
 def _rank(listing: Exchange) -> int:

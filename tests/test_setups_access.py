@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from backends import access, wire
+from backends.__main__ import main
 from backends.access import Access
 from backends.address import Address
 from backends.errors import CannotMeasure
@@ -137,6 +138,15 @@ def test_a_wrong_option_is_bad_usage() -> None:
     assert done.returncode == 4
     assert "ERROR: --header is not a header: write --header='Name: value'." in done.stderr
     assert "canary" not in done.stdout + done.stderr
+
+
+def test_the_doctor_says_what_is_wrong_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "url", "--base-url=http://h/v1", "--header=canary"]) == 1
+    assert main(["doctor", "url", "--base-url=canary@h/v1"]) == 1
+    assert capsys.readouterr().out == (
+        "problem options: --header is not a header: write --header='Name: value'.\n1 problem found.\n"
+        "problem options: --base-url: put the key into OPENAI_API_KEY, not into the address.\n1 problem found.\n"
+    )
 
 
 def test_an_authorization_of_the_user_takes_the_place_of_the_key() -> None:

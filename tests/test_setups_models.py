@@ -97,7 +97,7 @@ def test_a_list_that_has_no_models(case: str) -> None:
         (as_json({"models": [{"id": "m"}]}), "it has `models`, not `data`"),
         (as_json({"data": {"m": {"owned_by": "x"}}}), "`data` is an object, not an array"),
         (as_json({"data": {"id": "m"}}), "`data` is an object, not an array"),
-        (data({"id": None}, 3, {}, {"id": " "}, {"id": "m"}, {"id": "m"}), ""),
+        (data({"id": None}, 3, {}, {"id": " "}, {"id": "\ud800"}, {"id": "m"}, {"id": "m"}), ""),
     ],
     ids=["array", "strings", "models", "by id", "one", "some without an id"],
 )
@@ -106,6 +106,15 @@ def test_an_odd_list_with_a_model(listing: Reply, odd: str) -> None:
         target = attached(origin + "/v1")
     assert {d.model for d in target.deployments} == {"m"}
     assert target.details.get("warning", "") == (f"GET /models: {odd}" if odd else "")
+
+
+def test_how_a_model_is_loaded_is_said() -> None:
+    """A fresh Ollama has `null` for its models."""
+    with serving(server({"/v1/models": as_json({"object": "list", "data": None})})) as origin:
+        code, said = sentence(origin + "/v1", backend="ollama")
+    assert code == 13
+    assert said.startswith(f"{origin}/v1 lists no model: ")
+    assert "ollama pull" in said
 
 
 def test_a_slow_start_is_waited_for() -> None:
