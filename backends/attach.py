@@ -6,7 +6,7 @@ import re
 import time
 from typing import Any
 
-from backends import api, identify, roles, wire
+from backends import api, identify, roles, room, wire
 from backends.address import root
 from backends.errors import NoModel, NotOpenAI
 from backends.explain import ABSENT, NOT_READY, must_be_an_api
@@ -47,6 +47,7 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
             must_be_an_api(parts.hello, base_url, wanted.access)
             _must_know(wanted.models.get("chat"), parts.hello, base_url, listed)
             _must_be_of_use(parts, ask, base_url, "chat" in wanted.models)
+        rooms = _rooms(ask, parts)
     facts = identify.attached(base_url, data, parts.models["chat"], wanted.access)
     why = "; ".join(f"{role}: {parts.models[role]}, {said}" for role, said in parts.chosen.items())
     return Target(
@@ -55,7 +56,9 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
         found=found
         or f"attached to {_where(base_url, named)}{', with the query of the address' * bool(wanted.access.query)}",
         version=facts.version or at.listing.header("server"),
-        deployments=tuple(Deployment(role=r, base_url=base_url, model=m) for r, m in parts.models.items()),
+        deployments=tuple(
+            Deployment(role=r, base_url=base_url, model=m, room=rooms.get(m, 0)) for r, m in parts.models.items()
+        ),
         missing=parts.missing,
         details={**facts.details, "roles": why, **_warning(wanted, at)},
         slots=facts.slots or Target.slots,
@@ -68,6 +71,12 @@ def _where(base_url: str, named: str) -> str:
     if base_url != named:
         return f"{base_url}, since {named} has no /v1 at its end"
     return base_url if base_url.endswith("/v1") else f"{base_url}, which does not end in /v1"
+
+
+def _rooms(ask: roles.Ask, parts: roles.Cast) -> dict[str, int]:
+    """How many tokens each model that chats writes beside its answers."""
+    talking = dict.fromkeys(model for role, model in parts.models.items() if role != "embedding")
+    return {model: room.measure(ask, model) for model in talking}
 
 
 def _must_know(named: str | None, hello: Exchange, base_url: str, listed: list[str]) -> None:

@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -102,7 +102,9 @@ def run(
         if time.monotonic() > until:
             return None
         own = tuple((k, v) for k, v in request.headers if k not in given)
-        request = Request(**{**request.__dict__, "headers": (*own, *headers), "role": program.role})
+        limit = request.body.get("max_tokens") if isinstance(request.body, dict) else None
+        room = limit if type(limit) is int else None  # Programs limit answers only to keep them short.
+        request = replace(request, headers=(*own, *headers), role=program.role, room=room)
         exchange = send(request, base_url, model=model, http=http)
         exchanges.append(exchange)
         return exchange

@@ -50,11 +50,15 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A model that answers at a base URL (ending in `/v1`) and plays a role."""
+    """A model that answers at a base URL (ending in `/v1`) and plays a role.
+
+    `room` is how many tokens it writes beside its answer, at most: reasoning, and talk. `room.measure` finds it out.
+    """
 
     role: Role
     base_url: str
     model: str
+    room: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

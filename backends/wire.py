@@ -31,7 +31,8 @@ class Request:
 
     `path` is relative to the base URL, which ends in `/v1` (`/chat/completions`). `hang_up_after` closes the
     connection once that many bytes of the answer have arrived. A header with an empty value is left out, also one
-    that `send` adds by itself.
+    that `send` adds by itself. `room` is for requests whose `max_tokens` or `max_output_tokens` only leaves room for
+    the answer: so many tokens, and on top what the model writes beside its answer.
     """
 
     method: str = "POST"
@@ -40,11 +41,17 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     role: Role = "chat"
     hang_up_after: int | None = None
+    room: int | None = None
 
-    def with_model(self, model: str) -> Request:
-        """The same request with `MODEL` replaced by `model`: in the path, and in the body's `model` or its bytes."""
+    def with_model(self, model: str, room: int = 0) -> Request:
+        """The same request with `MODEL` replaced by `model`: in the path, and in the body's `model` or its bytes.
+
+        `room` is how many tokens the model writes beside its answer.
+        """
         path = self.path.replace(MODEL, in_path(model))
         body = self.body
+        if self.room is not None:
+            body = {**body, limit_of(body): self.room + room}
         if isinstance(body, dict) and body.get("model") == MODEL:
             body = {**body, "model": model}
         if isinstance(body, bytes):
@@ -56,6 +63,11 @@ class Request:
         if self.body is None or isinstance(self.body, bytes):
             return self.body
         return json.dumps(self.body, ensure_ascii=False).encode()
+
+
+def limit_of(body: dict[str, Any]) -> str:
+    """The parameter that limits the tokens of a response: chat's, or that of the Responses API."""
+    return "max_output_tokens" if "max_output_tokens" in body else "max_tokens"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +108,7 @@ class Exchange:
                 "headers": [list(h) for h in self.request.headers],
                 "role": self.request.role,
                 "hang_up_after": self.request.hang_up_after,
+                "room": self.request.room,
                 **_body_to_json(self.request.body),
             },
             "response": {
@@ -121,6 +134,7 @@ class Exchange:
                 headers=tuple((k, v) for k, v in sent["headers"]),
                 role=sent["role"],
                 hang_up_after=sent.get("hang_up_after"),
+                room=sent.get("room"),
                 body=_bytes_from_json(sent["body_bytes"]) if "body_bytes" in sent else sent.get("body"),
             ),
             url=sent["url"],
@@ -173,13 +187,14 @@ def client(timeout: float, access: Access | None = None, *, one_connection: bool
     )
 
 
-def send(request: Request, base_url: str, *, model: str, http: Client) -> Exchange:
+def send(request: Request, base_url: str, *, model: str, http: Client, room: int = 0) -> Exchange:
     """Send one request and record what comes back; never raises for what a server or network does.
 
     `base_url` ends in `/v1`; `http` is a `client()`, shared by all threads; the headers of its access go with each
-    request, and its secrets are kept out of the exchange, wherever the server repeats them.
+    request, and its secrets are kept out of the exchange, wherever the server repeats them. `room` is how many
+    tokens the model writes beside its answer.
     """
-    request = request.with_model(model)
+    request = request.with_model(model, room)
     url = base_url.rstrip("/") + request.path if request.path.startswith("/") else request.path
     got: dict[str, Any] = {"started_at": time.time(), "body": bytearray(), "reads": []}
     try:

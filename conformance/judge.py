@@ -10,6 +10,7 @@ from backends.wire import REDACTED
 from conformance.answers import Answer, Missing, Refused
 from conformance.check import Check
 from conformance.every import Every
+from conformance.excuses import excuse
 from conformance.outcomes import Outcome, Verdict, watch_leniency
 from conformance.recording import Source
 from conformance.results import CheckResult
@@ -21,6 +22,8 @@ HELD = 8
 
 SHORT, LONG = 300, 2000
 """Characters kept of an assertion that held, and of any other text; the wire itself is kept whole."""
+
+ACCUSING = (Outcome.FAIL, Outcome.IGNORED)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -60,21 +63,23 @@ class Judge:
     ) -> CheckResult:
         """The result of a check that ended with `problem`; None: it returned.
 
-        What texts that begin alike decided is judged again, tolerantly, if `source` shows that the target is unsteady.
+        What differing responses decided is judged again, tolerantly, if `source` shows that the target's responses to
+        identical requests differ. What the model did, and the server could not help, is `inconclusive`.
         """
         outcome, message, expected, actual = self._ending(problem, arguments)
         if outcome.good:  # What is missing was not judged.
             arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
         judged, controls = _exchanges(arguments)
-        if outcome in (Outcome.FAIL, Outcome.IGNORED) and self._parted and source and (shows := unsteady(source)):
+        if outcome in ACCUSING and self._parted and source and (drift := unsteady(source)):
             self._lenient.clear()
-            with tolerant():
+            with tolerant(drift):
                 outcome, message, expected, actual = self._ending(_problem(check, arguments), arguments)
             if message:
-                why = f"the same request gets two texts that begin alike, too ({' and '.join(shows)})"
-                message = f"{message}; {why}"
-            judged += [name for name in shows if name not in judged]
-            controls += [name for name in shows if name not in controls]
+                message = f"{message}; identical requests get different responses, too ({' and '.join(drift.shows)})"
+            judged += [name for name in drift.shows if name not in judged]
+            controls += [name for name in drift.shows if name not in controls]
+        if outcome in ACCUSING and (why := excuse(_read(arguments))):
+            outcome, message = Outcome.INCONCLUSIVE, f"{why}; without that: {message}"
         return CheckResult(
             id=check.id,
             target=target,

@@ -10,7 +10,7 @@ from conformance.ran import Ran
 from conformance.refusals import refused
 from conformance.schema import validate_against, violations
 from conformance.shapes import fits
-from conformance.steadiness import came_again, came_as, mostly_same, moved, same_text
+from conformance.steadiness import came_again, came_as, mostly_same, moved, same_calls, same_text
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
@@ -43,6 +43,7 @@ __all__ = [
     "mostly_same",
     "moved",
     "refused",
+    "same_calls",
     "same_text",
     "shown",
     "tokens",

@@ -109,6 +109,12 @@ class MainRun(Run):
         for target in self.targets.values():
             lines.append(f"measuring: {target.name} {target.version or '(version unknown)'}, {target.found}")
             lines.append("models: " + ", ".join(f"{d.model} ({d.role})" for d in target.deployments))
+            lines += [
+                f"assumed: {d.model} writes up to {d.room} tokens beside an answer (it reasons or talks); "
+                "`max_tokens` is raised by as many"
+                for d in target.deployments
+                if d.room
+            ]
             if "roles" in target.details:
                 lines.append(f"chosen: {target.details['roles']}")
             lines += [f"no {role} model: {why}" for role, why in target.missing.items()]

@@ -113,7 +113,7 @@ class Sender:
 
         def exchange(request: wire.Request) -> dict[str, Any]:
             request = dataclasses.replace(request, headers=(*request.headers, *headers))
-            sent = wire.send(request, at.base_url, model=at.model, http=http)
+            sent = wire.send(request, at.base_url, model=at.model, http=http, room=at.room)
             return sent.to_json()
 
         exchanges = list(self._together.map(exchange, requests) if scenario.together else map(exchange, requests))
@@ -286,7 +286,7 @@ class Replay:
         deployment = self._target.deployment(requests[0].role)
         if deployment is None or "program" in kept or kept["single"] == isinstance(built, list):
             return False
-        today = [request.with_model(deployment.model) for request in requests]
+        today = [request.with_model(deployment.model, deployment.room) for request in requests]
         return len(today) == len(kept.exchanges) and all(
             _same(now, exchange.request) for now, exchange in zip(today, kept.exchanges, strict=True)
         )
@@ -299,7 +299,7 @@ def _same(today: wire.Request, then: wire.Request) -> bool:
         sent = Exchange(request=request).to_json()["request"]
         if isinstance(request.body, dict):
             sent["body"] = sorted(request.body.items())
-        return json.dumps({**sent, "role": None, "headers": None})
+        return json.dumps({**sent, "role": None, "headers": None, "room": None})
 
     def same_header(now: tuple[str, str], old: tuple[str, str]) -> bool:
         return now == old or (now[0], wire.REDACTED) == old

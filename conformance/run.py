@@ -13,7 +13,7 @@ import pytest
 from backends import known
 from backends.access import Access
 from backends.target import Deployment, Target
-from conformance import catalogue, results
+from conformance import catalogue, results, steadiness
 from conformance.check import Check
 from conformance.every import Every
 from conformance.judge import Judge
@@ -101,6 +101,8 @@ class Run:
         """The selected checks, each once; remembers which scenarios they need."""
         checks = list({c.id: c for item in items if (c := _check_of(item))}.values())
         self._needed = [name for c in checks for name in c.scenarios if name in scenario.SCENARIOS]
+        if any(map(steadiness.is_used_by, checks)):
+            self._needed += steadiness.CONTROLS
         if any("every" in c.scenarios for c in checks) and not self._needed:
             self._needed = list(scenario.SCENARIOS)
         return checks

@@ -1,47 +1,73 @@
-"""Whether the same request gets the same text again, and what it means if two texts part.
+"""Whether identical requests get identical responses, and what a difference between two responses then means.
 
-What is computed together with other requests, or taken from a cache, is added up in another order, and its last bits
-differ. Where two tokens are almost as likely as each other, the text then goes another way. With the probe model that
-is rare; with a large quantised model it is the rule. Such texts begin alike, which those of different draws do not.
+Requests that are computed together, or partly taken from a cache, are added up in another order, and the last bits of
+the sums differ. Where two tokens are almost equally likely, the response then continues in another way. With the probe
+model that is rare; with a large quantised model it is the rule.
 
-So texts must be the same, first of all. Where they are not, but begin alike, and the target is `unsteady`, the judge
-runs the check again, `tolerant`: then texts that begin alike came again, or say nothing.
+Responses must be the same, first of all. Where they are not, the judge looks at the target's controls: identical
+requests, repeated. If their responses differ too, the check is run again, `tolerant`, and the difference is
+`inconclusive`. Controls that only diverge after a common beginning excuse only differences of that kind.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
-from conformance.answers import Generated, Response
-from conformance.outcomes import Fail, Inconclusive, Verdict, shown
+from conformance.answers import Chat, Generated, Response
+from conformance.check import Check
+from conformance.outcomes import Fail, Inconclusive, shown
 from conformance.recording import Source, answers
 
 Written = Generated | Response
 
 A_TOKEN = 4
-"""Bytes that texts must share at least to have begun alike: a token of English, about."""
+"""Bytes that two texts must share at least to have a common beginning: about a token of English."""
 
-CONTROLS = ("greedy", "counts_alone", "counts_together", "seeds_together")
-"""Scenarios that have the same request several times: the first among others, the next two alone and at once."""
+REPEATED = (("greedy",), ("count", "count_repeated"), ("capital", "capital_twice"), ("weather", "weather_repeated"))
+"""Scenarios that send one request several times, one after the other."""
 
-_tolerant: ContextVar[bool] = ContextVar("tolerant", default=False)
+CONTROLS = (*(name for names in REPEATED for name in names), "counts_alone", "counts_together", "seeds_together")
+"""Those, and scenarios that send the same requests alone and at once."""
+
+
+WORDS = frozenset({"same_text", "same_calls", "mostly_same", "came_again", "came_as"})
+"""The words that compare responses, and say `inconclusive` where the controls differ, too."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The scenarios in which identical requests got different responses; `early`: not only after a common beginning."""
+
+    shows: tuple[str, ...]
+    early: bool
+
+
+_tolerant: ContextVar[Drift | None] = ContextVar("tolerant", default=None)
 _parted: ContextVar[list[str] | None] = ContextVar("parted", default=None)
 
 
+def is_used_by(check: Check) -> bool:
+    """Whether a check's file compares responses with the words below, so that the controls must be recorded."""
+    return not WORDS.isdisjoint(check.function.__globals__)
+
+
 def watch_parting() -> list[str]:
-    """A new list, to which the words below add what different texts begin with, until the next call."""
+    """A new list, to which the words below add the common beginning of responses that differ, until the next call."""
     found: list[str] = []
     _parted.set(found)
     return found
 
 
 @contextmanager
-def tolerant() -> Iterator[None]:
-    """Meanwhile texts that begin alike are taken for what an unsteady target makes of one request."""
-    token = _tolerant.set(True)
+def tolerant(drift: Drift) -> Iterator[None]:
+    """Within this block, responses that differ as those of the target's controls do are `inconclusive`."""
+    token = _tolerant.set(drift)
     try:
         yield
     finally:
@@ -49,18 +75,30 @@ def tolerant() -> Iterator[None]:
 
 
 def same_text(text: str, other: str) -> bool:
-    """Whether a text is the same as one that was generated apart from it; ends the check if it is not."""
+    """Whether a text is the same as one that was generated apart from it; ends the check if it is not.
+
+    Two empty texts show nothing.
+    """
     if text == other:
+        shown(text, "both texts are empty, so nothing was compared")
         return True
     alike = beginning(text, other)
-    if _excused(alike):
-        raise Inconclusive(f"the texts differ after {alike[-40:]!r}", expected=other, actual=text)
-    raise Fail(f"the texts differ after {alike[-40:]!r}", expected=other, actual=text)
+    verdict = Inconclusive if _excused(alike) else Fail
+    raise verdict(f"the texts differ after {alike[-40:]!r}", expected=other, actual=text)
+
+
+def same_calls(answer: Chat | Response, other: Chat | Response) -> bool:
+    """Whether two answers call the same functions with the same arguments; ends the check if they do not."""
+    if _calls(answer) == _calls(other):
+        return True
+    _excused("")
+    verdict = Inconclusive if _tolerant.get() else Fail
+    raise verdict(f"{answer.name} has other calls than {other.name}", expected=_calls(other), actual=_calls(answer))
 
 
 def mostly_same(some: Sequence[Written], others: Sequence[Written]) -> bool:
-    """Whether all answers but one have the text of their counterparts; ends the check if not, like `same_text`."""
-    pairs = [(one.text, other.text) for one, other in zip(some, others, strict=True)]
+    """Whether all answers but one say what their counterparts say; ends the check if not, like `same_text`."""
+    pairs = [(one.said, other.said) for one, other in zip(some, others, strict=True)]
     differ = [pair for pair in pairs if pair[0] != pair[1]]
     return len(differ) < 2 or same_text(*min(differ, key=lambda pair: len(beginning(*pair))))
 
@@ -68,11 +106,11 @@ def mostly_same(some: Sequence[Written], others: Sequence[Written]) -> bool:
 def came_again(some: Sequence[Written], others: Sequence[Written], *drawn: Sequence[Written]) -> int:
     """How many answers of a list come again in the other one, which was made with the same seeds.
 
-    An answer comes again if its text does. For an unsteady target it is enough if it begins alike for longer than any
-    two answers of a list `drawn`, which were drawn with different seeds, or without.
+    An answer comes again if all that it says does. For an unsteady target it is enough if it begins alike for longer
+    than any two answers of a list `drawn`, which were drawn with different seeds, or without.
     """
-    least = max(_alike_at_most([answer.text for answer in one]) for one in drawn)
-    pairs = [(one.text, other.text) for one, other in zip(some, others, strict=True)]
+    least = max(_alike_at_most([answer.said for answer in one]) for one in drawn)
+    pairs = [(one.said, other.said) for one, other in zip(some, others, strict=True)]
     return sum(one == other or _excused(beginning(one, other), least) for one, other in pairs)
 
 
@@ -86,9 +124,9 @@ def moved(before: Sequence[Generated], again: Sequence[Generated], after: Sequen
 
     Answers that do not come again are left out: what is computed together differs in its last bits.
     """
-    steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.text == same.text]
+    steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.said == same.said]
     shown(len(steady) >= len(before) - 1, "the same seed does not give the same answer, so nothing can be compared")
-    return any(one.text != other.text for one, other in steady)
+    return any(one.said != other.said for one, other in steady)
 
 
 def beginning(one: str, other: str) -> str:
@@ -99,49 +137,66 @@ def beginning(one: str, other: str) -> str:
     return min(one, other, key=len)
 
 
-def unsteady(source: Source) -> list[str]:
-    """The scenarios in which the target gave the same request two texts that begin alike; none if it is steady.
+def unsteady(source: Source) -> Drift | None:
+    """How the target's responses to identical requests differ; None if they do not.
 
-    Most is seen where many requests are answered at once. What is drawn with a seed shows it, too: a draw falls on the
-    edge between two tokens sooner than the two likeliest tokens are equal. A text that only ends early shows nothing.
+    Requests that were sent one after the other show most: whatever they differ in, the model or the server's numerics
+    did. Those that were sent at once may also differ because a server mixes them up, so there only texts with a common
+    beginning count. What is drawn with a seed shows drift too: a draw falls between two tokens sooner than the two
+    likeliest tokens are equal.
     """
-    try:
-        greedy, alone, together, drawn = (_texts(source, name) for name in CONTROLS)
-    except Verdict:
-        return []
+    for names in REPEATED:
+        said = [one for name in names for one in _said(source, name)]
+        pairs = [(one, said[0]) for one in said[1:] if one != said[0]]
+        if pairs:
+            early = any(not _counts(beginning(*pair)) for pair in pairs) or 3 * len(pairs) > len(said)
+            return Drift(names, early)
+    alone, together, drawn = (_said(source, name) for name in ("counts_alone", "counts_together", "seeds_together"))
+    if any(_parts(one, other, 0) for one, other in zip(alone, together, strict=False)):
+        return Drift(("counts_alone", "counts_together"), early=False)
     first, again = drawn[::2], drawn[1::2]
-    for names, pairs, least in (
-        (["greedy"], [(text, greedy[0]) for text in greedy], 0),
-        (["counts_alone", "counts_together"], zip(alone, together, strict=False), 0),
-        (["seeds_together"], zip(first, again, strict=True), max(_alike_at_most(first), _alike_at_most(again))),
-    ):
-        if any(_parts(one, other, least) for one, other in pairs):
-            return names
-    return []
+    least = max(_alike_at_most(first), _alike_at_most(again))
+    if any(_parts(one, other, least) for one, other in zip(first, again, strict=False)):
+        return Drift(("seeds_together",), early=False)
+    return None
 
 
 def _parts(one: str, other: str, least: int) -> bool:
+    """Whether two texts continue in different ways after a common beginning; one that only ends early does not."""
     alike = beginning(one, other)
     return _counts(alike, least) and alike not in (one, other)
 
 
 def _excused(alike: str, least: int = 0) -> bool:
-    """Whether two texts that differ may be taken for the same; if they might be, that is remembered."""
-    if not _counts(alike, least):
-        return False
+    """Whether a difference after `alike` may be the target's drift; that one was seen is remembered."""
     noted = _parted.get()
     if noted is not None:
         noted.append(alike)
-    return _tolerant.get()
+    drift = _tolerant.get()
+    return drift is not None and (drift.early or _counts(alike, least))
 
 
 def _counts(alike: str, least: int = 0) -> bool:
     return len(alike.encode(errors="replace")) >= A_TOKEN and len(alike) > least
 
 
-def _texts(source: Source, name: str) -> list[str]:
+def _said(source: Source, name: str) -> list[str]:
+    """All that each response to a scenario says, calls included; nothing for those that cannot be read."""
     found = answers(source, name)
-    return [answer.text for answer in (found if isinstance(found, list) else [found]) if isinstance(answer, Generated)]
+    read = [a for a in (found if isinstance(found, list) else [found]) if isinstance(a, Chat) and a.readable]
+    return [a.said + json.dumps(_calls(a)) if a.tool_calls else a.said for a in read]
+
+
+def _calls(answer: Chat | Response) -> list[tuple[str, Any]]:
+    """Names and arguments of an answer's calls; arguments that are not JSON as the string that they are."""
+    return [(call.name, _value(call.arguments)) for call in answer.tool_calls]
+
+
+def _value(arguments: str) -> Any:
+    try:
+        return json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
 
 
 def _alike_at_most(texts: Sequence[str]) -> int:

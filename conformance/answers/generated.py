@@ -72,6 +72,7 @@ class Choice:
     content: str | None = None
     role: str | None = None
     reasoning: str = ""
+    refusal: str = ""
     finish_reason: str | None = None
     tool_calls: list[ToolCall] = field(default_factory=list)
     logprobs: list[dict[str, Any]] | None = None
@@ -108,9 +109,24 @@ class Generated(Answer):
         return self.choice.text
 
     @property
+    def said(self) -> str:
+        """All that the model wrote for the first choice, calls aside: reasoning, then text or refusal."""
+        return self.choice.reasoning + self.choice.text + self.choice.refusal
+
+    @property
+    def refusal(self) -> str:
+        """The model's refusal, which stands in place of the text; empty if there is none."""
+        return self.choice.refusal
+
+    @property
     def finish_reason(self) -> str | None:
         """Why the first choice ended."""
         return self.choice.finish_reason
+
+    @property
+    def truncated(self) -> bool:
+        """Whether a limit of tokens ended a choice, as it says."""
+        return any(choice.finish_reason == "length" for choice in self.choices)
 
     @cached_property
     def objects(self) -> list[dict[str, Any]]:
@@ -217,6 +233,7 @@ class Chat(Generated):
             choice.content = optional(message.get("content"), str, f"{self.name}: content")
             choice.text = choice.content or ""
             choice.reasoning = reasoning(message)
+            choice.refusal = optional(message.get("refusal"), str, f"{self.name}: refusal") or ""
             choice.tool_calls = [self._tool_call(call) for call in self._listed_calls(message)]
             choice.logprobs = self._logprobs(raw)
             choices.append(choice)
@@ -251,6 +268,7 @@ class Chat(Generated):
                 if isinstance(delta.get("content"), str):
                     choice.content = choice.text = choice.text + delta["content"]
                 choice.reasoning += reasoning(delta)
+                choice.refusal += optional(delta.get("refusal"), str, f"{self.name}: refusal of a delta") or ""
                 choice.finish_reason = raw.get("finish_reason") or choice.finish_reason
                 if (entries := self._logprobs(raw)) is not None:
                     choice.logprobs = (choice.logprobs or []) + entries

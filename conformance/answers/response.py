@@ -94,6 +94,22 @@ class Response(Answer):
         return "".join(expect(part.get("text"), str, f"{self.name}: text of a thought") for part in parts)
 
     @property
+    def said(self) -> str:
+        """All that the model wrote, calls aside: reasoning, then text or refusal."""
+        return self.reasoning + self.text + self.refusal
+
+    @property
+    def refusal(self) -> str:
+        """The model's refusal, which stands in place of the text; empty if there is none."""
+        texts = [part.get("refusal") for part in self.parts if part.get("type") == "refusal"]
+        return "".join(expect(text, str, f"{self.name}: refusal") for text in texts)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether a limit of tokens ended it, as it says."""
+        return bool(self.state == "incomplete")
+
+    @property
     def document(self) -> Any:
         """The text as the JSON value that it must be."""
         return Choice(index=0, text=self.text).document

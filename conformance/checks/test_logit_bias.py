@@ -54,6 +54,7 @@ def test_ids_are_those_of_prompts(token_echo: Completion, bias_forces: Chat) -> 
     shown(
         token_echo.text[:FORCED_TOKENS] == token_echo.text[:1] * FORCED_TOKENS, "the prompt's tokens do not come back"
     )
+    shown(bias_forces.text, "the token has no text of its own, or was written into the reasoning")
     assert piece(bias_forces) == token_echo.text[:1]
 
 

@@ -14,6 +14,11 @@ def spelled(answer: Chat) -> bytes:
     return joined(pieces, answer.text.encode())
 
 
+def assert_spells(answer: Chat) -> None:
+    """The bytes must spell the text; halves of characters, which some models write, are left out on both sides."""
+    assert spelled(answer).decode(errors="replace").replace("\ufffd", "") == answer.text.replace("\ufffd", "")
+
+
 @check("logprobs", MUST, REQUEST, core=True)
 def test_come_for_each_token(capital: Chat, capital_logprobs: Chat) -> None:
     """With logprobs there is an entry for each token, and the tokens make up the same text."""
@@ -55,14 +60,15 @@ def test_tell_tokens_apart(hot_logprobs: list[Chat]) -> None:
 @check("logprobs", MUST, ENTRY + ".bytes")
 def test_bytes_spell_the_text(capital_logprobs: Chat, unicode_logprobs: Chat) -> None:
     """The bytes of the tokens, put together, are the text in UTF-8, also where tokens cut characters."""
-    assert spelled(capital_logprobs) == capital_logprobs.text.encode()
-    assert spelled(unicode_logprobs) == unicode_logprobs.text.encode()
+    assert_spells(capital_logprobs)
+    assert_spells(unicode_logprobs)
 
 
 @check("logprobs", MUST, ENTRY + ".bytes")
 def test_streamed_bytes_spell_the_text(unicode_logprobs_streamed: Chat) -> None:
     """In a stream, too, no entry of a cut character is lost."""
-    assert spelled(unicode_logprobs_streamed) == unicode_logprobs_streamed.text.encode()
+    shown(unicode_logprobs_streamed.text, "the model wrote nothing")
+    assert_spells(unicode_logprobs_streamed)
 
 
 @check("logprobs", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs.content")
@@ -134,6 +140,7 @@ def test_unlikely_tokens_have_their_own(hot_logprobs: list[Chat]) -> None:
 @check("logprobs", MUST, REQUEST)
 def test_as_many_as_tokens(count_logprobs_cut: Chat) -> None:
     """An answer of four tokens has four entries."""
+    shown(not count_logprobs_cut.reasoning, "the tokens are those of the reasoning, which has no entries")
     assert len(count_logprobs_cut.logprobs) == count_logprobs_cut.tokens("completion") == 4
 
 
@@ -141,6 +148,7 @@ def test_as_many_as_tokens(count_logprobs_cut: Chat) -> None:
 def test_same_in_streams(capital_logprobs: Chat, capital_logprobs_streamed: Chat) -> None:
     """A stream has the same tokens with the same logprobs as the plain answer."""
     effect(capital_logprobs_streamed.choice.logprobs, "no logprobs came in the stream")
+    assert same_text(capital_logprobs_streamed.text, capital_logprobs.text)
     plain, streamed = ([e for e in a.logprobs if e["token"]] for a in (capital_logprobs, capital_logprobs_streamed))
     assert [e["token"] for e in streamed] == [e["token"] for e in plain]
     # The last bits of large quantised models' sums made 0.12 of difference on llama.cpp.

@@ -11,8 +11,8 @@ REASON = "openapi:CreateChatCompletionResponse.choices.finish_reason"
 @check("max_tokens", MUST, OLD, core=True)
 def test_cuts_the_answer(count: Chat, count_max_tokens: Chat) -> None:
     """The answer ends early, and is the beginning of the longer one."""
-    effect(count_max_tokens.text != count.text, "the answer is as long as without the limit")
-    assert same_text(count.text[: len(count_max_tokens.text)], count_max_tokens.text)
+    effect(count_max_tokens.said != count.said, "the answer is as long as without the limit")
+    assert same_text(count.said[: len(count_max_tokens.said)], count_max_tokens.said)
 
 
 @check("max_tokens", MUST, REASON)
@@ -24,6 +24,7 @@ def test_finish_reason_is_length(count_max_tokens: Chat) -> None:
 @check("max_tokens", MUST, OLD)
 def test_counts_tokens(count_logprobs: Chat, count_max_tokens: Chat) -> None:
     """What comes are exactly as many tokens as allowed."""
+    shown(not count_max_tokens.reasoning, "the tokens are those of the reasoning, which logprobs do not name")
     assert same_text(count_max_tokens.text, "".join(tokens(count_logprobs)[:4]))
 
 
@@ -37,15 +38,16 @@ def test_usage_is_the_limit(count_max_tokens: Chat, count_max_tokens_1: Chat) ->
 @check("max_tokens", MUST, OLD)
 def test_may_be_1(count_max_tokens: Chat, count_max_tokens_1: Chat) -> None:
     """A limit of 1 gives the first token."""
-    assert same_text(count_max_tokens.text[: len(count_max_tokens_1.text)], count_max_tokens_1.text)
-    assert count_max_tokens_1.text not in ("", count_max_tokens.text)
+    shown(not count_max_tokens.reasoning or count_max_tokens_1.said, "the token only begins the reasoning")
+    assert same_text(count_max_tokens.said[: len(count_max_tokens_1.said)], count_max_tokens_1.said)
+    assert count_max_tokens_1.said not in ("", count_max_tokens.said)
     assert count_max_tokens_1.finish_reason == "length"
 
 
 @check("max_tokens", MUST, OLD)
 def test_same_in_streams(count_max_tokens: Chat, count_max_tokens_streamed: Chat) -> None:
     """A stream is cut at the same place, and says so."""
-    assert same_text(count_max_tokens_streamed.text, count_max_tokens.text)
+    assert same_text(count_max_tokens_streamed.said, count_max_tokens.said)
     assert count_max_tokens_streamed.finish_reason == "length"
 
 
@@ -86,16 +88,16 @@ def test_text_is_refused(bad_max_tokens_text: Chat) -> None:
 @check("max_completion_tokens", MUST, NEW, core=True)
 def test_completion_cuts_the_answer(count: Chat, count_max_completion_tokens: Chat) -> None:
     """The answer ends early, and is the beginning of the longer one."""
-    effect(count_max_completion_tokens.text not in (count.text, ""), "the answer is as long as without the limit")
-    assert same_text(count.text[: len(count_max_completion_tokens.text)], count_max_completion_tokens.text)
+    effect(count_max_completion_tokens.said not in (count.said, ""), "the answer is as long as without the limit")
+    assert same_text(count.said[: len(count_max_completion_tokens.said)], count_max_completion_tokens.said)
 
 
 @check("max_completion_tokens", MUST, NEW)
 def test_completion_counts_tokens(count_max_tokens: Chat, count_max_completion_tokens: Chat) -> None:
     """It cuts where max_tokens cuts, with finish_reason `length` and as much usage."""
-    cut = count_max_completion_tokens.text == count_max_tokens.text
+    cut = count_max_completion_tokens.said == count_max_tokens.said
     effect(cut or count_max_completion_tokens.finish_reason == "length", "the answer is longer, and came to its end")
-    assert same_text(count_max_completion_tokens.text, count_max_tokens.text)
+    assert same_text(count_max_completion_tokens.said, count_max_tokens.said)
     assert count_max_completion_tokens.finish_reason == "length"
     assert count_max_completion_tokens.tokens("completion") == 4
 
@@ -106,8 +108,8 @@ def test_completion_same_in_streams(
 ) -> None:
     """A stream is cut at the same place, and says so."""
     cut = count_max_completion_tokens_streamed.finish_reason == "length"
-    effect(cut or count_max_completion_tokens_streamed.text != count.text, "the answer is as long as without the limit")
-    assert same_text(count_max_completion_tokens_streamed.text, count_max_completion_tokens.text)
+    effect(cut or count_max_completion_tokens_streamed.said != count.said, "the answer is as long as without the limit")
+    assert same_text(count_max_completion_tokens_streamed.said, count_max_completion_tokens.said)
     assert count_max_completion_tokens_streamed.finish_reason == "length"
 
 

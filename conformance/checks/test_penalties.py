@@ -44,7 +44,7 @@ def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
     marks of turns: those are in the prompt that the server makes of the messages, and penalties may count that.
     """
     ours, theirs = tokens(likely), tokens(other)
-    prompt = likely.sent["messages"][0]["content"]
+    prompt = likely.sent["messages"][0]["content"] + likely.reasoning
     for at, (one, two) in enumerate(zip(ours, theirs, strict=False)):
         if one != two:
             if lead(likely.logprobs[at]) < 0.2 or set("<|>") & set(one + two):
@@ -112,6 +112,7 @@ def test_presence_same_in_streams(
 @check("presence_penalty", MUST, PRESENCE)
 def test_presence_counts_once(sure: list[Chat], sure_presence_penalty: list[Chat]) -> None:
     """A presence_penalty of 2 takes 2 from a logit and no more, however often the token was used."""
+    shown(not any(one.reasoning for one in sure), "tokens of the reasoning are used as well, and have no logprobs")
     pairs = [(one, other) for one, other in zip(sure, sure_presence_penalty, strict=True) if certainty(one) > 2.2]
     repeated = [most_used(one) for one, _ in pairs]
     shown(max(repeated, default=0) >= 7, "no answer that uses a token seven times is sure enough")
@@ -124,11 +125,19 @@ def test_presence_is_about_used_tokens(
     unsure: list[Chat], unsure_presence_penalty: list[Chat], unsure_presence_reward: list[Chat]
 ) -> None:
     """A used token is the first to give way to another with a penalty, and the first to come instead with a reward."""
-    penalized = [p for p in map(parting, unsure, unsure_presence_penalty) if p]
-    rewarded = [p for p in map(parting, unsure, unsure_presence_reward) if p]
+    penalized = [
+        (p, one, other)
+        for one, other in zip(unsure, unsure_presence_penalty, strict=True)
+        if (p := parting(one, other))
+    ]
+    rewarded = [
+        (p, one, other) for one, other in zip(unsure, unsure_presence_reward, strict=True) if (p := parting(one, other))
+    ]
     shown(penalized + rewarded, "the model is so sure of its answers that 2 changes nothing")
-    assert [gone for before, gone, _ in penalized if gone not in before] == []
-    assert [come for before, _, come in rewarded if come not in before] == []
+    wrong = [(one, other) for (before, gone, _), one, other in penalized if gone not in before]
+    wrong += [(one, other) for (before, _, come), one, other in rewarded if come not in before]
+    for one, other in wrong:
+        assert same_text(other.text, one.text)
 
 
 @check("frequency_penalty", SHOULD, "docs:api-reference/parameter-details")

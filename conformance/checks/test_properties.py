@@ -27,7 +27,9 @@ def test_any_stop_ends_the_text(count: Chat, drawn_stops: list[Chat], drawn_stop
         stop = answer.sent["stop"]
         shown(stop in count.text, "the answer is too short to cut anything from")
         effect(answer.text != count.text, f"the text is the same as without stop {stop!r}")
-        assert same_text(answer.text, count.text[: count.text.find(stop)])
+        before = count.text[: count.text.find(stop)]
+        if answer.text or before:
+            assert same_text(answer.text, before)
 
 
 @check("properties", MUST, f"{REQUEST}.max_tokens")
@@ -37,7 +39,8 @@ def test_any_limit_gives_the_first_tokens(count: Chat, drawn_limits: list[Chat])
         limit = answer.sent["max_tokens"]
         shown(count.tokens("completion") > limit, "the answer is too short to be cut")
         assert (answer.tokens("completion"), answer.finish_reason) == (limit, "length")
-        assert same_text(answer.text, count.text[: len(answer.text)])
+        if answer.said:
+            assert same_text(answer.said, count.said[: len(answer.said)])
 
 
 @check("properties", MUST, "openapi:CreateChatCompletionStreamResponse")
@@ -45,7 +48,8 @@ def test_any_stream_joins_to_the_text(drawn_words: list[Chat]) -> None:
     """A stream joins to the plain answer, whatever characters the question has."""
     for plain, streamed in zip(drawn_words[::2], drawn_words[1::2], strict=True):
         question = plain.sent["messages"][0]["content"]
-        assert same_text(streamed.text, plain.text)
+        if streamed.text or plain.text:
+            assert same_text(streamed.text, plain.text)
         assert (question, streamed.finish_reason) == (question, plain.finish_reason)
 
 
@@ -72,7 +76,7 @@ def test_any_function_is_called(drawn_tools: list[Chat]) -> None:
         shown(answer.finish_reason != "length", CUT, actual=answer.text)
         function = answer.sent["tools"][0]["function"]
         called = [call.name for call in answer.tool_calls]
-        effect(called == [function["name"]], "another function was called, or none", actual=called)
+        effect(set(called) == {function["name"]}, "another function was called, or none", actual=called)
         assert (function, validate_against(answer.calls[0][1], function["parameters"])) == (function, [])
 
 

@@ -18,7 +18,7 @@ def test_thoughts_come_apart(think: Chat) -> None:
     assert markup_in(think.text) == []
     shown(think.reasoning, NO_THOUGHT)
     shown(think.finish_reason != "length", ENDLESS)
-    assert think.text.strip() != ""
+    shown(think.text.strip(), "the model wrote nothing after its reasoning")
     assert think.reasoning.strip() not in think.text
 
 
@@ -37,10 +37,12 @@ def test_thoughts_have_no_marks(think: Chat) -> None:
 
 
 @check("reasoning", MUST, EFFORT)
-def test_none_turns_thoughts_off(think: Chat, think_none: Chat) -> None:
+def test_none_turns_thoughts_off(capital: Chat, think: Chat, think_none: Chat) -> None:
     """With `reasoning_effort: none` the model answers without thinking."""
     shown(think.reasoning, NO_THOUGHT)
-    effect(not think_none.reasoning and not markup_in(think_none.text), "the model thinks nevertheless")
+    quiet = not think_none.reasoning and not markup_in(think_none.text)
+    shown(quiet or not capital.reasoning, "the model reasons before each answer")
+    effect(quiet, "the model thinks nevertheless")
     assert think_none.text.strip() != ""
 
 
@@ -48,8 +50,9 @@ def test_none_turns_thoughts_off(think: Chat, think_none: Chat) -> None:
 def test_streamed_thoughts_are_the_same(think: Chat, think_streamed: Chat) -> None:
     """Streamed thoughts and text join to those of the plain answer."""
     shown(think.reasoning, NO_THOUGHT)
-    assert think_streamed.reasoning.strip() == think.reasoning.strip()
-    assert same_text(think_streamed.text.strip(), think.text.strip())
+    assert same_text(think_streamed.reasoning.strip(), think.reasoning.strip())
+    if think_streamed.text or think.text:
+        assert same_text(think_streamed.text.strip(), think.text.strip())
 
 
 @check("reasoning", SHOULD, FIELD)

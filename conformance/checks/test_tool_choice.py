@@ -1,6 +1,6 @@
 """`tool_choice`: whether tools are called, and which."""
 
-from conformance.kit import MUST, SHOULD, Chat, check, effect, markup_in, refused, shown
+from conformance.kit import MUST, SHOULD, Chat, check, effect, markup_in, refused, same_calls, shown
 
 SOURCE = "openapi:ChatCompletionToolChoiceOption"
 ALLOWED = "openapi:ChatCompletionAllowedTools"
@@ -48,7 +48,7 @@ def test_required_forces_a_streamed_call(
     """With `required` a stream has the same calls as the plain answer."""
     shown(not capital_tools.tool_calls, BY_ITSELF)
     effect(capital_required_streamed.tool_calls, "no function was called")
-    assert capital_required_streamed.calls == capital_required.calls
+    assert same_calls(capital_required_streamed, capital_required)
 
 
 # none
@@ -99,7 +99,7 @@ def test_a_name_gives_whole_calls(weather_named: Chat) -> None:
 def test_a_name_forces_that_function_in_a_stream(weather_named: Chat, weather_named_streamed: Chat) -> None:
     """A named function is called in a stream as in the plain answer."""
     effect(names(weather_named_streamed) == {"get_stock_price"}, "another function was called, or none")
-    assert weather_named_streamed.calls == weather_named.calls
+    assert same_calls(weather_named_streamed, weather_named)
 
 
 # auto, and some of the functions
@@ -109,7 +109,7 @@ def test_a_name_forces_that_function_in_a_stream(weather_named: Chat, weather_na
 def test_auto_is_the_default(weather: Chat, weather_auto: Chat) -> None:
     """`auto` is the same as no tool_choice."""
     shown(weather.tool_calls, NO_CALL)
-    assert weather_auto.calls == weather.calls
+    assert same_calls(weather_auto, weather)
 
 
 @check("tool_choice", SHOULD, ALLOWED)

@@ -93,7 +93,8 @@ def test_the_next_question_can_call_again(weather_result_then_question: Chat) ->
     """After a finished round the next question can call the tool again."""
     assert markup_in(weather_result_then_question.text) == []
     shown(weather_result_then_question.tool_calls, "the model called no tool")
-    assert weather_result_then_question.calls[0][0] == "get_weather"
+    called = weather_result_then_question.tool_calls[0].name
+    shown(called == "get_weather", "the model called another function", actual=called)
     assert weather_result_then_question.finish_reason == "tool_calls"
 
 

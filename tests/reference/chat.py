@@ -20,6 +20,7 @@ class Generation:
     """The choices of one request, ready to run, and the size of its prompt. Responses use it too."""
 
     def __init__(self, call: Call, body: dict[str, Any], history: list[Message], wish: script.Wish) -> None:
+        history = call.faults.apply("history", history, call)
         prompt = render(history, body.get("tools") or [])
         self.prompt_tokens = len(prompt)
         if self.prompt_tokens >= model.CONTEXT:

@@ -6,6 +6,7 @@ A request passes the hooks in this order (each gets what passes there, and the C
     sent      (bytes, call)           the bytes of a request's body, before they are parsed
     request   (body, call)            the parsed body, before it is validated
     sampling  (sampling, call)        the generator's parameters
+    history   (messages, call)        the conversation, before the model reads it
     script    (script, call)          what the model wants to say
     payload   (dict, call)            a plain answer, or each event of a stream, as a JSON object to change in place
     answer    (dict, call) -> any     a whole plain answer
@@ -26,7 +27,7 @@ from typing import Any
 
 Hook = Callable[[Any, Any], Any]
 HOOKS = (
-    *("authorised", "sent", "request", "sampling", "script", "payload", "answer", "events"),
+    *("authorised", "sent", "request", "history", "sampling", "script", "payload", "answer", "events"),
     *("error", "status", "headers", "wire", "timing", "raw"),
 )
 
@@ -41,7 +42,8 @@ def area_of(path: str) -> str:
 class Fault:
     """One deviation, on requests to the endpoints `on` (none: all) that stream or not (None: both), have `parameter`,
     and for which `when` holds. A `legal` one is allowed by the API and flips no check; `kills.toml` declares which
-    checks the others must flip. A `concurrent` one acts only on requests that are under way at the same time.
+    checks the others must flip. A `model` one is what some model writes, and no check may fail because of it. A
+    `concurrent` one acts only on requests that are under way at the same time.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Fault:
     when: Callable[[Any], bool] | None = None
     parameter: str | None = None
     legal: bool = False
+    model: bool = False
     concurrent: bool = False
 
     def may_touch(self, path: str, body: Any) -> bool:

@@ -19,15 +19,16 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from backends import launch
+from backends import launch, room, wire
 from backends.access import Access
 from backends.target import Deployment, Target
-from backends.wire import Role
+from backends.wire import Exchange, Request, Role
 from conformance import catalogue, schema, shapes
 from conformance.answers import Missing
 from conformance.check import Check
@@ -45,10 +46,11 @@ from tests.reference.kills import Declared
 from tests.reference.rehearsal import NOW, Rehearsal
 
 DECLARED = kills.declared(kills.FILE.read_text(encoding="utf-8"))
-WRONG = [fault for fault in FAULTS.values() if not fault.legal]
+WRONG = [fault for fault in FAULTS.values() if not (fault.legal or fault.model)]
 LEGAL = [fault for fault in FAULTS.values() if fault.legal]
+MODELS = [fault for fault in FAULTS.values() if fault.model]
 
-MODELS: dict[Role, str] = {"chat": "reference-text", "vision": "reference", "embedding": "reference-embedding"}
+ROLES: dict[Role, str] = {"chat": "reference-text", "vision": "reference", "embedding": "reference-embedding"}
 KEY = "sk-reference"
 THREADS = 8
 TIMEOUT = 4.0
@@ -63,28 +65,36 @@ RETRIES = 2
 
 
 class Bench:
-    """A running reference server, with every scenario recorded on it, and every check's verdict."""
+    """A running reference server, with every scenario recorded on it, and every check's verdict.
 
-    def __init__(self, base_url: str) -> None:
-        deployments = tuple(Deployment(role=r, base_url=base_url, model=m) for r, m in MODELS.items())
+    `behaviour` is the model behind it, one of `MODELS`; without one, it is the model as the suite expects it.
+    """
+
+    def __init__(self, base_url: str, behaviour: Fault | None = None, *, timeout: float = TIMEOUT) -> None:
+        self._behind = (behaviour.name,) if behaviour else ()
+        self.room = _room(base_url, self._behind)
+        deployments = tuple(
+            Deployment(role=r, base_url=base_url, model=m, room=0 if r == "embedding" else self.room)
+            for r, m in ROLES.items()
+        )
         target = Target(
             name="reference", backend="reference", found="", deployments=deployments, access=Access(key=KEY)
         )
-        self._sender = Sender(target, TIMEOUT)
+        self._sender = Sender(target, timeout)
         self._threads = ThreadPoolExecutor(THREADS)
-        self._rehearsal = Rehearsal(KEY)
+        self._rehearsal = Rehearsal(KEY, self._behind)
         self._runs = 0
         scenario.load()
         self.checks = list(catalogue.load().values())
         self.recorded: dict[str, Recording] = {}
-        self.recorded = self._record(SCENARIOS, ())
+        self.recorded = self._record(SCENARIOS)
         self._asked = {name: _asked(self.recorded, name) for name in SCENARIOS}
         few = _one_a_shape(self.recorded)
         self.sound = {c.id: self._judged(c, self.recorded, self.recorded, few) for c in self.checks}
         for _ in range(RETRIES):
             doubtful = [c for c in self.checks if any(map(_timed, c.scenarios))]
             doubtful = [c for c in doubtful if self.sound[c.id].outcome is not Outcome.PASS]
-            self.recorded |= self._record({name for check in doubtful for name in _needed(check)}, ())
+            self.recorded |= self._record({name for check in doubtful for name in _needed(check)})
             self.sound |= {c.id: self._judged(c, self.recorded, self.recorded, few) for c in doubtful}
 
     def close(self) -> None:
@@ -98,7 +108,7 @@ class Bench:
         touched = {name for name in SCENARIOS if self._touches(fault, name)}
         touched |= {name for name in SCENARIOS if touched & set(scenario.with_needs([name]))}
         touched |= {name for name in scenario.with_needs(touched) if self._is_stored(name)}
-        again = self._record(touched, (("x-fault", fault.name),), one_by_one=fault.concurrent)
+        again = self._record(touched, fault, one_by_one=fault.concurrent)
         if not _NOT_IN_THE_BODY & set(fault.hooks):
             changed = {name for name, r in again.items() if _signature(r) != _signature(self.recorded[name])}
             # What was made from one another is judged together: an id in one is an id in the other.
@@ -115,7 +125,7 @@ class Bench:
             if not doubtful:
                 break
             names = {name for check in doubtful for name in _needed(check) if name in again}
-            once_more = self.judged_again({**again, **self._record(names, (("x-fault", fault.name),))}, doubtful)
+            once_more = self.judged_again({**again, **self._record(names, fault)}, doubtful)
             for check in doubtful:
                 if check.id not in once_more:
                     del flipped[check.id]
@@ -162,12 +172,14 @@ class Bench:
         return any(area_of(e.request.path) == "responses" for e in self.recorded[name].exchanges)
 
     def _record(
-        self, names: Collection[str], headers: tuple[tuple[str, str], ...], *, one_by_one: bool = False
+        self, names: Collection[str], fault: Fault | None = None, *, one_by_one: bool = False
     ) -> dict[str, Recording]:
         """Send the scenarios, needed ones first, many at a time; those whose times are judged last."""
         chosen = [SCENARIOS[n] for n in scenario.with_needs(SCENARIOS) if n in names]
         source = _UnderWay(self.recorded)
         self._runs += 1
+        active = ",".join([*self._behind, *([fault.name] if fault else [])])
+        headers = (("x-fault", active),) if active else ()
 
         def begin(one: Scenario) -> Future[Recording]:
             chance = ("x-chance", f"{one.name}#{self._runs}")
@@ -326,23 +338,40 @@ def _nothing_to_judge(check: Check, result: CheckResult) -> bool:
     return "every" in check.scenarios and result.outcome is Outcome.BLOCKED
 
 
+def _room(base_url: str, behind: tuple[str, ...]) -> int:
+    """What `backends.room` measures with this model."""
+    with wire.client(TIMEOUT, Access(key=KEY)) as http:
+
+        def ask(request: Request, model: str) -> Exchange:
+            request = replace(request, headers=(("x-fault", ",".join(behind)), ("x-chance", "room#1")))
+            return wire.send(request, base_url, model=model, http=http)
+
+        return room.measure(ask, ROLES["chat"])
+
+
 @contextmanager
 def bench() -> Iterator[Bench]:
+    """A bench of the reference server."""
+    with server() as base_url, closing(Bench(base_url)) as on:
+        yield on
+
+
+@contextmanager
+def server() -> Iterator[str]:
     """Start the reference server, and stop it at the end; meanwhile schemas judge once what looks the same."""
     port = launch.free_port()
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "tests.reference", "--port", str(port), "--api-key", KEY, "--delay", "0"]
-        server = launch.start(command, port, Path(directory) / "reference")
+        started = launch.start(command, port, Path(directory) / "reference")
         try:
-            server.wait_until_healthy("/health", 30)
+            started.wait_until_healthy("/health", 30)
             with (
                 patch.object(shapes, "violations", _violations),
                 patch.object(schema, "check_schema", _check_schema),
-                closing(Bench(server.origin + "/v1")) as on,
             ):
-                yield on
+                yield started.origin + "/v1"
         finally:
-            server.stop()
+            started.stop()
 
 
 def changed_entries(names: Sequence[str]) -> dict[str, Declared]:
@@ -368,7 +397,7 @@ def changed_entries(names: Sequence[str]) -> dict[str, Declared]:
 def write(names: Sequence[str]) -> None:
     """Write the entries of these faults into `kills.toml` where they are out of date; without names, of all faults."""
     workers = 1 if names else os.cpu_count() or 1
-    parts = [(names or list(FAULTS))[at::workers] for at in range(workers)]
+    parts = [(names or [f.name for f in (*WRONG, *LEGAL)])[at::workers] for at in range(workers)]
     with ProcessPoolExecutor(workers) as pool:
         changed = {name: entry for part in pool.map(changed_entries, parts) for name, entry in part.items()}
     text = kills.FILE.read_text(encoding="utf-8")

@@ -29,7 +29,8 @@ class Rehearsal:
     It has stored no responses, so what refers to earlier ones cannot be rehearsed.
     """
 
-    def __init__(self, api_key: str) -> None:
+    def __init__(self, api_key: str, behind: tuple[str, ...] = ()) -> None:
+        self._behind = behind
         self._app = App(api_key=api_key, delay=0)
         self._key = api_key
         self._loop = asyncio.new_event_loop()
@@ -68,7 +69,7 @@ class Rehearsal:
         parts = urlsplit(url)
         headers = {"content-type": "application/json"} if request.body is not None else {}
         headers |= {"authorization": f"Bearer {self._key}"} | {name.lower(): value for name, value in request.headers}
-        headers |= {"x-chance": dice[0]} | ({"x-fault": fault.name} if fault else {})
+        headers |= {"x-chance": dice[0], "x-fault": ",".join([*self._behind, *([fault.name] if fault else [])])}
         scope = {
             "type": "http",
             "method": request.method,

@@ -37,28 +37,34 @@ def build(history: list[Message], wish: Wish) -> Script:
     if calls:
         script = _called(calls)
     elif wish.format == "text":
-        script = Script(_steps(encode(brain.answer(history))))
+        script = Script(written(encode(brain.answer(history))))
     else:
-        script = Script(_steps(encode(_document(history, question, wish)), forced=True))
+        script = Script(written(encode(_document(history, question, wish)), forced=True))
     if reason:
-        thought = f"The user says: {question}"
+        text = f"The user says: {question}"
         if wish.effort in ("high", "xhigh", "max"):
-            thought += f"\nI answer: {brain.answer(history)}"
-        script.steps[:0] = [
-            Step(_THINK, "hidden", -1),
-            *_steps(encode(thought), "reasoning"),
-            Step(_THOUGHT, "hidden", -1, True),
-            *_steps(encode("\n\n"), "hidden", -1, True),
-        ]
+            text += f"\nI answer: {brain.answer(history)}"
+        script.steps[:0] = thought(text)
     return script
+
+
+def thought(text: str) -> list[Step]:
+    """Reasoning with the tokens that stand around it."""
+    return [
+        Step(_THINK, "hidden", -1),
+        *written(encode(text), "reasoning"),
+        Step(_THOUGHT, "hidden", -1, True),
+        *written(encode("\n\n"), "hidden", -1, True),
+    ]
 
 
 def raw(text: str) -> Script:
     """A script that is nothing but text."""
-    return Script(_steps(encode(text)))
+    return Script(written(encode(text)))
 
 
-def _steps(ids: Iterable[int], channel: str = "content", call: int = 0, forced: bool = False) -> list[Step]:
+def written(ids: Iterable[int], channel: str = "content", call: int = 0, forced: bool = False) -> list[Step]:
+    """Tokens as steps of a script."""
     return [Step(token, channel, call, forced) for token in ids]
 
 
@@ -82,9 +88,9 @@ def _called(calls: list[toolcalls.Call]) -> Script:
     for number, call in enumerate(calls):
         head = encode("\n" + json.dumps({"name": call.name})[:-1] + ', "arguments": ')
         tail = [*encode("}\n"), _CALLED, *(encode("\n") if number + 1 < len(calls) else [])]
-        steps += [Step(_CALL, "hidden", number, True), *_steps(head, "hidden", number, True)]
-        steps += _steps(encode(call.arguments), "arguments", number, True)
-        steps += _steps(tail, "hidden", number, True)
+        steps += [Step(_CALL, "hidden", number, True), *written(head, "hidden", number, True)]
+        steps += written(encode(call.arguments), "arguments", number, True)
+        steps += written(tail, "hidden", number, True)
     return Script(steps, [call.name for call in calls])
 
 

@@ -44,6 +44,9 @@ for _piece, _id in _IDS.items():
     if _piece not in ADDED:
         TOKEN_BYTES[_id] = bytes(_BYTES[letter] for letter in _piece)
 
+BYTES: list[int] = [_IDS[_byte_letters()[byte]] for byte in range(256)]
+"""The token that is one byte, for each byte."""
+
 
 @lru_cache(maxsize=1 << 16)
 def _merge(word: str) -> tuple[int, ...]:

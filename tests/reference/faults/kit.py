@@ -44,6 +44,7 @@ def hook(
     stream: bool | None = None,
     when: Predicate | None = None,
     legal: bool = False,
+    model: bool = False,
     concurrent: bool = False,
 ) -> Callable[[Hook], Hook]:
     """The decorator behind all others."""
@@ -59,6 +60,7 @@ def hook(
                 stream=stream,
                 when=when,
                 legal=legal,
+                model=model,
                 concurrent=concurrent,
             )
         )

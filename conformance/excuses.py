@@ -1,0 +1,63 @@
+"""What a model did that explains why a check did not hold: it refused, wrote nothing, or did not come to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from backends.wire import limit_of
+from conformance.answers import Answer, Chat, Generated, Response
+from conformance.outcomes import Verdict
+
+LONG = 1000
+"""Tokens after which an answer without a limit is said to have no end."""
+
+
+def excuse(answers: Iterable[Answer]) -> str | None:
+    """One sentence on the first answer whose model explains the outcome; None if the server has to."""
+    made = [a for a in answers if isinstance(a, Generated | Response) and a.readable]
+    for answer in made:
+        try:
+            why = _excuse(answer)
+        except Verdict:
+            continue  # It cannot be read, which is the server's doing.
+        if why:
+            return f"{answer.name}: {why}"
+    if made and all(map(_says_nothing, made)):
+        return "the model wrote nothing"
+    return None
+
+
+def _excuse(answer: Generated | Response) -> str | None:
+    if answer.refusal:
+        return f"the model refused ({answer.refusal[:80]!r})"
+    if answer.truncated and _was_long(answer):
+        return "the model did not finish within the tokens that leave room for its answer"
+    if _says_nothing(answer) and _completion_tokens(answer) in (0, 1):
+        return "the model wrote nothing"
+    return None
+
+
+def _was_long(answer: Generated | Response) -> bool:
+    """Whether an answer said to be truncated has about as many tokens as the limit, which only leaves room for it.
+
+    A limit that is judged explains nothing. Where no usage tells, a token is taken for a character at least.
+    """
+    request = answer.exchange.request
+    if request.room is None and any(name.startswith("max_") for name in answer.sent):
+        return False
+    limit = LONG if request.room is None else int(answer.sent[limit_of(answer.sent)]) - 1
+    return (_completion_tokens(answer) or len(answer.said)) >= limit
+
+
+def _says_nothing(answer: Generated | Response) -> bool:
+    """Whether the model ended at once, as far as the response tells; what usage there is must confirm it."""
+    if answer.said or answer.truncated or (isinstance(answer, Chat | Response) and answer.tool_calls):
+        return False
+    return _completion_tokens(answer) in (None, 0, 1)
+
+
+def _completion_tokens(answer: Generated | Response) -> int | None:
+    try:
+        return answer.tokens("output" if isinstance(answer, Response) else "completion")
+    except Verdict:
+        return None

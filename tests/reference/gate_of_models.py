@@ -1,0 +1,78 @@
+"""The gate of models: whatever a legal model writes, no check fails; and faults are still found behind other models.
+
+Not collected with the other tests, since it takes minutes: `.ci/gate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from conformance.outcomes import Outcome
+from tests.reference.faults import FAULTS
+from tests.reference.gate import DECLARED, MODELS, Bench, server
+
+TIMEOUT = 30.0
+"""Seconds for one answer: some models write until the context is full, on a busy machine."""
+
+OPEN = 0.05
+"""The largest share of checks that a model may leave open (`inconclusive` or `blocked`)."""
+
+OPEN_BY = {
+    "thinks-without-end": 0.45,  # No answer ever comes.
+    "refusal-field": 0.25,
+    "ends-at-once": 0.25,
+    "refuses-politely": 0.20,
+    "drifts-much": 0.20,
+    "calls-nothing": 0.15,
+    "drifts": 0.12,
+    "drifts-late": 0.10,
+    "knows-nothing": 0.10,
+    "sure-now-and-then": 0.10,
+}
+"""The same for models that show little of what is judged."""
+
+ENDLESS = {"thinks-without-end", "never-ends"}
+"""Models that write until the context is full where a request sets no limit: that may take too long."""
+
+BEHIND = ("thinks-long", "small-talk-first")
+"""Models behind which the faults that matter most must still be found."""
+
+FOUND = 0.9
+"""The share of them that must be."""
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    with server() as base_url:
+        yield base_url
+
+
+@pytest.mark.parametrize("name", [model.name for model in MODELS])
+def test_no_check_fails_because_of_a_model(url: str, name: str) -> None:
+    with closing(Bench(url, FAULTS[name], timeout=TIMEOUT)) as on:
+        ends = {check: result.outcome for check, result in on.sound.items()}
+        fair = {Outcome.TIMEOUT} if name in ENDLESS else set()
+        wrong = {check: on.sound[check].message for check, seen in ends.items() if seen.bad and seen not in fair}
+        assert wrong == {}, f"these checks fail because of a model ({FAULTS[name].sentence}): {wrong}"
+        left_open = [check for check, seen in ends.items() if seen in (Outcome.INCONCLUSIVE, Outcome.BLOCKED)]
+        assert len(left_open) <= OPEN_BY.get(name, OPEN) * len(ends), f"{name} leaves open: {left_open}"
+
+
+def faults_that_matter(on: Bench) -> list[str]:
+    """The sharp faults that turn a core check red: for these a user looks at the matrix."""
+    core = {check.id for check in on.checks if check.core}
+    chat = [name for name, entry in DECLARED.items() if core & entry.rows.keys() and not FAULTS[name].concurrent]
+    return [name for name in chat if not FAULTS[name].on or FAULTS[name].on & {"chat", "responses"}]
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_faults_are_found_behind_other_models(url: str, name: str) -> None:
+    with closing(Bench(url, FAULTS[name], timeout=TIMEOUT)) as on:
+        matter = faults_that_matter(on)
+        missed = [f for f in matter if not any(r.outcome.bad for r in on.flips(FAULTS[f]).values())]
+        found = 1 - len(missed) / len(matter)
+        print(f"{name}: {len(matter) - len(missed)} of {len(matter)} faults found; missed: {missed}")
+        assert found >= FOUND, f"behind {name} only {found:.0%} of {len(matter)} faults are found; missed: {missed}"
