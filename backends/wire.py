@@ -50,7 +50,7 @@ class Request:
         """
         path = self.path.replace(MODEL, in_path(model))
         body = self.body
-        if self.room is not None:
+        if self.room is not None and isinstance(body, dict):
             body = {**body, limit_of(body): self.room + room}
         if isinstance(body, dict) and body.get("model") == MODEL:
             body = {**body, "model": model}

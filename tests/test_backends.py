@@ -11,6 +11,7 @@ import pytest
 from backends import find, gguf, identify, listening
 from backends.attach import attach
 from backends.errors import CannotStart
+from backends.room import QUESTIONS
 from backends.target import Target, Wanted
 from tests.fake import Reply, as_json, error, serving
 
@@ -118,20 +119,21 @@ def test_roles_are_found_by_capabilities_with_few_questions() -> None:
     models = {"nomic": "embed", "small": "chat", "caller": "chat call", "eyes": "chat see"}
     target, asked = attached(models, "ollama")
     assert played(target) == {"chat": "caller", "embedding": "nomic", "vision": "eyes"}
-    assert asked == ["chat caller", "embed nomic", "see eyes"]
+    measured = [*["chat caller"] * len(QUESTIONS), *["chat eyes"] * len(QUESTIONS)]
+    assert asked == ["chat caller", "embed nomic", "see eyes", *measured]
 
 
 def test_tries_are_bounded() -> None:
     target, asked = attached({f"m{n}": "chat" for n in range(30)})
     assert played(target) == {"chat": "m0"}
-    assert len(asked) == 1 + 8 + 8
+    assert len(asked) == 1 + 8 + 8 + len(QUESTIONS)
     assert "nor are 7 others that were tried" in target.missing["vision"]
 
 
 def test_named_models_are_taken_unasked() -> None:
     target, asked = attached({"a": "chat", "b": "embed"}, models={"chat": "a", "embedding": "b", "vision": "a"})
     assert played(target) == {"chat": "a", "embedding": "b", "vision": "a"}
-    assert asked == ["chat a"]
+    assert asked == ["chat a", *["chat a"] * len(QUESTIONS)]
 
 
 # Identity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance import catalogue, matrix
+from conformance import catalogue, matrix, steadiness
 from conformance.check import check
 from conformance.outcomes import Level
 from fixtures import scenario
@@ -33,7 +33,7 @@ def test_every_parameter_of_a_check_is_a_scenario() -> None:
 def test_every_scenario_is_used() -> None:
     known = scenario.load()
     asked = [name for c in catalogue.load().values() for name in c.scenarios if name in known]
-    used = set(scenario.with_needs(asked))
+    used = set(scenario.with_needs([*asked, *steadiness.CONTROLS]))
     unused = [f"\n  {name}" for name in known if name not in used]
     assert not unused, (
         "no check reads these scenarios. Make each a parameter of a check in conformance/checks/, or remove it from "

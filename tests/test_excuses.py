@@ -1,0 +1,51 @@
+"""What a model did is told apart from what the server did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from conformance.answers import Answer, view
+from conformance.excuses import excuse
+from fixtures.requests import chat
+from tests.made import chat_body, exchange
+
+
+def made(
+    content: str | None, *, finish: str = "stop", tokens: int | None = 1, limit: int | None = None, **more: Any
+) -> Answer:
+    """A response whose request leaves room for 48 tokens, or sets this limit."""
+    body = chat_body(content, **more)
+    body["choices"][0]["finish_reason"] = finish
+    body.pop("usage", None)
+    if tokens is not None:
+        body["usage"] = {"prompt_tokens": 3, "completion_tokens": tokens, "total_tokens": 3 + tokens}
+    request = chat("Hello") if limit is None else chat("Hello", max_tokens=limit)
+    return view(request.path)("capital", replace(exchange(body), request=request.with_model("m")), False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (made("Paris", tokens=2), None),
+        (made(None, refusal="I must not."), "the model refused"),
+        (made("", tokens=0), "wrote nothing"),
+        (made("", tokens=1), "wrote nothing"),
+        (made("", tokens=29), None),  # The server lost the text.
+        (made("a b c", tokens=48, finish="length"), "did not finish"),
+        (made("a b c", tokens=5, finish="length"), None),  # The limit was not reached, whatever finish_reason says.
+        (made("a" * 60, tokens=None, finish="length"), "did not finish"),
+        (made("a b c", tokens=None, finish="length"), None),
+        (made("a b c", tokens=4, finish="length", limit=4), None),  # This limit is what is judged.
+    ],
+)
+def test_what_a_model_did_explains_an_outcome(answer: Answer, why: str | None) -> None:
+    found = excuse([answer])
+    assert found is None if why is None else why in (found or "")
+
+
+def test_one_response_among_others_is_enough() -> None:
+    assert excuse([made("Paris", tokens=2), made(None, refusal="No.")])
+    assert excuse([]) is None
