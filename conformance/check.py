@@ -10,9 +10,10 @@ from typing import TypeVar
 from conformance import matrix
 from conformance.outcomes import Level
 
-SOURCES = ("openapi", "docs", "sdk", "de-facto")
+SOURCES = ("openapi", "docs", "sdk", "rfc", "guide", "de-facto")
 """Where a requirement comes from: OpenAI's OpenAPI document, its guides and reference pages, an official client that
-needs it, or what every known server does."""
+needs it, an Internet standard on which the API is built, the compatibility guide, or what every known server does. The
+last is no published sentence, so it is never a MUST."""
 
 F = TypeVar("F", bound=Callable[..., None])
 

@@ -29,8 +29,8 @@ AGREEMENT = {
 }
 
 MEANING = {
-    "yes": "the core check and every MUST pass",
-    "partial": "the core works, and a MUST is violated",
+    "yes": "every core check and MUST passes; a note says what it leaves out",
+    "partial": "a core check works, and another or a MUST does not",
     "ignored": "accepted, without effect",
     "no": "refused, absent or wrong",
     "unknown": "could not be decided; accuses nobody",
@@ -50,6 +50,8 @@ SOURCES = {
     "openapi": "OpenAI's OpenAPI document",
     "docs": "OpenAI's documentation",
     "sdk": "an official client needs it",
+    "rfc": "an Internet standard that the API is built on",
+    "guide": "the compatibility guide",
     "de-facto": "what every known server does",
 }
 """Where a requirement comes from."""

@@ -1,16 +1,16 @@
 """Agreement: the same request, plain and as a stream, has the same answer (at temperature 0)."""
 
-from conformance.kit import MUST, Answer, Chat, Every, Generated, check, same_calls, same_text
+from conformance.kit import MUST, SHOULD, Answer, Chat, Every, Generated, check, same_calls, same_text
 
 
-@check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream")
+@check("streaming", SHOULD, "de-facto:both modes are one endpoint")
 def test_same_status(every: Every) -> None:
     """A request is refused as a stream exactly if it is refused without, with the same status."""
     for plain, streamed in every.pairs(Answer, accepted=False):
         assert streamed.status == plain.status
 
 
-@check("streaming", MUST, "openapi:CreateChatCompletionStreamResponse.choices.delta.content")
+@check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.delta.content")
 def test_same_texts(every: Every) -> None:
     """The choices of a stream have the texts of the plain answer."""
     for plain, streamed in every.pairs(Generated):
@@ -20,7 +20,7 @@ def test_same_texts(every: Every) -> None:
         assert len(streamed.choices) == len(plain.choices)
 
 
-@check("streaming", MUST, "openapi:CreateChatCompletionStreamResponse.choices.finish_reason")
+@check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.finish_reason")
 def test_same_finish_reasons(every: Every) -> None:
     """The choices of a stream end for the reasons of the plain answer."""
     for plain, streamed in every.pairs(Generated):
@@ -29,7 +29,7 @@ def test_same_finish_reasons(every: Every) -> None:
         assert [c.finish_reason for c in streamed.choices] == [c.finish_reason for c in plain.choices]
 
 
-@check("reasoning", MUST, "de-facto:reasoning_content")
+@check("reasoning", SHOULD, "de-facto:reasoning_content")
 def test_same_thoughts(every: Every) -> None:
     """The choices of a stream have the thoughts of the plain answer."""
     for plain, streamed in every.pairs(Chat):
@@ -38,7 +38,7 @@ def test_same_thoughts(every: Every) -> None:
                 assert same_text(one.reasoning, other.reasoning)
 
 
-@check("tools", MUST, "openapi:ChatCompletionMessageToolCallChunk")
+@check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk")
 def test_same_tool_calls(every: Every) -> None:
     """The pieces of a stream's tool calls join to the names and arguments of the plain answer."""
     for plain, streamed in every.pairs(Chat):

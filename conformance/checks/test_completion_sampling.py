@@ -1,6 +1,6 @@
 """The sampling parameters of the legacy endpoint, each by its effect."""
 
-from conformance.kit import MUST, SHOULD, Completion, came_again, check, effect, moved, refused, same_text
+from conformance.kit import MAY, MUST, SHOULD, Completion, came_again, check, effect, moved, refused, same_text
 
 
 def texts(answers: list[Completion]) -> list[str]:
@@ -10,9 +10,9 @@ def texts(answers: list[Completion]) -> list[str]:
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.max_tokens")
 def test_max_tokens_ends_the_text(continuation: Completion, continuation_short: Completion) -> None:
-    """`max_tokens` is the most tokens that a completion has."""
+    """A completion has at most `max_tokens` tokens."""
     effect(continuation_short.text != continuation.text, "the text is the same as with more tokens")
-    assert continuation_short.tokens("completion") == continuation_short.sent["max_tokens"]
+    assert continuation_short.tokens("completion") <= continuation_short.sent["max_tokens"]
     assert continuation_short.finish_reason == "length"
 
 
@@ -75,13 +75,13 @@ def test_user_changes_nothing(continuation: Completion, continuation_user: Compl
     assert same_text(continuation_user.text, continuation.text)
 
 
-@check("completions", MUST, "openapi:CreateCompletionRequest.prompt")
+@check("completions", SHOULD, "openapi:CreateCompletionRequest.prompt")
 def test_object_as_prompt_is_refused(continuation: Completion, bad_completion_prompt: Completion) -> None:
     """An object is no prompt."""
     refused(bad_completion_prompt)
 
 
-@check("completions", MUST, "docs:guides/error-codes model not found")
+@check("errors", MAY, "docs:guides/error-codes model not found")
 def test_unknown_model_is_refused(continuation: Completion, bad_completion_model: Completion) -> None:
     """A model that does not exist is answered with 404, not by another model."""
     refused(bad_completion_model, 404, or_leniently=(400,))

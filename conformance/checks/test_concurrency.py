@@ -5,13 +5,13 @@ import re
 from conformance.kit import MUST, SHOULD, Chat, came_again, check, same_text, shown
 
 
-@check("concurrency", MUST, "de-facto:requests are independent", core=True)
+@check("concurrency", MUST, "docs:guides/conversation-state requests are independent", core=True)
 def test_answers_are_not_mixed(counts_alone: list[Chat], counts_together: list[Chat]) -> None:
     """Of requests sent at once, none gets a part of another's answer."""
     _not_mixed(counts_alone, counts_together)
 
 
-@check("concurrency", MUST, "de-facto:requests are independent")
+@check("concurrency", MUST, "docs:guides/conversation-state requests are independent")
 def test_streams_are_not_mixed(counts_alone: list[Chat], counts_together_streamed: list[Chat]) -> None:
     """Of streams read at once, none gets a piece of another's."""
     _not_mixed(counts_alone, counts_together_streamed)
@@ -33,16 +33,13 @@ def test_seeds_hold_under_load(seeds_together: list[Chat]) -> None:
     assert came_again(first, again, first, again) >= 3
 
 
-@check("concurrency", MUST, "openapi:CreateChatCompletionRequest.max_tokens")
+@check("concurrency", SHOULD, "openapi:CreateChatCompletionRequest.max_tokens")
 def test_parameters_are_not_mixed(limits_together: list[Chat]) -> None:
-    """Each request keeps its own parameters: answers have as many tokens as each allows."""
-    asked = [answer.sent["max_tokens"] for answer in limits_together]
-    shown(any(answer.truncated for answer in limits_together), "no answer is as long as its limit")
-    ended = [answer.tokens("completion") for answer in limits_together]
-    expected = [
-        limit if a.truncated else min(limit, n) for a, limit, n in zip(limits_together, asked, ended, strict=True)
-    ]
-    assert ended == expected
+    """Requests sent at once keep their own `max_tokens`: none has more tokens, and not all have the lowest number."""
+    for answer in limits_together:
+        assert answer.tokens("completion") <= answer.sent["max_tokens"]
+    shown(sum(answer.truncated for answer in limits_together) > 1, "no two responses reach their limits")
+    assert len({answer.tokens("completion") for answer in limits_together if answer.truncated}) > 1
 
 
 def _not_mixed(alone: list[Chat], together: list[Chat]) -> None:

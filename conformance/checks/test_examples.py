@@ -4,7 +4,7 @@ import json
 
 from conformance.kit import MAY, MUST, Chat, Embeddings, Models, Ran, check, lenient, shown
 
-GUIDE = "de-facto:the compatibility guide, Usage Examples"
+GUIDE = "guide:Usage Examples"
 DIMENSION = "Embedding dimension: "
 
 

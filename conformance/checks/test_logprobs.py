@@ -27,14 +27,14 @@ def test_come_for_each_token(capital: Chat, capital_logprobs: Chat) -> None:
     assert same_text(capital_logprobs.text, capital.text)
 
 
-@check("logprobs", MUST, REQUEST)
+@check("logprobs", SHOULD, REQUEST)
 def test_absent_by_default(capital: Chat, capital_streamed: Chat) -> None:
     """Without the parameter there are no logprobs."""
     assert capital.choice.logprobs is None
     assert capital_streamed.choice.logprobs is None
 
 
-@check("logprobs", MUST, REQUEST)
+@check("logprobs", SHOULD, REQUEST)
 def test_false_means_none(logprobs_false: Chat) -> None:
     """With `logprobs: false` there are none."""
     assert logprobs_false.choice.logprobs is None
@@ -88,15 +88,17 @@ def test_bytes_are_there(capital_logprobs: Chat) -> None:
 
 @check("logprobs", MUST, TOP, core=True)
 def test_top_has_as_many_as_asked(capital_logprobs: Chat) -> None:
-    """Each entry has as many alternatives as top_logprobs says, or fewer where there are no more."""
+    """With `top_logprobs` entries have alternatives, at most as many as it says."""
     effect(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), "no alternatives came")
-    assert max(len(entry["top_logprobs"]) for entry in capital_logprobs.logprobs) == 3
+    assert max(len(entry["top_logprobs"]) for entry in capital_logprobs.logprobs) <= 3
 
 
 @check("logprobs", MUST, TOP)
 def test_top_20(hot_logprobs: list[Chat]) -> None:
-    """20 alternatives, the most that the API allows, come."""
-    assert max((len(entry["top_logprobs"]) for answer in hot_logprobs for entry in answer.logprobs), default=0) == 20
+    """`top_logprobs: 20`, the highest value, is accepted and gives at most 20 alternatives."""
+    most = max((len(entry["top_logprobs"]) for answer in hot_logprobs for entry in answer.logprobs), default=0)
+    effect(most, "no alternatives came")
+    assert most <= 20
 
 
 @check("logprobs", SHOULD, ENTRY + ".top_logprobs")
@@ -109,7 +111,7 @@ def test_top_is_sorted(hot_logprobs: list[Chat]) -> None:
         assert len(set(named)) == len(named)
 
 
-@check("logprobs", MUST, ENTRY + ".top_logprobs")
+@check("logprobs", SHOULD, ENTRY + ".top_logprobs")
 def test_token_is_among_the_top(capital_logprobs: Chat, count_logprobs_cut: Chat) -> None:
     """At temperature 0 the token that came is the first alternative, with the same logprob."""
     for entry in capital_logprobs.logprobs + count_logprobs_cut.logprobs:
@@ -137,14 +139,14 @@ def test_unlikely_tokens_have_their_own(hot_logprobs: list[Chat]) -> None:
         assert entry["logprob"] <= best["logprob"]
 
 
-@check("logprobs", MUST, REQUEST)
+@check("logprobs", SHOULD, REQUEST)
 def test_as_many_as_tokens(count_logprobs_cut: Chat) -> None:
-    """An answer of four tokens has four entries."""
+    """There is one entry for each completion token that `usage` counts."""
     shown(not count_logprobs_cut.reasoning, "the tokens are those of the reasoning, which has no entries")
-    assert len(count_logprobs_cut.logprobs) == count_logprobs_cut.tokens("completion") == 4
+    assert len(count_logprobs_cut.logprobs) == count_logprobs_cut.tokens("completion")
 
 
-@check("logprobs", MUST, "openapi:CreateChatCompletionStreamResponse.choices.logprobs")
+@check("logprobs", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.logprobs")
 def test_same_in_streams(capital_logprobs: Chat, capital_logprobs_streamed: Chat) -> None:
     """A stream has the same tokens with the same logprobs as the plain answer."""
     effect(capital_logprobs_streamed.choice.logprobs, "no logprobs came in the stream")
@@ -155,7 +157,7 @@ def test_same_in_streams(capital_logprobs: Chat, capital_logprobs_streamed: Chat
     assert max(abs(s["logprob"] - p["logprob"]) for s, p in zip(streamed, plain, strict=True)) < 0.5
 
 
-@check("logprobs", MUST, "openapi:CreateChatCompletionStreamResponse.choices.logprobs")
+@check("logprobs", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.logprobs")
 def test_stream_with_their_text(capital_logprobs_streamed: Chat) -> None:
     """In a stream, the entries of a chunk are those of the text in the chunk or before it."""
     text = named = ""

@@ -23,16 +23,18 @@ def test_finish_reason_is_length(count_max_tokens: Chat) -> None:
 
 @check("max_tokens", MUST, OLD)
 def test_counts_tokens(count_logprobs: Chat, count_max_tokens: Chat) -> None:
-    """What comes are exactly as many tokens as allowed."""
+    """The text is at most the first `max_tokens` tokens of the longer one."""
     shown(not count_max_tokens.reasoning, "the tokens are those of the reasoning, which logprobs do not name")
-    assert same_text(count_max_tokens.text, "".join(tokens(count_logprobs)[:4]))
+    allowed = "".join(tokens(count_logprobs)[:4])
+    assert len(count_max_tokens.text) <= len(allowed)
+    assert same_text(count_max_tokens.text, allowed[: len(count_max_tokens.text)])
 
 
-@check("max_tokens", MUST, "openapi:CompletionUsage.completion_tokens")
+@check("usage", MUST, "openapi:CompletionUsage.completion_tokens")
 def test_usage_is_the_limit(count_max_tokens: Chat, count_max_tokens_1: Chat) -> None:
-    """The usage of an answer that was cut is the limit."""
-    assert count_max_tokens.tokens("completion") == 4
-    assert count_max_tokens_1.tokens("completion") == 1
+    """`usage.completion_tokens` of a truncated response is at most `max_tokens`."""
+    assert count_max_tokens.tokens("completion") <= 4
+    assert count_max_tokens_1.tokens("completion") <= 1
 
 
 @check("max_tokens", MUST, OLD)
@@ -94,12 +96,11 @@ def test_completion_cuts_the_answer(count: Chat, count_max_completion_tokens: Ch
 
 @check("max_completion_tokens", MUST, NEW)
 def test_completion_counts_tokens(count_max_tokens: Chat, count_max_completion_tokens: Chat) -> None:
-    """It cuts where max_tokens cuts, with finish_reason `length` and as much usage."""
+    """`max_completion_tokens` truncates where `max_tokens` does, with `finish_reason` `length`."""
     cut = count_max_completion_tokens.said == count_max_tokens.said
     effect(cut or count_max_completion_tokens.finish_reason == "length", "the answer is longer, and came to its end")
     assert same_text(count_max_completion_tokens.said, count_max_tokens.said)
     assert count_max_completion_tokens.finish_reason == "length"
-    assert count_max_completion_tokens.tokens("completion") == 4
 
 
 @check("max_completion_tokens", MUST, NEW)
@@ -120,14 +121,14 @@ def test_completion_limits_thoughts(think_max_completion_tokens: Chat) -> None:
         think_max_completion_tokens.reasoning or "<think>" in think_max_completion_tokens.text,
         "the model did not think",
     )
-    assert think_max_completion_tokens.tokens("completion") == 8
+    assert think_max_completion_tokens.tokens("completion") <= 8
     assert think_max_completion_tokens.finish_reason == "length"
 
 
 @check("max_completion_tokens", MAY, NEW)
 def test_completion_beside_max_tokens(count_both_limits: Chat) -> None:
     """Beside a larger max_tokens it is refused, as OpenAI does, or holds."""
-    assert count_both_limits.cleanly_refused or count_both_limits.tokens("completion") == 4
+    assert count_both_limits.cleanly_refused or count_both_limits.tokens("completion") <= 4
 
 
 @check("max_completion_tokens", SHOULD, AT_LEAST_1)

@@ -83,7 +83,7 @@ def test_earlier_answer_is_read(two_turns: Chat, longer_first_answer: Chat) -> N
     assert more >= len(TEN_WORDS.split())
 
 
-@check("conversation", MUST, "sdk:a message of an answer is appended to messages as it came")
+@check("conversation", MUST, "docs:guides/conversation-state append the message")
 def test_own_message_is_accepted(two_turns: Chat, two_turns_sent_back: Chat) -> None:
     """The server's own message, sent back as it came, is an earlier turn like any other."""
     shown("Paris" in str(two_turns_sent_back.sent["messages"][1].get("content")), "the first answer is another")
@@ -148,7 +148,7 @@ def test_a_refusal_is_accepted(two_turns_empty: Chat, two_turns_refused: list[Ch
         assert answer.text.strip() != ""
 
 
-@check("chat", MUST, "docs:api-reference/chat")
+@check("chat", MUST, "rfc:8259#8.1 JSON is UTF-8")
 def test_unicode_comes_back_whole(repeat_unicode: Chat) -> None:
     """Letters, Chinese characters and an emoji go in and come out unharmed."""
     shown(repeat_unicode.finish_reason == "stop", "the model did not end by itself")

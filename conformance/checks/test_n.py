@@ -96,7 +96,7 @@ def test_may_be_more_than_slots(capital_n_9: Chat) -> None:
     assert indices(capital_n_9) == list(range(9))
 
 
-@check("n", MUST, REQUEST)
+@check("n", SHOULD, REQUEST)
 def test_seed_does_not_make_copies(hot: list[Chat], things_n_3_seeded: list[Chat]) -> None:
     """With a seed, too, the choices of one answer differ from each other."""
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
@@ -113,7 +113,7 @@ def test_seed_repeats_all_choices(things_n_3_seeded: list[Chat]) -> None:
         assert same_text(other.text, one.text)
 
 
-@check("n", MUST, "openapi:CreateChatCompletionResponse.choices.logprobs")
+@check("n", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs")
 def test_each_choice_has_its_logprobs(things_n_3: Chat, things_n_3_streamed: Chat) -> None:
     """The logprobs of each choice are those of its own tokens, in a stream too."""
     for choice in things_n_3.choices + things_n_3_streamed.choices:

@@ -6,7 +6,7 @@ SOURCE = "openapi:ParallelToolCalls"
 ONE_CALL = "the model did not call twice by itself"
 
 
-@check("parallel_tools", MUST, SOURCE, core=True)
+@check("parallel_tools", MUST, "docs:guides/function-calling#parallel-function-calling", core=True)
 def test_an_answer_has_several_calls(cities: Chat) -> None:
     """One answer can have several calls, with ids of their own."""
     shown(len(cities.tool_calls) > 1, ONE_CALL)
@@ -14,7 +14,7 @@ def test_an_answer_has_several_calls(cities: Chat) -> None:
     assert len({call.id for call in cities.tool_calls}) == len(cities.tool_calls)
 
 
-@check("parallel_tools", MUST, "openapi:ChatCompletionMessageToolCall.function")
+@check("parallel_tools", MUST, "docs:guides/function-calling#parallel-function-calling")
 def test_each_call_has_its_own_arguments(cities: Chat) -> None:
     """Each call has its own arguments, and none of another's."""
     shown(len(cities.tool_calls) == 2, ONE_CALL)
@@ -47,7 +47,7 @@ def test_streamed_calls_have_an_id_each(cities_streamed: Chat) -> None:
     assert all(ids)
 
 
-@check("parallel_tools", MUST, SOURCE, core=True)
+@check("parallel_tools", MUST, "docs:guides/function-calling#parallel-function-calling", core=True)
 def test_false_allows_one_call(cities: Chat, cities_one: Chat) -> None:
     """With `parallel_tool_calls: false` an answer has at most one call."""
     shown(len(cities.tool_calls) > 1, ONE_CALL)
@@ -56,14 +56,14 @@ def test_false_allows_one_call(cities: Chat, cities_one: Chat) -> None:
         assert isinstance(call.args, dict)
 
 
-@check("parallel_tools", MUST, SOURCE)
+@check("parallel_tools", MUST, "docs:guides/function-calling#parallel-function-calling")
 def test_false_allows_one_streamed_call(cities: Chat, cities_one_streamed: Chat) -> None:
     """With `parallel_tool_calls: false` a stream has at most one call."""
     shown(len(cities.tool_calls) > 1, ONE_CALL)
     effect(len(cities_one_streamed.tool_calls) <= 1, f"the stream has {len(cities_one_streamed.tool_calls)} calls")
 
 
-@check("parallel_tools", MUST, SOURCE)
+@check("parallel_tools", MUST, "docs:guides/function-calling#parallel-function-calling")
 def test_false_and_required_give_one_call(cities: Chat, cities_required_one: Chat) -> None:
     """With `parallel_tool_calls: false` and `tool_choice: required` an answer has precisely one call."""
     shown(len(cities.tool_calls) > 1, ONE_CALL)

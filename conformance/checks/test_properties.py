@@ -20,7 +20,7 @@ REQUEST = "openapi:CreateChatCompletionRequest"
 CUT = "the model did not end within max_tokens"
 
 
-@check("properties", MUST, f"{REQUEST}.stop")
+@check("stop", MUST, f"{REQUEST}.stop")
 def test_any_stop_ends_the_text(count: Chat, drawn_stops: list[Chat], drawn_stops_streamed: list[Chat]) -> None:
     """Any text that comes in an answer ends it there as a stop string, in a stream too."""
     for answer in (*drawn_stops, *drawn_stops_streamed):
@@ -32,18 +32,19 @@ def test_any_stop_ends_the_text(count: Chat, drawn_stops: list[Chat], drawn_stop
             assert same_text(answer.text, before)
 
 
-@check("properties", MUST, f"{REQUEST}.max_tokens")
+@check("max_tokens", MUST, f"{REQUEST}.max_tokens")
 def test_any_limit_gives_the_first_tokens(count: Chat, drawn_limits: list[Chat]) -> None:
-    """An answer with a limit is the beginning of the one without, in as many tokens as the limit allows."""
+    """A response with any `max_tokens` is the beginning of the longer one, in at most as many tokens."""
     for answer in drawn_limits:
         limit = answer.sent["max_tokens"]
         shown(count.tokens("completion") > limit, "the answer is too short to be cut")
-        assert (answer.tokens("completion"), answer.finish_reason) == (limit, "length")
+        assert answer.finish_reason == "length"
+        assert answer.tokens("completion") <= limit
         if answer.said:
             assert same_text(answer.said, count.said[: len(answer.said)])
 
 
-@check("properties", MUST, "openapi:CreateChatCompletionStreamResponse")
+@check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse")
 def test_any_stream_joins_to_the_text(drawn_words: list[Chat]) -> None:
     """A stream joins to the plain answer, whatever characters the question has."""
     for plain, streamed in zip(drawn_words[::2], drawn_words[1::2], strict=True):
@@ -53,14 +54,14 @@ def test_any_stream_joins_to_the_text(drawn_words: list[Chat]) -> None:
         assert (question, streamed.finish_reason) == (question, plain.finish_reason)
 
 
-@check("properties", MUST, f"{REQUEST}.messages")
+@check("chat", SHOULD, f"{REQUEST}.messages")
 def test_any_text_is_answered(drawn_words: list[Chat]) -> None:
     """A question of any characters is answered, and its tokens are counted."""
     for answer in drawn_words[::2]:
         assert answer.tokens("prompt") > 0
 
 
-@check("properties", MUST, "openapi:ResponseFormatJsonSchema.json_schema.strict")
+@check("json_schema", MUST, "openapi:ResponseFormatJsonSchema.json_schema.strict")
 def test_any_schema_is_kept(drawn_documents: list[Chat]) -> None:
     """The answer fits the schema, whatever that is."""
     for answer in drawn_documents:
@@ -69,7 +70,7 @@ def test_any_schema_is_kept(drawn_documents: list[Chat]) -> None:
         assert (schema, validate_against(answer.document, schema)) == (schema, [])
 
 
-@check("properties", MUST, "openapi:ChatCompletionNamedToolChoice")
+@check("tool_choice", MUST, "openapi:ChatCompletionNamedToolChoice")
 def test_any_function_is_called(drawn_tools: list[Chat]) -> None:
     """A named function is called, with arguments that fit its parameters, whatever those are."""
     for answer in drawn_tools:
@@ -80,7 +81,7 @@ def test_any_function_is_called(drawn_tools: list[Chat]) -> None:
         assert (function, validate_against(answer.calls[0][1], function["parameters"])) == (function, [])
 
 
-@check("properties", MUST, "openapi:CreateEmbeddingResponse.data.index")
+@check("embeddings", MUST, "openapi:CreateEmbeddingResponse.data.index")
 def test_any_order_permutes_the_vectors(drawn_permutations: list[Embeddings]) -> None:
     """Texts in another order get the same vectors in that order."""
     first, *others = drawn_permutations
@@ -90,28 +91,28 @@ def test_any_order_permutes_the_vectors(drawn_permutations: list[Embeddings]) ->
         assert (order, moved) == (order, [True] * len(BATCH))
 
 
-@check("properties", MUST, "docs:guides/error-codes", core=True)
+@check("errors", MUST, "rfc:9110#15.5 client errors and server errors")
 def test_nothing_wrong_breaks_the_server(bad_drawn: list[Answer], bad_drawn_json: list[Answer]) -> None:
     """No wrong request is answered with 5xx, or never."""
     broken = [a.wire.request.body for a in (*bad_drawn, *bad_drawn_json) if a.status >= 500 and a.status != 501]
     assert broken == []
 
 
-@check("properties", SHOULD, REQUEST)
+@check("errors", SHOULD, REQUEST)
 def test_wrong_types_are_refused(bad_drawn: list[Answer]) -> None:
     """A value of a wrong type is refused, whatever the parameter."""
     for answer in bad_drawn:
         refused(answer)
 
 
-@check("properties", MUST, "docs:guides/error-codes")
+@check("errors", MUST, "rfc:9110#15.5.1 400 Bad Request")
 def test_broken_json_is_refused(bad_drawn_json: list[Answer]) -> None:
     """A body that ends too early is refused, wherever it was cut."""
     for answer in bad_drawn_json:
         refused(answer)
 
 
-@check("properties", MUST, "docs:guides/error-codes", core=True)
+@check("errors", MUST, "docs:guides/error-codes")
 def test_answers_afterwards(capital: Chat, capital_after_drawn: Chat) -> None:
     """After all these requests the server answers as before."""
     assert same_text(capital_after_drawn.text, capital.text)

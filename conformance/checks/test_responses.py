@@ -46,7 +46,7 @@ def test_a_question_is_answered(respond_capital: Response) -> None:
     assert respond_capital.text.strip() != ""
 
 
-@check("responses", MUST, RESPONSE, core=True)
+@check("responses", MUST, RESPONSE)
 def test_shape(every: Every) -> None:
     """A response has all that clients read, in the right types."""
     for answer in made(every):
@@ -60,7 +60,7 @@ def test_full_shape(every: Every) -> None:
         fits(answer.body, "response.full")
 
 
-@check("responses", MUST, "sdk:openai-python parses only answers whose content type says JSON")
+@check("responses", MUST, "openapi:POST /responses responses.200.content")
 def test_is_json(every: Every) -> None:
     """A plain response has the content type application/json."""
     for answer in made(every):
@@ -198,10 +198,10 @@ def test_input_is_never_cut(respond_overflow: Response) -> None:
 
 @check("responses", MUST, f"{REQUEST}.max_output_tokens", core=True)
 def test_max_output_tokens_cuts(respond_count: Response, respond_count_cut: Response) -> None:
-    """The text ends after max_output_tokens tokens, and begins as without the limit."""
+    """`max_output_tokens` truncates the text: at most as many tokens come, and they are the beginning of the text."""
     shown(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
     effect(respond_count_cut.said != respond_count.said, "the text is the same as without the limit")
-    assert respond_count_cut.tokens("output") == 16
+    assert respond_count_cut.tokens("output") <= 16
     assert same_text(respond_count.said[: len(respond_count_cut.said)], respond_count_cut.said)
 
 
@@ -296,7 +296,7 @@ def test_effort_none_turns_thoughts_off(
     assert respond_effort_none.text.strip() != ""
 
 
-@check("responses", MUST, "openapi:InputItem")
+@check("responses", MUST, "docs:guides/function-calling reasoning items")
 def test_thoughts_can_be_sent_back(respond_think: Response, respond_think_back: Response) -> None:
     """Thoughts can be sent back as they came, and the next question is answered."""
     shown(respond_think.reasoning, "the model did not think")

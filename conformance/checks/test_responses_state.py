@@ -16,7 +16,7 @@ def test_a_conversation_goes_on(respond_name_unknown: Response, respond_name_rec
     shown("Alice" in respond_name_recalled.text, "the model did not use what it read")
 
 
-@check("responses_state", MUST, "openapi:Response.previous_response_id")
+@check("responses_state", SHOULD, "openapi:Response.previous_response_id")
 def test_the_previous_response_is_named(respond_name_recalled: Response) -> None:
     """A response names the one that it goes on from."""
     assert respond_name_recalled.body.get("previous_response_id") == respond_name_recalled.sent["previous_response_id"]
@@ -58,7 +58,7 @@ def test_input_items_can_be_listed(retrieved: Response, input_items: Response) -
     assert "Alice" in str(input_items.body.get("data"))
 
 
-@check("responses_state", MUST, f"{PAGES}/get")
+@check("responses_state", SHOULD, f"{PAGES}/get")
 def test_an_unknown_response_is_not_found(respond_capital: Response, bad_retrieved: Response) -> None:
     """A response that nobody made is not found: 404."""
     refused(bad_retrieved, 404, or_leniently=())

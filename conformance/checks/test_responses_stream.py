@@ -30,7 +30,7 @@ def test_text_comes_in_pieces(respond_count_streamed: Response) -> None:
     assert len(respond_count_streamed.typed("response.output_text.delta")) >= PIECES
 
 
-@check("responses_stream", MUST, STREAM)
+@check("responses_stream", SHOULD, STREAM)
 def test_same_as_the_plain_response(every: Every) -> None:
     """A stream has the text, thoughts and end of the plain response to the same request."""
     for plain, streamed in every.pairs(Response):
@@ -82,7 +82,7 @@ def test_completed_is_the_last_event(respond_count_streamed: Response) -> None:
     assert respond_count_streamed.types.count("response.completed") == 1
 
 
-@check("responses_stream", MUST, "openapi:ResponseIncompleteEvent")
+@check("responses_stream", SHOULD, "openapi:ResponseIncompleteEvent")
 def test_a_cut_stream_ends_incomplete(respond_count: Response, respond_count_cut_streamed: Response) -> None:
     """A stream that max_output_tokens cut has `response.incomplete` as its last event, with the reason."""
     shown(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
@@ -90,7 +90,7 @@ def test_a_cut_stream_ends_incomplete(respond_count: Response, respond_count_cut
     assert respond_count_cut_streamed.object.get("incomplete_details") == {"reason": "max_output_tokens"}
 
 
-@check("responses_stream", MUST, f"{EVENT}.sequence_number")
+@check("responses_stream", SHOULD, f"{EVENT}.sequence_number")
 def test_events_are_numbered(every: Every) -> None:
     """Each event has a sequence number, one higher than that of the event before."""
     for answer in every.accepted(Response, streamed=True, malformed=True):
@@ -131,7 +131,7 @@ def test_a_call_is_wrapped(respond_weather_streamed: Response) -> None:
     ]
 
 
-@check("responses_stream", MUST, "openapi:ResponseReasoningTextDeltaEvent")
+@check("responses_stream", SHOULD, "openapi:ResponseReasoningTextDeltaEvent")
 def test_thoughts_have_events_of_their_own(respond_think_streamed: Response) -> None:
     """Thoughts come as deltas of their own item, before the text."""
     kinds = [item.get("type") for item in respond_think_streamed.added.values()]

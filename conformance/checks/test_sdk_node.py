@@ -23,35 +23,35 @@ def test_reads_chat_streams(every: Every) -> None:
         assert read_by_node(answer) == reading(answer)
 
 
-@check("sdk_node", MUST, SDK)
+@check("completions", MUST, SDK)
 def test_reads_completions(continuation: Completion, every: Every) -> None:
     """The SDK reads every legacy completion, plain and streamed."""
     for answer in every.accepted(Completion, malformed=True):
         assert read_by_node(answer) == reading(answer)
 
 
-@check("sdk_node", MUST, SDK)
+@check("embeddings", MUST, SDK)
 def test_reads_embeddings(embedding: Embeddings, every: Every) -> None:
     """The SDK reads all embeddings, and decodes those that come in base64."""
     for answer in every.accepted(Embeddings, malformed=True):
         assert read_by_node(answer) == reading(answer)
 
 
-@check("sdk_node", MUST, SDK)
+@check("models", MUST, SDK)
 def test_reads_models(models_list: Models, every: Every) -> None:
     """The SDK lists the models, and retrieves one."""
     for answer in every.accepted(Models, malformed=True):
         assert read_by_node(answer) == reading(answer)
 
 
-@check("sdk_node", MUST, SDK)
+@check("responses", MUST, SDK)
 def test_reads_responses(respond_count: Response, respond_count_streamed: Response, every: Every) -> None:
     """The SDK reads every answer of the Responses API, plain and streamed."""
     for answer in every.of(Response, lambda a: a.readable and a.wire.request.path == "/responses"):
         assert read_by_node(answer) == reading(answer)
 
 
-@check("sdk_node", MUST, "sdk:openai-node README#handling-errors")
+@check("errors", MUST, "sdk:openai-node README#handling-errors")
 def test_raises_what_was_refused(bad_no_messages: Chat, every: Every) -> None:
     """A refusal raises the exception of its status, with the server's message."""
     for answer in every.of(Answer, is_refused, what="refused"):
@@ -73,7 +73,7 @@ def test_helper_for_streams(
         assert read_by_node(answer, helper=True) == reading(answer)
 
 
-@check("sdk_node", MUST, "sdk:openai-node asks for base64")
+@check("embeddings", MUST, "sdk:openai-node asks for base64")
 def test_default_embedding_is_the_same(embedding_float: Embeddings, embedding_base64: Embeddings) -> None:
     """The SDK, which by default asks for base64, gets the numbers that the server gives as numbers."""
     embedding_base64.accepted()

@@ -4,12 +4,12 @@ OpenAI promises its best effort: one answer of three or four may differ, and oth
 changes the last bits of a sum.
 """
 
-from conformance.kit import MUST, SHOULD, Chat, came_again, came_as, check, effect, mostly_same, refused, shown
+from conformance.kit import SHOULD, Chat, came_again, came_as, check, effect, mostly_same, refused, shown
 
 REQUEST = "openapi:CreateChatCompletionRequest.seed"
 
 
-@check("seed", MUST, REQUEST, core=True)
+@check("seed", SHOULD, REQUEST, core=True)
 def test_repeats_the_answer(hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat]) -> None:
     """The same seed gives the same answer where answers vary without it."""
     repeated = came_again(sampled, sampled_again, sampled, hot)
@@ -17,7 +17,7 @@ def test_repeats_the_answer(hot: list[Chat], sampled: list[Chat], sampled_again:
     effect(repeated >= 3, f"only {repeated} of 4 answers came again with the same seed")
 
 
-@check("seed", MUST, REQUEST, core=True)
+@check("seed", SHOULD, REQUEST)
 def test_others_give_other_answers(hot: list[Chat], sampled: list[Chat]) -> None:
     """Different seeds give different answers."""
     varied = {t.text for t in sampled}

@@ -31,7 +31,7 @@ def test_a_streamed_answer_is_the_same(weather_result: Chat, weather_result_stre
     assert weather_result_streamed.finish_reason == weather_result.finish_reason
 
 
-@check("conversation", MUST, f"{CALL}.tool_calls")
+@check("conversation", MUST, "docs:guides/conversation-state append the message")
 def test_the_own_call_can_be_sent_back(weather: Chat, weather_result_own_call: Chat) -> None:
     """An assistant's message with calls can be sent back as the server answered it."""
     shown(weather.tool_calls, "the model called no tool")
@@ -39,7 +39,7 @@ def test_the_own_call_can_be_sent_back(weather: Chat, weather_result_own_call: C
     assert weather_result_own_call.text.strip() != ""
 
 
-@check("conversation", MUST, f"{RESULT}.tool_call_id")
+@check("conversation", SHOULD, f"{RESULT}.tool_call_id")
 def test_results_can_come_in_any_order(cities_results: Chat, cities_results_reversed: Chat) -> None:
     """The results of parallel calls can come in any order; each belongs to the call with its id."""
     assert cities_results_reversed.tokens("prompt") == cities_results.tokens("prompt")
@@ -55,7 +55,7 @@ def test_every_result_reaches_the_model(cities_results: Chat, cities_results_lon
     shown(len(told) == 2, "the model did not use both results", actual=cities_results.text)
 
 
-@check("conversation", MUST, f"{CALL}.content")
+@check("conversation", SHOULD, f"{CALL}.content")
 def test_a_call_may_have_an_empty_content(weather_result: Chat, weather_result_call_content_empty: Chat) -> None:
     """An assistant's message with calls may have an empty content, which is the same as null."""
     assert weather_result_call_content_empty.tokens("prompt") == weather_result.tokens("prompt")

@@ -158,7 +158,7 @@ def test_streamed_text_has_no_markup(weather_streamed: Chat) -> None:
     assert weather_streamed.tool_calls[0].arguments.strip() not in weather_streamed.text
 
 
-@check("tools", MUST, "openapi:ChatCompletionStreamOptions.include_usage")
+@check("tools", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_streamed_usage_is_the_same(weather: Chat, weather_streamed: Chat) -> None:
     """A streamed call costs as many tokens as the plain one."""
     shown(weather_streamed.tool_calls, NO_CALL)
@@ -167,7 +167,7 @@ def test_streamed_usage_is_the_same(weather: Chat, weather_streamed: Chat) -> No
     assert weather_streamed.tokens("completion") == weather.tokens("completion")
 
 
-@check("tools", MUST, f"{CALL}.function.arguments")
+@check("tools", MUST, "rfc:8259#8.1 JSON text is UTF-8")
 def test_unicode_arguments_arrive_whole(weather_unicode: Chat, weather_unicode_streamed: Chat) -> None:
     """Characters of several bytes in arguments are whole, in a stream as well."""
     shown(weather_unicode.tool_calls, NO_CALL)
@@ -186,21 +186,21 @@ def test_long_streamed_arguments_are_the_same(call_flags: Chat, call_flags_strea
 # Too few tokens
 
 
-@check("tools", MUST, "openapi:CreateChatCompletionResponse.choices.finish_reason")
+@check("tools", SHOULD, "openapi:CreateChatCompletionResponse.choices.finish_reason")
 def test_a_cut_call_has_finish_reason_length(weather: Chat, weather_cut: Chat) -> None:
     """A call that max_tokens cuts is answered with finish_reason `length`."""
     shown(weather.tool_calls, NO_CALL)
     assert weather_cut.finish_reason == "length" or weather_cut.calls == weather.calls
 
 
-@check("tools", MUST, "openapi:CreateChatCompletionResponse.choices.finish_reason")
+@check("tools", SHOULD, "openapi:CreateChatCompletionResponse.choices.finish_reason")
 def test_a_cut_streamed_call_has_finish_reason_length(weather: Chat, weather_cut_streamed: Chat) -> None:
     """A stream that max_tokens cuts within a call ends in order, with finish_reason `length`."""
     shown(weather.tool_calls, NO_CALL)
     assert weather_cut_streamed.finish_reason == "length" or weather_cut_streamed.calls == weather.calls
 
 
-@check("tools", MUST, "openapi:ChatCompletionResponseMessage.tool_calls")
+@check("tools", SHOULD, "de-facto:a truncated call is no text for the user")
 def test_a_cut_call_leaves_no_markup(weather: Chat, weather_cut: Chat, weather_cut_streamed: Chat) -> None:
     """A call that max_tokens cuts does not turn up in the text."""
     shown(weather.tool_calls, NO_CALL)
@@ -208,7 +208,7 @@ def test_a_cut_call_leaves_no_markup(weather: Chat, weather_cut: Chat, weather_c
     assert markup_in(weather_cut_streamed.text) == []
 
 
-@check("tools", MUST, "openapi:ChatCompletionResponseMessage.tool_calls")
+@check("tools", SHOULD, "de-facto:a truncated call is no text for the user")
 def test_a_call_cut_early_leaves_no_markup(
     weather: Chat, weather_cut_early: list[Chat], weather_cut_early_streamed: list[Chat]
 ) -> None:
@@ -221,7 +221,7 @@ def test_a_call_cut_early_leaves_no_markup(
 # Together with other parameters
 
 
-@check("tools", MUST, "openapi:CreateChatCompletionRequest.n")
+@check("tools", SHOULD, "openapi:CreateChatCompletionRequest.n")
 def test_each_choice_has_its_own_calls(weather_twice: Chat) -> None:
     """With n and a stream, each choice has whole calls with ids of their own."""
     assert [choice.index for choice in weather_twice.choices] == [0, 1]
@@ -232,14 +232,14 @@ def test_each_choice_has_its_own_calls(weather_twice: Chat) -> None:
     assert len({call.id for call in calls}) == len(calls)
 
 
-@check("tools", MUST, "openapi:CreateChatCompletionRequest.logprobs")
+@check("tools", SHOULD, "openapi:CreateChatCompletionRequest.logprobs")
 def test_calls_with_logprobs_are_the_same(weather: Chat, weather_logprobs: Chat) -> None:
     """logprobs do not change a call."""
     shown(weather.tool_calls, NO_CALL)
     assert same_calls(weather_logprobs, weather)
 
 
-@check("tools", MUST, "openapi:CreateChatCompletionRequest.stop")
+@check("tools", SHOULD, "openapi:CreateChatCompletionRequest.stop")
 def test_calls_with_stop_are_the_same(weather: Chat, weather_stop: Chat) -> None:
     """A stop string that no call holds does not change it."""
     shown(weather.tool_calls, NO_CALL)
@@ -260,7 +260,7 @@ def test_response_format_leaves_tools_on(weather: Chat, weather_format: Chat) ->
     effect(weather_format.tool_calls, "with response_format the tools are never called")
 
 
-@check("tools", MUST, "openapi:CreateChatCompletionRequest.response_format")
+@check("tools", SHOULD, "openapi:CreateChatCompletionRequest.response_format")
 def test_tools_leave_response_format_on(capital_tools_format: Chat) -> None:
     """A text fits the response format although tools are offered."""
     shown(not capital_tools_format.tool_calls, "the model called a tool that it did not need")

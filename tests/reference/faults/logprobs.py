@@ -72,10 +72,11 @@ def top_logprobs_reversed(body: Any, _call: Call) -> None:
 
 
 @payload("chat")
-def top_logprobs_one_short(body: Any, _call: Call) -> None:
-    """top_logprobs has one entry less than asked for."""
+def top_logprobs_one_more(body: Any, _call: Call) -> None:
+    """`top_logprobs` has one entry more than asked for."""
     for entry in _entries(body):
-        del entry["top_logprobs"][-1:]
+        if entry["top_logprobs"]:
+            entry["top_logprobs"].append({"token": "\x00", "logprob": -99.0, "bytes": [0]})
 
 
 @payload("chat")
