@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Protocol
 
+from conformance.musts import by_check, label, of_model
 from conformance.outcomes import Level, Outcome
 
 
@@ -23,36 +27,106 @@ class Graded(Protocol):
     """What grading reads of a check's result."""
 
     @property
+    def id(self) -> str: ...
+    @property
     def level(self) -> Level: ...
     @property
     def core(self) -> bool: ...
     @property
     def outcome(self) -> Outcome: ...
+    @property
+    def exchanges(self) -> list[str]: ...
+    @property
+    def controls(self) -> list[str]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grade:
+    """A status, and why in a few words: what fails for a user, or what a `yes` does not cover. May be empty."""
+
+    status: Status
+    because: str = ""
 
 
 _UNMET = {Outcome.FAIL, Outcome.REJECTED, Outcome.IGNORED}
-_UNDECIDED = {Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.NOT_RUN, Outcome.TIMEOUT, Outcome.ERROR}
+_BAD_INPUT = "bad input not rejected"
 
 
 def status(results: Iterable[Graded]) -> Status:
-    """Grade one cell.
+    """The status alone; `grade` says the rules."""
+    return grade(results).status
 
-    `ignored` if a core check was ignored, else `no` if one failed or was rejected, else `unknown` if one was not
-    decided or there is none. With every core check passed: `partial` if a MUST failed, was ignored or rejected, else
-    `unknown` if a MUST was not decided (what did not run is never green, and accuses nobody), else `yes`.
+
+def grade(results: Iterable[Graded], cores: Mapping[str, str] | None = None) -> Grade:
+    """Grade one cell; `cores` names the row's core checks by their ids.
+
+    Some core checks passed and some failed, were ignored or rejected: `partial`. None passed: `ignored` if one was
+    ignored, else `no`. One not decided, or none there: `unknown`. All passed: `partial` if a MUST failed, was ignored
+    or rejected, else `unknown` if a MUST was not decided (what did not run is never green), else `yes`.
+
+    Two things never lower a cell: bad input that is accepted, unless the row is about bad input; and a clean rejection
+    of what the document leaves to the model.
     """
-    results = list(results)
-    core = {r.outcome for r in results if r.core}
-    musts = {r.outcome for r in results if r.core or r.level is Level.MUST}
-    if Outcome.IGNORED in core:
-        return Status.IGNORED
-    if core & _UNMET:
-        return Status.NO
-    if not core or core & _UNDECIDED:
-        return Status.UNKNOWN
-    if musts & _UNMET:
-        return Status.PARTIAL
-    return Status.UNKNOWN if musts & _UNDECIDED else Status.YES
+    results = sorted(results, key=_rank)
+    core = [r for r in results if r.core]
+    musts = [r for r in results if r.core or r.level is Level.MUST]
+    about_bad_input = any(map(_judges_bad_input, core))
+    unmet = [
+        r
+        for r in musts
+        if r.outcome in _UNMET and not _left_to_model(r) and (about_bad_input or not _judges_bad_input(r))
+    ]
+    unmet_core = [r for r in unmet if r.core]
+    undecided = [r for r in musts if not r.outcome.good and r.outcome not in _UNMET]
+    if unmet_core and any(r.outcome.good for r in core):
+        return Grade(status=Status.PARTIAL, because=_each(core, cores or {}))
+    if unmet_core:
+        ignored = any(r.outcome is Outcome.IGNORED for r in unmet_core)
+        rejected = all(r.outcome is Outcome.REJECTED for r in unmet_core)
+        why = "rejected with an error" if rejected else "" if ignored else label(unmet_core[0].id)
+        return Grade(status=Status.IGNORED if ignored else Status.NO, because=why)
+    if not core or not all(r.outcome.good for r in core):
+        return Grade(status=Status.UNKNOWN, because=_rejected(musts) if any(map(_left_to_model, core)) else "")
+    if unmet:
+        return Grade(status=Status.PARTIAL, because=label(unmet[0].id))
+    if undecided:
+        return Grade(status=Status.UNKNOWN)
+    accepted = any(r.outcome.bad and r.level is not Level.MAY and _judges_bad_input(r) for r in results)
+    return Grade(status=Status.YES, because=_rejected(musts) or (_BAD_INPUT if accepted else ""))
+
+
+def _rank(result: Graded) -> tuple[int, str]:
+    """What hurts most comes first: the order of `musts.toml`."""
+    return _order().get(result.id, len(_order())), result.id
+
+
+@cache
+def _order() -> dict[str, int]:
+    return {id: at for at, id in enumerate(by_check())}
+
+
+def _judges_bad_input(result: Graded) -> bool:
+    """Whether all that a check judged are invalid requests, whose names begin with `bad_`."""
+    judged = [name for name in result.exchanges if name not in result.controls]
+    return bool(judged) and all(name.startswith("bad_") for name in judged)
+
+
+def _left_to_model(result: Graded) -> bool:
+    return result.outcome is Outcome.REJECTED and of_model(result.id)
+
+
+def _rejected(results: Iterable[Graded]) -> str:
+    """What the model rejects of what the document leaves to it, by the field that the label names."""
+    names = (re.search(r"`([^`:]+)", label(r.id)) for r in results if _left_to_model(r))
+    name = next(filter(None, names), None)
+    return f"this model rejects `{name[1]}`" if name else ""
+
+
+def _each(core: list[Graded], cores: Mapping[str, str]) -> str:
+    """How each core check ended, in the order in which the row names them."""
+    names = {**cores, **{r.id: label(r.id) for r in core if r.id not in cores}}
+    marks = {r.id: "✓" if r.outcome.good else "✕" if r.outcome in _UNMET else "?" for r in core}
+    return " ".join(f"{name} {marks[id]}" for id, name in names.items() if id in marks)
 
 
 class Agreement(StrEnum):

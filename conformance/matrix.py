@@ -15,7 +15,7 @@ CLAIM_SOURCES = {"guide": "the compatibility guide", "own": "the server's own do
 class Feature:
     """One row. `claims` maps a source of `CLAIM_SOURCES` to what it says of each backend: yes, partial or no.
 
-    `also` are other names under which a document has the same row.
+    `also` are other names under which a document has the same row; `cores` names its core checks, where it has several.
     """
 
     id: str
@@ -23,6 +23,7 @@ class Feature:
     group: str
     what: str
     also: tuple[str, ...]
+    cores: dict[str, str]
     claims: dict[str, dict[str, str]]
 
     def claim(self, source: str, backend: str) -> str | None:
@@ -41,6 +42,7 @@ def features() -> dict[str, Feature]:
             group=group["title"],
             what=row["what"],
             also=tuple(row.get("also", ())),
+            cores=row.get("cores", {}),
             claims={source: row[source] for source in CLAIM_SOURCES if source in row},
         )
         for group in data["group"]

@@ -37,6 +37,8 @@ def table(shown: Table) -> str:
 
 def _cell(cell: Cell) -> str:
     said = f"{words.STATUS[cell.word]} {cell.word}"
+    if cell.because:
+        said += f": {plain(cell.because)}"
     wrong = [f"{claim.agreement} by {words.DOCUMENTS[claim.source]}" for claim in cell.claims if claim.wrong]
     return f"{said} ({', '.join(wrong)})" if wrong else said
 

@@ -25,7 +25,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from backends.known import Deviation
-from conformance import matrix
+from conformance import matrix, musts
 from conformance.results import CheckResult, Results, suite_version
 from reports import diff_text, words
 from reports.diff import Diff, Kind
@@ -230,6 +230,7 @@ def _environment() -> Environment:
         "count": count,
         "counts": counts,
         "by_check": by_check,
+        "published": musts.by_check().get,
         "backends": backends,
     }
     environment.filters |= {

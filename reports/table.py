@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from conformance import matrix
-from conformance.grading import Agreement, Status, agreement, status
+from conformance.grading import Agreement, Grade, Status, agreement, grade
 from conformance.matrix import Feature
 from conformance.outcomes import Level, Outcome
 from conformance.results import CheckResult, Results
@@ -135,9 +135,19 @@ class Cell:
     checks: tuple[CheckResult, ...]
 
     @cached_property
+    def grade(self) -> Grade:
+        """The status and why, by `conformance.grading`."""
+        return grade(self.checks, self.feature.cores)
+
+    @property
     def status(self) -> Status:
-        """The status, by `conformance.grading`."""
-        return status(self.checks)
+        """The status."""
+        return self.grade.status
+
+    @property
+    def because(self) -> str:
+        """What fails for a user, or what a `yes` does not cover, in a few words; may be empty."""
+        return self.grade.because if self.checks else ""
 
     @property
     def word(self) -> str:
@@ -267,7 +277,7 @@ def _features(columns: Iterable[Column]) -> list[Feature]:
     others = dict.fromkeys(c.feature for column in columns for c in column.checks if c.feature not in known)
     return [
         *known.values(),
-        *(Feature(id=other, title=other, group=OTHER, what="", also=(), claims={}) for other in others),
+        *(Feature(id=other, title=other, group=OTHER, what="", also=(), cores={}, claims={}) for other in others),
     ]
 
 

@@ -31,6 +31,9 @@ _REASONS = 3
 _NARROW, _WIDE = 76, 110
 """Columns of a terminal from which claims stand beside the status, and from which there is a tally, too."""
 
+_MEASURED = 22
+"""Columns for the status and what fails, where claims stand beside it."""
+
 
 def console_to(out: TextIO, *, width: int, colour: bool) -> Console:
     """A console that prints texts as they are: nothing in them is markup, and nothing is coloured by itself."""
@@ -54,6 +57,7 @@ def text(shown: Table, *, width: int, colour: bool) -> str:
         console.print(Text(visible(trouble), "bold red"), soft_wrap=True)
     if any(check.outcome is not Outcome.NOT_RUN for column in shown.columns for check in column.checks):
         console.print(_matrix(shown, width))
+        _notes(console, shown)
         _unmeasured(console, shown)
     _violations(console, shown)
     for column in shown.columns:
@@ -68,7 +72,7 @@ def _matrix(shown: Table, width: int) -> RichTable:
     rich.add_column("", overflow="fold", no_wrap=width >= _NARROW)
     for column in shown.columns:
         name = "measured" if alone else visible(f"{column.number} {column.name} {column.version}")
-        rich.add_column(name, overflow="fold", no_wrap=beside)
+        rich.add_column(name, overflow="fold", max_width=_MEASURED if beside else None)
     if beside:
         for source in matrix.CLAIM_SOURCES:
             rich.add_column(f"{words.DOCUMENTS[source]} says", overflow="fold")
@@ -89,7 +93,11 @@ def _matrix(shown: Table, width: int) -> RichTable:
 
 
 def _status(cell: Cell) -> Text:
-    return Text(f"{words.STATUS[cell.word]} {cell.word}", _STATUS[cell.word])
+    """The word, and below it what fails; what a `yes` leaves out is said once, below the matrix."""
+    said = Text(f"{words.STATUS[cell.word]} {cell.word}", _STATUS[cell.word])
+    if cell.because:
+        said.append(" *" if cell.word == "yes" else f"\n{visible(cell.because)}", "dim")
+    return said
 
 
 def _with_claims(cell: Cell) -> Text:
@@ -112,6 +120,12 @@ def _tally(cell: Cell) -> Text:
     return Text(", ", "dim").join(
         Text(f"{number} {outcome}", _OUTCOME.get(outcome, "dim")) for outcome, number in cell.outcomes.items()
     )
+
+
+def _notes(console: Console, shown: Table) -> None:
+    notes = dict.fromkeys(c.because for row in shown.rows for c in row.cells if c.because and c.word == "yes")
+    if notes:
+        console.print(Text(f"* {visible('; '.join(notes))}", "dim"))
 
 
 def _unmeasured(console: Console, shown: Table) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance import catalogue, matrix
 from conformance.answers import Answer, Missing
 from conformance.check import Check, check
 from conformance.every import Every
-from conformance.grading import Agreement, Status, agreement, status
+from conformance.grading import Agreement, Status, agreement, grade, status
 from conformance.judge import LONG, SHORT, Judge
+from conformance.musts import of_model
 from conformance.outcomes import Blocked, Inconclusive, Level, Outcome, effect, lenient, shown
 from conformance.refusals import refused
 from conformance.results import CheckResult
@@ -219,19 +221,36 @@ class Graded:
     outcome: Outcome
     core: bool = False
     level: Level = Level.MUST
+    id: str = "area.name"
+    exchanges: list[str] = field(default_factory=list)
+    controls: list[str] = field(default_factory=list)
 
+
+REFUSAL = {"exchanges": ["capital", "bad_role"], "controls": ["capital"]}
+DIMENSIONS = "embeddings.dimensions_shorten_the_vector"
 
 graded = st.builds(
-    Graded, outcome=st.sampled_from(list(Outcome)), core=st.booleans(), level=st.sampled_from(list(Level))
+    Graded,
+    outcome=st.sampled_from(list(Outcome)),
+    core=st.booleans(),
+    level=st.sampled_from(list(Level)),
+    id=st.sampled_from(["stop.ends_the_text", "n.usage_counts_all", "area.name"]),
+    exchanges=st.sampled_from([["count"], ["bad_role"], []]),
 )
 
 
 @given(st.lists(graded))
 def test_yes_means_that_every_core_check_and_every_must_is_good(results: list[Graded]) -> None:
-    said = status(results)
+    """But for bad input that is accepted, and what a model rejects: both are in the note."""
+    said = grade(results)
     needed = [r for r in results if r.core or r.level is Level.MUST]
+    excused = [r for r in needed if "bad_role" in r.exchanges or of_model(r.id)]
     all_good = all(r.outcome.good for r in needed) and any(r.core for r in results)
-    assert (said is Status.YES) == all_good
+    if all_good:
+        assert said.status is Status.YES
+    elif said.status is Status.YES:
+        assert all(r.outcome.good for r in needed if r not in excused)
+        assert said.because
 
 
 CORE = Graded(Outcome.PASS, core=True)
@@ -249,12 +268,58 @@ CORE = Graded(Outcome.PASS, core=True)
         ([CORE, Graded(Outcome.TIMEOUT), Graded(Outcome.IGNORED)], Status.PARTIAL),
         ([CORE, Graded(Outcome.NOT_RUN)], Status.UNKNOWN),
         ([CORE, Graded(Outcome.BLOCKED, core=True), Graded(Outcome.FAIL)], Status.UNKNOWN),
-        ([CORE, Graded(Outcome.ERROR, core=True), Graded(Outcome.REJECTED, core=True)], Status.NO),
-        ([CORE, Graded(Outcome.FAIL, core=True), Graded(Outcome.IGNORED, core=True)], Status.IGNORED),
+        ([CORE, Graded(Outcome.FAIL, core=True)], Status.PARTIAL),
+        ([CORE, Graded(Outcome.ERROR, core=True), Graded(Outcome.IGNORED, core=True)], Status.PARTIAL),
+        ([Graded(Outcome.ERROR, core=True), Graded(Outcome.REJECTED, core=True)], Status.NO),
+        ([Graded(Outcome.FAIL, core=True), Graded(Outcome.IGNORED, core=True)], Status.IGNORED),
+        ([CORE, Graded(Outcome.FAIL, **REFUSAL)], Status.YES),
+        ([CORE, Graded(Outcome.NOT_RUN, **REFUSAL)], Status.UNKNOWN),
+        ([Graded(Outcome.PASS, core=True, **REFUSAL), Graded(Outcome.FAIL, **REFUSAL)], Status.PARTIAL),
+        ([CORE, Graded(Outcome.REJECTED, id=DIMENSIONS)], Status.YES),
+        ([CORE, Graded(Outcome.IGNORED, id=DIMENSIONS)], Status.PARTIAL),
+        ([Graded(Outcome.REJECTED, core=True, id="n.gives_as_many_choices")], Status.UNKNOWN),
     ],
 )
 def test_a_cell_says_what_its_core_checks_and_its_musts_do(results: list[Graded], said: Status) -> None:
     assert status(results) is status(results[::-1]) is said
+
+
+def test_a_cell_says_what_fails_for_a_user() -> None:
+    stop = Graded(Outcome.PASS, core=True, id="stop.ends_the_text")
+    later = Graded(Outcome.FAIL, id="stop.may_be_beyond_ascii")
+    first = Graded(Outcome.FAIL, id="stop.four_strings_count")
+    assert grade([stop, later, first]).because == "fourth `stop` string has no effect"
+    assert grade([Graded(Outcome.FAIL, core=True, id="stop.ends_the_text")]).because == "text goes on past `stop`"
+    assert grade([Graded(Outcome.REJECTED, core=True)]).because == "rejected with an error"
+    assert grade([Graded(Outcome.IGNORED, core=True)]).because == ""
+    assert grade([CORE]).because == ""
+
+
+def test_a_cell_names_its_core_checks_where_they_differ() -> None:
+    cores = matrix.features()["tool_choice"].cores
+    none, required, named = (
+        Graded(outcome, core=True, id=id)
+        for id, outcome in zip(cores, (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.IGNORED), strict=True)
+    )
+    assert grade([named, required, none], cores).because == "none ✓ required ? named ✕"
+
+
+def test_a_yes_says_what_it_leaves_out() -> None:
+    assert grade([CORE, Graded(Outcome.FAIL, level=Level.SHOULD, **REFUSAL)]).because == "bad input not rejected"
+    assert grade([CORE, Graded(Outcome.REJECTED, id=DIMENSIONS)]).because == "this model rejects `dimensions`"
+    assert grade([CORE, Graded(Outcome.FAIL, level=Level.MAY, **REFUSAL)]).because == ""
+    alone = grade([Graded(Outcome.REJECTED, core=True, id="n.gives_as_many_choices")])
+    assert (alone.status, alone.because) == (Status.UNKNOWN, "this model rejects `n`")
+
+
+def test_rows_with_several_core_checks_name_each() -> None:
+    several: dict[str, list[str]] = {}
+    for one in catalogue.load().values():
+        if one.core:
+            several.setdefault(one.feature, []).append(one.id)
+    for row in matrix.features().values():
+        needed = several[row.id] if len(several[row.id]) > 1 else []
+        assert sorted(row.cores) == sorted(needed), f"name the core checks of {row.id} in conformance/matrix.toml"
 
 
 @given(st.lists(graded), graded)

@@ -86,7 +86,7 @@ def test_the_capability_file_fits_its_schema(tmp_path: Path) -> None:
         "allowed_tools": None,
     }
     assert said["supports"]["n"] is False
-    assert said["rows"] == {"tool_choice": "ignored", "n": "no"}
+    assert said["rows"] == {"tool_choice": "partial", "n": "unknown"}
     assert said["complete"] is True
 
 
