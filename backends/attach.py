@@ -37,11 +37,7 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
             return api.patient(once, until, wanted.say, statuses)
 
         speaks = data.get("attach", {}).get("capabilities", {})
-
-        def can(model: str) -> list[str] | None:
-            told = parsed(ask(Request(path=root(base_url) + speaks["path"], body={"model": model}), model))
-            return told.get(speaks["key"]) if isinstance(told, dict) else None
-
+        can = capabilities(ask, base_url, speaks)
         parts = roles.cast(ask, listed or [wanted.models["chat"]], wanted.models, can, speaks)
         if parts.hello is not None:
             must_be_an_api(parts.hello, base_url, wanted.access)
@@ -64,6 +60,18 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
         slots=facts.slots or Target.slots,
         access=wanted.access,
     )
+
+
+def capabilities(ask: roles.Ask, base_url: str, speaks: dict[str, Any]) -> roles.Capabilities:
+    """A function that asks a server what a model can do; `speaks` is the backend's `attach.capabilities`."""
+
+    def can(model: str) -> list[str] | None:
+        if not speaks:
+            return None
+        told = parsed(ask(Request(path=root(base_url) + speaks["path"], body={"model": model}), model))
+        return told.get(speaks["key"]) if isinstance(told, dict) else None
+
+    return can
 
 
 def _where(base_url: str, named: str) -> str:

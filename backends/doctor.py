@@ -16,12 +16,12 @@ from typing import Any, Literal
 from backends import api, explain, identify, listening, process, roles, wire
 from backends.access import Access
 from backends.address import root
-from backends.attach import in_short, lists
+from backends.attach import capabilities, in_short, lists
 from backends.errors import CannotMeasure, CannotStart, NoModel
 from backends.find import backends
 from backends.roles import message, parsed
 from backends.target import Wanted
-from backends.wire import Exchange, Request
+from backends.wire import Exchange, Request, Role
 
 State = Literal["ok", "problem", "unclear"]
 
@@ -53,12 +53,16 @@ class Finding:
 
 @dataclass
 class Patient:
-    """The server that is examined: its backend's data, and how to ask it."""
+    """The server that is examined: its backend's data, its models and how to ask them.
+
+    `model` is the one that chats. `embedders` are the others that could make embeddings.
+    """
 
     data: dict[str, Any]
     base_url: str
     model: str
-    ask: Callable[[Request], Exchange]
+    embedders: list[str]
+    ask: Callable[[Request, str], Exchange]
     asker: identify.Asker
     facts: identify.Facts
 
@@ -116,19 +120,33 @@ def examine(
             yield Finding("problem", "list of models", at.odd, "name the models with --model and its kin")
         base_url, listed = at.base_url, at.models
         yield from _model(hints, listed, model)
-        named = model or listed[0]
 
-        def ask(request: Request) -> Exchange:
-            return wire.send(request, base_url, model=named, http=http)
+        def ask(request: Request, model: str) -> Exchange:
+            return wire.send(request, base_url, model=model, http=http)
 
+        speaks = data.get("attach", {}).get("capabilities", {})
+        chatting, embedding = _by_capability(listed, capabilities(ask, base_url, speaks), speaks)
+        named = model or (chatting or listed)[0]
+        embedders = [other for other in embedding if other != named][: roles.PROBES]
         facts = identify.attached(base_url, data, named, access)
         with identify.Asker(root(base_url), access, named) as asker:
-            patient = Patient(data, base_url, named, ask, asker, facts)
+            patient = Patient(data, base_url, named, embedders, ask, asker, facts)
             chats = True
             for look in (_chat, _embeddings, _tools, _slots, _quantisation, _claim, _gpu):
                 for finding in look(patient) if chats or look is not _tools else ():
                     chats = chats and (finding.what, finding.state) != ("chat", "problem")
                     yield finding
+
+
+def _by_capability(listed: list[str], can: roles.Capabilities, speaks: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The models that say they chat, and those that say they make embeddings; each with those that say nothing."""
+    abilities = {model: can(model) for model in listed}
+
+    def able(role: Role) -> list[str]:
+        wanted = speaks.get(role, [""])[0]
+        return [model for model, told in abilities.items() if told is None or wanted in told]
+
+    return able("chat"), able("embedding")
 
 
 def _silent(hints: dict[str, Any], base_url: str, access: Access) -> Iterator[Finding]:
@@ -214,11 +232,11 @@ def _model(hints: dict[str, Any], listed: list[str], model: str | None) -> Itera
 
 
 def _chat(server: Patient) -> Iterator[Finding]:
-    answer = server.ask(roles.PROBE["chat"])
+    answer = server.ask(roles.PROBE["chat"], server.model)
     if answer.status == 200:
         yield Finding("ok", "chat", f"{server.model} answers")
     elif answer.status == 404:
-        embeds = server.ask(roles.PROBE["embedding"]).status == 200
+        embeds = server.ask(roles.PROBE["embedding"], server.model).status == 200
         seen = "this server only makes embeddings" if embeds else f"404 {message(answer)}"
         yield Finding("problem", "chat", seen, server.hints.get("load", "load a chat model"))
     else:
@@ -226,12 +244,14 @@ def _chat(server: Patient) -> Iterator[Finding]:
 
 
 def _embeddings(server: Patient) -> Iterator[Finding]:
-    answer = server.ask(roles.PROBE["embedding"])
-    if answer.status == 200:
-        yield Finding("ok", "embeddings", f"{server.model} makes them")
-    else:
-        seen = f"not from {server.model} ({answer.status or answer.error})"
-        yield Finding("unclear", "embeddings", seen, server.hints.get("mend_embeddings", ""))
+    refused: list[str] = []
+    for model in [server.model, *server.embedders]:
+        answer = server.ask(roles.PROBE["embedding"], model)
+        if answer.status == 200:
+            yield Finding("ok", "embeddings", f"{model} makes them")
+            return
+        refused.append(f"{model} ({answer.status or answer.error})")
+    yield Finding("unclear", "embeddings", f"not from {', '.join(refused)}", server.hints.get("mend_embeddings", ""))
 
 
 def _tools(server: Patient) -> Iterator[Finding]:
@@ -248,7 +268,7 @@ def _tools(server: Patient) -> Iterator[Finding]:
         "temperature": 0,
         "max_tokens": 200,
     }
-    answer = server.ask(Request(path="/chat/completions", body=body))
+    answer = server.ask(Request(path="/chat/completions", body=body), server.model)
     if answer.status != 200:
         yield Finding("problem", "tools", f"refused, {answer.status or answer.error}: {message(answer)}", mend)
         return

@@ -10,8 +10,12 @@ import pytest
 
 from backends import find, gguf, identify, listening
 from backends.attach import attach
+<<<<<<< HEAD
 from backends.errors import CannotStart
 from backends.room import QUESTIONS
+=======
+from backends.errors import CannotStart, NoModel
+>>>>>>> 1b5f752 (A fresh Ollama is told which command loads a model; the doctor asks the embedding model for embeddings)
 from backends.target import Target, Wanted
 from tests.fake import Reply, as_json, error, serving
 
@@ -137,6 +141,20 @@ def test_named_models_are_taken_unasked() -> None:
 
 
 # Identity
+
+
+def test_an_ollama_without_models_is_told_to_pull_one() -> None:
+    """A fresh Ollama lists `data: null`."""
+
+    def fresh(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        return as_json({"object": "list", "data": None}) if path == "/v1/models" else error(404, "model not found")
+
+    with serving(fresh) as origin:
+        url = origin + "/v1"
+        with pytest.raises(NoModel) as no_model:
+            attach(Wanted(backend="ollama", base_url=url), url, find.backends()["ollama"])
+    assert str(no_model.value).startswith(f"{url} lists no model: load one with `ollama pull llama3.1` (in a container: ")
+    assert no_model.value.exit_code == 13
 
 
 def test_gguf_header_is_read() -> None:

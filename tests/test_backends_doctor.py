@@ -146,6 +146,28 @@ def test_model_without_tools_and_too_few_bits() -> None:
     assert "25% of the model is on it" in found["GPU"]
 
 
+def test_the_embedding_model_is_asked_for_embeddings() -> None:
+    """Ollama lists an embedding model first; another one chats."""
+    able = {"embedder": ["embedding"], "m": ["completion", "tools"]}
+
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        if path == "/v1/models":
+            return as_json({"object": "list", "data": [{"id": id, "object": "model"} for id in able]})
+        asked = json.loads(body) if body else {}
+        if path == "/api/show":
+            return as_json({"capabilities": able[asked["model"]], "details": {}})
+        if path == "/v1/embeddings":
+            return as_json({"data": []}) if asked["model"] == "embedder" else error(400, "not with this model")
+        if path == "/v1/chat/completions":
+            return said() if asked["model"] == "m" else error(400, "not with this model")
+        return as_json({"version": "0.33.0", "models": []})
+
+    with serving(reply) as origin:
+        found = {f.what: str(f) for f in doctor.examine("ollama", origin + "/v1")}
+    assert found["chat"] == "ok      chat: m answers"
+    assert found["embeddings"] == "ok      embeddings: embedder makes them"
+
+
 def test_other_kind_and_unknown_model() -> None:
     with serving(server(lambda _: said())) as origin:
         found = problems("ollama", origin + "/v1", "llama9")
