@@ -133,6 +133,12 @@ def parse(config: pytest.Config) -> Options:
         wanted = _wanted(config)
     except CannotMeasure as problem:
         raise pytest.UsageError(str(problem)) from None
+    started = dict.fromkeys(w.backend for w in wanted if w.base_url is None)
+    if get("--server-binary") and len(started) > 1:
+        raise pytest.UsageError(
+            f"--server-binary {get('--server-binary')} is one program, but {' and '.join(started)} would be started: "
+            "measure one of them in a run of its own, or name its address with --backend=NAME@URL."
+        )
     names = [w.name for w in wanted]
     if len(set(names)) < len(names):
         raise pytest.UsageError(f"{', '.join(names)}: name each server once, and each model.")

@@ -10,12 +10,8 @@ import pytest
 
 from backends import find, gguf, identify, listening
 from backends.attach import attach
-<<<<<<< HEAD
-from backends.errors import CannotStart
-from backends.room import QUESTIONS
-=======
 from backends.errors import CannotStart, NoModel
->>>>>>> 1b5f752 (A fresh Ollama is told which command loads a model; the doctor asks the embedding model for embeddings)
+from backends.room import QUESTIONS
 from backends.target import Target, Wanted
 from tests.fake import Reply, as_json, error, serving
 

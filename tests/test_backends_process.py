@@ -152,6 +152,15 @@ def test_the_same_server_twice_is_refused(tmp_path: Path) -> None:
     assert "name each server once" in output
 
 
+def test_a_server_binary_is_for_one_backend(tmp_path: Path) -> None:
+    both = ["--backend=llamacpp", "--backend=vllm", "--server-binary=llama-server"]
+    code, output = measure(tmp_path, *both)
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "--server-binary llama-server is one program, but llamacpp and vllm would be started: measure one" in output
+    code, output = measure(tmp_path, both[0], "--backend=vllm@http://127.0.0.1:9/v1", both[2])
+    assert code != pytest.ExitCode.USAGE_ERROR
+
+
 def test_the_command_starts_the_server_again_and_has_no_key() -> None:
     words = [sys.executable, "-m", "server", "--api-key", "sk-canary", "--kwargs", '{"a": 1}']
     assert process._shell(words, {"SLOTS": "4 5"}, "sk-canary") == (
