@@ -19,8 +19,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
-STAGES = (1, 2, 4, 6, 7)
-"""Processes that a run has as it goes on: pytest, and a guard and a server for each of three models."""
+STAGES = (1, 3, 5, 8, 10)
+"""Processes that a run has as it goes on: pytest, and a guard of two and a server for each of three models."""
 
 PATIENCE = 40.0
 """Seconds for the guards to end their servers (`backends.guard.GRACE`) and, after Ctrl-C, for pytest to write its

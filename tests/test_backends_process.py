@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,21 +84,57 @@ def test_a_server_that_ends_tells_its_last_words(tmp_path: Path) -> None:
         server.wait_until_healthy("/", 20)
 
 
-def test_what_a_server_started_ends_with_it(tmp_path: Path) -> None:
-    """A child that left the server's group and ignores SIGTERM, and whose parent is gone, is ended too."""
-    child = f"""
+GRANDCHILD = """
 import os, signal, time
 os.setsid()
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-open({str(tmp_path / "child")!r}, "w").write(str(os.getpid()))
+open({file!r}, "w").write(str(os.getpid()))
 time.sleep(99)
 """
-    code = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(99)"
-    server = launch.start([sys.executable, "-c", code], 9, tmp_path / "x")
-    while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
+"""A child that left the server's group and does not hear SIGTERM."""
+
+
+def with_grandchild(directory: Path) -> tuple[launch.Process, Path]:
+    """A guarded server with such a child; also the child's directory in /proc."""
+    file = directory / "child"
+    code = GRANDCHILD.format(file=str(file))
+    parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {code!r}]); time.sleep(99)"
+    server = launch.start([sys.executable, "-c", parent], 9, directory / "x")
+    while not file.exists() or not file.read_text():
         assert server.guard.poll() is None
+    return server, Path("/proc") / file.read_text()
+
+
+def test_what_a_server_started_ends_with_it(tmp_path: Path) -> None:
+    server, child = with_grandchild(tmp_path)
     server.stop()
-    assert not Path(f"/proc/{(tmp_path / 'child').read_text()}").exists()
+    assert not child.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and Linux's signal at a parent's death")
+@pytest.mark.parametrize("killed", ["outer", "inner"])
+def test_a_killed_guard_ends_what_the_server_started(tmp_path: Path, killed: str) -> None:
+    server, child = with_grandchild(tmp_path)
+    outer = server.guard.pid
+    (inner,) = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()
+    parent = child / "stat"
+    (program,) = Path(f"/proc/{inner}/task/{inner}/children").read_text().split()
+    assert parent.read_text().split()[3] == program
+    os.kill(outer if killed == "outer" else int(inner), signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    pids = [Path("/proc") / pid for pid in (inner, program, child.name)]
+    while any(_lives(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    server.guard.wait(60)
+    assert [pid for pid in pids if _lives(pid)] == []
+
+
+def _lives(process: Path) -> bool:
+    """Whether a process is there and more than a zombie, which this test's own parent may not have collected."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.fixture
