@@ -139,9 +139,10 @@ def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     for role, name in wanted.models.items():
         path = Path(name).expanduser().resolve()
         if path.exists():
-            deploy[role] = {**deploy[role], "file": str(path), "model": path.stem, "values": {}, "projector": None}
+            of_file = {"file": str(path), "model": path.stem, "values": {}, "projector": None}
+            deploy[role] = {**deploy[role], **of_file, "probe": {}}
         elif deploy.get("hub_ids"):
-            deploy[role] = {**deploy[role], "file": name, "model": name}
+            deploy[role] = {**deploy[role], "file": name, "model": name, "probe": {}}
         else:
             raise CannotStart(
                 f"The model {name} is no file here: a server that this run starts needs the path of one "
@@ -164,14 +165,21 @@ def _start_role(
     spec = deploy[role]
     words = {"port": port, "file": spec.get("file"), "model": spec["model"], "directory": directory}
     words |= {"projector": spec.get("projector"), "key": key}
-    args = [*chosen.command, *deploy["args"], *deploy.get("key", []), *spec.get("args", [])]
-    env = {name: value.format(**words) for name, value in deploy.get("env", {}).items()}
+    probe = spec.get("probe", deploy.get("probe", {}))
+    args = [*chosen.command, *deploy["args"], *probe.get("args", []), *deploy.get("key", []), *spec.get("args", [])]
+    env = {name: value.format(**words) for name, value in _environment(deploy, role).items()}
     return launch.start([arg.format(**words) for arg in args], port, directory, env)
+
+
+def _environment(deploy: dict[str, Any], role: Role) -> dict[str, str]:
+    """What is set for the server that plays a role; `deploy.probe` is for the probe model alone."""
+    probe = deploy[role].get("probe", deploy.get("probe", {}))
+    return {**deploy.get("env", {}), **probe.get("env", {})}
 
 
 def _details(chosen: Candidate, deploy: dict[str, Any], first: launch.Process, key: str | None) -> dict[str, str]:
     said = re.search(deploy["device"], first.text()) if "device" in deploy else None
-    set_here = {name: value for name, value in deploy.get("env", {}).items() if "{" not in value}
+    set_here = {name: value for name, value in _environment(deploy, "chat").items() if "{" not in value}
     details = {
         "device": f"{said[1] if said else deploy.get('device_else', 'CPU')}; {identify.host()}",
         "flags": " ".join(first.command[len(chosen.command) :]).replace(key or KEY, "KEY"),
