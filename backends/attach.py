@@ -47,11 +47,12 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
     facts = identify.attached(base_url, data, parts.models["chat"], wanted.access)
     why = "; ".join(f"{role}: {parts.models[role]}, {said}" for role, said in parts.chosen.items())
     return Target(
-        name=wanted.name,
+        name=wanted.column(facts.code_path),
         backend=wanted.backend,
         found=found
         or f"attached to {_where(base_url, named)}{', with the query of the address' * bool(wanted.access.query)}",
         version=facts.version or at.listing.header("server"),
+        code_path=facts.code_path,
         deployments=tuple(
             Deployment(role=r, base_url=base_url, model=m, room=rooms.get(m, 0)) for r, m in parts.models.items()
         ),

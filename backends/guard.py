@@ -4,9 +4,9 @@ The guard reads its standard input: it ends when the starter closes it or dies, 
 all that it started are asked to stop and, after `GRACE` seconds, killed. The starter writes a byte before it closes the
 input; without that byte it died, and the guard also removes the directory of the log, which nobody will read.
 
-The guard is two processes (Linux), because either may be killed. The outer one waits for the inner one, which runs the
-program. If the inner one is killed, the kernel kills the program and gives what that had started to the outer one, which
-kills it. If the outer one is killed, the kernel asks the inner one to stop.
+The guard is two processes (Linux), because either may be killed. The outer one waits for the inner one, which runs
+the program. If the inner one is killed, the kernel kills the program and gives what that had started to the outer one,
+which kills it. If the outer one is killed, the kernel asks the inner one to stop.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _receive_at_death_of(parent: int, number: int) -> None:
 
 
 def _run(log: str, command: list[str], outer: int | None) -> int:
-    """Run the program until it ends, or until it must; its exit code. `outer` is the process that waits for this one."""
+    """Run the program until it ends, or until it must; its exit code. `outer` is the process that waits for us."""
     inner = os.getpid()
     with Path(log).open("ab") as sink:
         program = subprocess.Popen(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class Facts:
     """What was found out; `details` by name, for `Target.details`."""
 
     version: str | None = None
+    code_path: str | None = None
     slots: int | None = None
     details: dict[str, str] = field(default_factory=dict)
 
@@ -87,6 +89,9 @@ def attached(base_url: str, data: dict[str, Any], model: str, access: Access) ->
         facts.version = text(asker.get(tells["version"]))
         slots = asker.get(tells["slots"]) if "slots" in tells else None
         facts.slots = slots if isinstance(slots, int) and slots > 0 else None
+        if "code_path" in tells:
+            shown, patterns = str(asker.get(tells["code_path"])), tells["code_path"]["is"]
+            facts.code_path = next((name for name, pattern in patterns.items() if re.search(pattern, shown)), None)
         for name, how in tells.get("facts", {}).items():
             if said := text(asker.get(how)):
                 facts.details[name] = said

@@ -47,14 +47,15 @@ def start(wanted: Wanted, data: dict[str, Any], chosen: Candidate) -> Running:
             wanted.say(f"waiting for {data['title']} {number} of {len(processes)} …")
             server.wait_until_healthy(deploy["health"], deploy["start_seconds"])
         target = target_of(wanted, data, deploy, processes, chosen.found)
+        details = target.details | _details(chosen, deploy, next(iter(processes.values())), wanted.access.key)
+        target = replace(target, version=chosen.version or target.version, details=details)
+        others = on_other_code_paths(target, wanted, data, deploy)
     except BaseException as problem:
         stop_all(list[Server](processes.values()))
         if not isinstance(problem, CannotStart):
             shutil.rmtree(directory, ignore_errors=True)
         raise
-    details = target.details | _details(chosen, deploy, next(iter(processes.values())), wanted.access.key)
-    target = replace(target, version=chosen.version or target.version, details=details)
-    return Running(target, list(processes.values()), directory)
+    return Running(target, list(processes.values()), directory, others)
 
 
 def with_key(wanted: Wanted, deploy: dict[str, Any]) -> Wanted:
@@ -90,10 +91,11 @@ def target_of(
         "slots": str(deploy["slots"]),
     }
     return Target(
-        name=wanted.name,
+        name=wanted.column(facts.code_path),
         backend=wanted.backend,
         found=found,
         version=facts.version,
+        code_path=facts.code_path,
         deployments=tuple(
             Deployment(role=role, base_url=server.origin + "/v1", model=deploy[role]["model"])
             for role, server in playing.items()
@@ -104,6 +106,31 @@ def target_of(
         access=wanted.access,
         logs={role: server.log for role, server in playing.items()},
     )
+
+
+def on_other_code_paths(
+    target: Target, wanted: Wanted, data: dict[str, Any], deploy: dict[str, Any]
+) -> tuple[Target, ...]:
+    """The same servers with the models of `deploy.others`, as far as these respond on another code path."""
+    (chat,) = (one for one in target.deployments if one.role == "chat")
+    rest = tuple(one for one in target.deployments if one.role != "chat")
+    found: dict[str, Target] = {}
+    for spec in deploy.get("others", ()):
+        try:
+            ollama_models.create(chat.base_url.removesuffix("/v1"), {"chat": spec})
+        except CannotStart as problem:
+            wanted.say(f"{problem}; its column is missing.")
+            continue
+        facts = identify.attached(chat.base_url, data, spec["model"], wanted.access)
+        if facts.code_path and facts.code_path not in (target.code_path, *found):
+            found[facts.code_path] = replace(
+                target,
+                name=wanted.column(facts.code_path),
+                code_path=facts.code_path,
+                deployments=(replace(chat, model=spec["model"]), *rest),
+                details=target.details | facts.details,
+            )
+    return tuple(found.values())
 
 
 def program(wanted: Wanted, data: dict[str, Any]) -> Candidate:
@@ -136,11 +163,13 @@ def program(wanted: Wanted, data: dict[str, Any]) -> Candidate:
 def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     """The `deploy` table with the user's models in it; all its files are there. Raises CannotStart."""
     deploy = {**data["deploy"]}
+    if "chat" in wanted.models:
+        deploy.pop("others", None)
     for role, name in wanted.models.items():
         path = Path(name).expanduser().resolve()
         if path.exists():
-            of_file = {"file": str(path), "model": path.stem, "values": {}, "projector": None}
-            deploy[role] = {**deploy[role], **of_file, "probe": {}}
+            of_file = {"file": str(path), "model": path.stem, "values": {}, "projector": None, "or_template": None}
+            deploy[role] = {**deploy[role], **of_file, "must": None, "probe": {}}
         elif deploy.get("hub_ids"):
             deploy[role] = {**deploy[role], "file": name, "model": name, "probe": {}}
         else:

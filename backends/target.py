@@ -40,6 +40,10 @@ class Wanted:
     timeout: float = 60.0
     say: Callable[[str], None] = field(default=lambda _: None, repr=False, compare=False)
 
+    def column(self, code_path: str | None) -> str:
+        """The column's name for what was found: with the code path of the server, if its backend has several."""
+        return f"{self.name} ({code_path})" if code_path else self.name
+
     @property
     def name(self) -> str:
         """The column's name: the backend, the host if one was named, and the model if there are several."""
@@ -67,8 +71,9 @@ class Target:
 
     `found` says in words how the server was reached; `missing` why a role is played by nobody; `details` are the facts
     that a comparison needs (build, model file and hash, quantisation, device, flags), by name; `slots` is how many
-    requests are sent at a time; `logs` has the log file of each role's server, where we started it. Access and logs
-    never leave this object.
+    requests are sent at a time; `code_path` names the server's code path that responds, where it has several
+    (`attach.code_path` of `backend.toml`); `logs` has the log file of each role's server, where we started it. Access
+    and logs never leave this object.
     """
 
     name: str
@@ -77,6 +82,7 @@ class Target:
     deployments: tuple[Deployment, ...]
     missing: dict[Role, str] = field(default_factory=dict)
     version: str | None = None
+    code_path: str | None = None
     details: dict[str, str] = field(default_factory=dict)
     slots: int = 4
     access: Access = field(default_factory=Access)
@@ -92,6 +98,7 @@ class Target:
             "name": self.name,
             "backend": self.backend,
             "version": self.version,
+            "code_path": self.code_path,
             "found": self.found,
             "deployments": [vars(d) for d in self.deployments],
             "missing": self.missing,
@@ -113,11 +120,15 @@ class Server(Protocol):
 
 @dataclass
 class Running:
-    """A target that answers, the servers that were started for it, and a directory that is removed with them."""
+    """A target that answers, the servers that were started for it, and a directory that is removed with them.
+
+    `others` are the same servers on their other code paths: columns of their own.
+    """
 
     target: Target
     servers: list[Server] = field(default_factory=list)
     directory: Path | None = None
+    others: tuple[Target, ...] = ()
 
     def stop(self) -> None:
         """Stop what was started; what was only attached to goes on."""

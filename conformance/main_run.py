@@ -84,7 +84,8 @@ class MainRun(Run):
             if not self.asked.replay:
                 for wanted in self.asked.wanted:
                     self._running.append(find.run(replace(wanted, say=self._say)))
-                    self.targets[wanted.name] = self._running[-1].target
+                    for target in (self._running[-1].target, *self._running[-1].others):
+                        self.targets[target.name] = target
         except known.BadKnown as problem:
             raise pytest.UsageError(f"--known: {problem}") from None
         except CannotMeasure as problem:

@@ -27,13 +27,22 @@ RECORDED = json.loads((Path(__file__).parent / "data" / "ollama-0.33.0-rc2.json"
 MODELS: dict[str, dict[str, Any]] = {}
 
 
+def headers_of(asked: dict[str, Any]) -> list[gguf.Header]:
+    return [gguf.read(STORE / "blobs" / digest.replace(":", "-")) for digest in asked["files"].values()]
+
+
+def template(asked: dict[str, Any]) -> str:
+    """The template that is used: the Modelfile's, the one in the GGUF, or none."""
+    jinja = "" if BLIND else headers_of(asked)[0].values.get("tokenizer.chat_template", "")
+    return asked.get("template") or jinja or "{{ .Prompt }}"
+
+
 def capabilities(asked: dict[str, Any]) -> list[str]:
-    headers = [gguf.read(STORE / "blobs" / digest.replace(":", "-")) for digest in asked["files"].values()]
+    headers = headers_of(asked)
     if any(key.endswith(".pooling_type") for h in headers for key in h.values):
         return ["embedding"]
-    template = asked.get("template") or ("" if BLIND else headers[0].values.get("tokenizer.chat_template", ""))
     found = ["completion"]
-    found += ["tools"] * ("tools" in template.lower())
+    found += ["tools"] * ("tools" in template(asked).lower())
     return found + ["vision"] * any(h.values["general.architecture"] == "clip" for h in headers)
 
 
@@ -71,7 +80,8 @@ class Handler(BaseHTTPRequestHandler):
         elif name not in MODELS:
             self._say({"error": f"model '{name}' not found"}, 404)
         elif self.path == "/api/show":
-            self._say({"capabilities": capabilities(MODELS[name]), "details": {"quantization_level": "F16"}})
+            able, used = capabilities(MODELS[name]), template(MODELS[name])
+            self._say({"capabilities": able, "template": used, "details": {"quantization_level": "F16"}})
         else:
             able = capabilities(MODELS[name])
             if self.path == "/v1/embeddings":

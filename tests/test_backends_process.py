@@ -149,16 +149,20 @@ def ollama(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return program
 
 
-@pytest.mark.parametrize("blind", [False, True])
+@pytest.mark.parametrize(
+    ("blind", "paths"), [(False, ["GGUF template", "Modelfile template"]), (True, ["Modelfile template"])]
+)
 def test_ollama_gets_models_of_its_own(
-    ollama: Path, tmp_path: Path, blind: bool, monkeypatch: pytest.MonkeyPatch
+    ollama: Path, tmp_path: Path, blind: bool, paths: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if blind:
         monkeypatch.setenv("FAKE_OLLAMA_BLIND", "1")
     running = started(backend="ollama")
     try:
         target = running.target
-        again = find.run(Wanted(backend="ollama", base_url=target.deployments[0].base_url)).target
+        base_url = target.deployments[0].base_url
+        again = find.run(Wanted(backend="ollama", base_url=base_url)).target
+        named = find.run(Wanted(backend="ollama", base_url=base_url, models={"chat": "probe:latest"})).target
     finally:
         running.stop()
     assert {d.role: d.model for d in target.deployments} == {
@@ -171,6 +175,12 @@ def test_ollama_gets_models_of_its_own(
     assert {d.role: d.model for d in again.deployments}["embedding"] == "probe-embedding:latest"
     assert "tools" in again.details["roles"]
     assert not (tmp_path / "the-users").exists()
+    columns = [target, *running.others]
+    assert [(one.name, one.code_path) for one in columns] == [(f"ollama ({path})", path) for path in paths]
+    assert named.name == f"ollama@{base_url[7:-3]} ({paths[0]})"
+    if not blind:
+        assert columns[1].deployments[0].model == "probe-modelfile:latest"
+        assert "OLLAMA_GO_TEMPLATE=1" in columns[1].details["environment"]
 
 
 def test_two_targets_in_one_run(ollama: Path, tmp_path: Path) -> None:
@@ -178,10 +188,11 @@ def test_two_targets_in_one_run(ollama: Path, tmp_path: Path) -> None:
     code, output = measure(tmp_path, *with_both, "-v")
     assert code == pytest.ExitCode.OK, output
     assert "measuring: llamacpp xllamacpp" in output
-    assert "measuring: ollama 0.33.0-rc2" in output
+    assert "measuring: ollama (GGUF template) 0.33.0-rc2" in output
+    assert "measuring: ollama (Modelfile template) 0.33.0-rc2" in output
     kept = results.read(tmp_path / "run" / "results.jsonl")
-    assert {c.target for c in kept.checks} == {"llamacpp", "ollama"}
-    assert len(kept.checks) == 2 * len(kept.header["selected"])
+    assert {c.target for c in kept.checks} == {"llamacpp", "ollama (GGUF template)", "ollama (Modelfile template)"}
+    assert len(kept.checks) == 3 * len(kept.header["selected"])
 
 
 def test_the_same_server_twice_is_refused(tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def services(
 ) -> list[Service]:
     """A backend's containers: one for the user's model if MODEL_PATH or MODELS_DIR name one, else the probe's.
 
-    `probe` of a device's table is for the probe's alone. Flags of the `[container]` tables may hold `{file}`, `{model}` and, for the user, `${NAME:-default}`. With a `key`,
-    servers that know how refuse requests without it.
+    A table's `probe` has flags and variables for the probe's alone. Flags of the `[container]` tables may hold `{file}`,
+    `{model}` and, for the user, `${NAME:-default}`. With a `key`, servers that know how refuse requests without it.
     """
     box, here = data["container"], data["container"][device.name]
     model = _users_model(box["model"], env)
@@ -82,8 +82,8 @@ def services(
     for number, role in enumerate(roles[:1] if one_server else roles):
         spec = data["deploy"][role] if role else box["model"]
         words = {**spec, "file": model.inside if model else spec["file"], "model": spec.get("model", "model")}
-        small = {} if model else here.get("probe", {})
-        ours = [_put(words, arg) for table in (box, here, small) for arg in table.get("args", ())]
+        tables = (box, here) if model else (box, here, box.get("probe", {}), here.get("probe", {}))
+        ours = [_put(words, arg) for table in tables for arg in table.get("args", ())]
         ours += [arg.format(key=key) for arg in data["deploy"].get("key", ()) if key]
         theirs = [_put(words, arg) if model else arg.format(**words) for arg in spec.get("args", ())]
         # A server whose models are created through its API reads no file.
@@ -95,7 +95,7 @@ def services(
                 image=image or here["image"],
                 command=(*ours, *theirs),
                 entrypoint=tuple(box.get("entrypoint", ())),
-                environment=(*_environment(box, here, small).items(), *device.environment),
+                environment=(*_environment(tables).items(), *device.environment),
                 volumes=model.volumes if model else probe,
                 port=box["port"],
                 publish=box["publish"] if number == 0 else str(first_port + number),
@@ -112,7 +112,7 @@ def services(
     return planned
 
 
-def _environment(*tables: dict[str, Any]) -> dict[str, str]:
+def _environment(tables: tuple[dict[str, Any], ...]) -> dict[str, str]:
     return {name: value for table in tables for name, value in table.get("env", {}).items()}
 
 

@@ -23,7 +23,7 @@ from backends.containers import engine, plan
 from backends.containers.container import Container, create
 from backends.containers.plan import Service
 from backends.errors import CannotStart
-from backends.process import KEY, target_of, with_key
+from backends.process import KEY, on_other_code_paths, target_of, with_key
 from backends.target import Running, Target, Wanted
 
 
@@ -73,12 +73,14 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
             f"--image={shlex.quote(services[0].image)} | docker compose -f - up",
         }
         target = replace(target, details={**target.details, **{k: v for k, v in about.items() if v}})
+        ours = services[0].role is not None
+        others = on_other_code_paths(target, wanted, data, data["deploy"]) if ours else ()
     except BaseException as problem:
         _remove(client, run)
         if not isinstance(problem, CannotStart):
             shutil.rmtree(directory, ignore_errors=True)
         raise
-    return Running(target, list(containers), directory)
+    return Running(target, list(containers), directory, others)
 
 
 def _remove(client: docker.DockerClient, run: str) -> None:

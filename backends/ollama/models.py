@@ -47,14 +47,17 @@ def _create(http: httpx2.Client, spec: dict[str, Any]) -> None:
             raw = gguf.with_number(path, key, number)
         files[path.name] = _upload(http, raw)
     asked = {"model": spec["model"], "files": files, "stream": False}
-    _done(http.post("/api/create", json=asked))
+    _done(http.post("/api/create", json=asked | _template(spec.get("template"))))
     must = spec.get("must")
     if must is None or must in _capabilities(http, spec["model"]):
         return
-    if "template" in spec:
-        _done(http.post("/api/create", json={**asked, "template": (ROOT / spec["template"]).read_text()}))
-    elif must not in _capabilities(http, spec["model"]):
+    if not spec.get("or_template"):
         raise _Refused(f"it says that the model has no {must}")
+    _done(http.post("/api/create", json=asked | _template(spec["or_template"])))
+
+
+def _template(file: str | None) -> dict[str, str]:
+    return {"template": (ROOT / file).read_text()} if file else {}
 
 
 def _upload(http: httpx2.Client, raw: bytes) -> str:
