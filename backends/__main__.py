@@ -26,17 +26,16 @@ def main(argv: list[str]) -> int:
     ask.add_argument("--header", action="append", metavar="'NAME: VALUE'", help="send this with each request")
     ask.add_argument("--ca-file", metavar="FILE", help="trust the certificates in this PEM file (or: SSL_CERT_FILE)")
     ask.add_argument("--insecure", action="store_true", help="trust any certificate")
-    listing = commands.add_parser("known", help="print a draft of backends/NAME/known.toml from a results file")
+    listing = commands.add_parser("known", help="print what results have that backends/NAME/known.toml does not list")
     listing.add_argument("name", choices=sorted(backends()))
-    listing.add_argument("results", type=Path, metavar="RESULTS")
+    listing.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
     composing = commands.add_parser("compose", help="print the compose file of what --runtime container would start")
     composing.add_argument("name", choices=sorted(name for name, data in backends().items() if "container" in data))
     composing.add_argument("--device", choices=device.DEVICES, default="auto")
     composing.add_argument("--image", metavar="NAME:TAG", help="another image than the backend's usual one")
     asked = parser.parse_args(argv)
     if asked.command == "known":
-        print(known.entries(asked.results, asked.name))
-        return 0
+        return _known(asked.name, asked.results)
     if asked.command == "compose":
         return _compose(asked.name, asked.device, asked.image)
     try:
@@ -59,6 +58,19 @@ def _server(asked: argparse.Namespace) -> tuple[str | None, Access]:
         return None, common
     at = address.read(asked.base_url)
     return at.base_url, access.to(at, common)
+
+
+def _known(name: str, results: list[Path]) -> int:
+    """Print drafts of the entries that a known.toml lacks, and what is stale in it."""
+    try:
+        print(known.unlisted(results, name))
+    except known.BadKnown as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as problem:
+        print(f"{' '.join(map(str, results))}: not results files of this suite ({problem}).", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _compose(name: str, wanted: str, image: str | None) -> int:

@@ -1,12 +1,12 @@
 """Deviations that are known: `backends/NAME/known.toml` lists the checks that a backend does not pass, and why.
 
-An entry is a cause, with all the checks that end in the same way because of it:
+versions = ["0.33.0-rc2"]           # those that were measured; an entry may have its own
 
-[[deviation]]
+[[deviation]]                       # a cause, with all the checks that end in the same way because of it
 outcome = "ignored"
 checks = ["tool_choice.a_name_forces_that_function", "tool_choice.a_name_forces_that_function_in_a_stream"]
-versions = ["0.3*"]        # optional: patterns of the target's version; without them, every version
 reason = "tool_choice with a function's name is treated as auto"
+code_path = "GGUF template"         # optional: only on this one of the server's code paths
 link = "https://github.com/..."     # optional
 """
 
@@ -17,7 +17,6 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +28,8 @@ GOOD = ("pass", "lenient")
 VERDICTS = ("fail", "ignored", "rejected", "timeout")
 """Outcomes that say something of the server; only these can be listed."""
 
+_KEYS = ("outcome", "checks", "reason", "versions", "code_path", "link")
+
 
 class BadKnown(CannotMeasure):
     """A known.toml that cannot be used; `str()` says what is wrong in one sentence."""
@@ -36,21 +37,25 @@ class BadKnown(CannotMeasure):
 
 @dataclass(frozen=True, kw_only=True)
 class Deviation:
-    """One entry: a cause, the ids of the checks that it makes end otherwise than with a pass, and how they end."""
+    """One entry: a cause, the ids of the checks that it makes end otherwise than with a pass, and how they end.
+
+    It is about the servers that were measured: these `versions`, on this `code_path` if it names one.
+    """
 
     outcome: str
     checks: tuple[str, ...]
     reason: str
-    versions: tuple[str, ...] = ()
+    versions: tuple[str, ...]
+    code_path: str | None = None
     link: str = ""
 
-    def applies_to(self, version: str | None) -> bool:
-        """Whether the entry is about this version of the server, as `Target.version` has it or as its last word is."""
-        names = (version or "", (version or "").rpartition(" ")[2])
-        return not self.versions or any(fnmatch(name, pattern) for name in names for pattern in self.versions)
+    def applies_to(self, version: str | None, code_path: str | None) -> bool:
+        """Whether the entry is about a server: its version as `Target.version` has it, or that version's last word."""
+        measured = {version or "", (version or "").rpartition(" ")[2]} & set(self.versions)
+        return bool(measured) and self.code_path in (None, code_path)
 
     def overlay(self, outcome: str) -> Overlay | None:
-        """`known` if this is the outcome that is listed, `stale` if the check passes now, None if it is news."""
+        """`known` if this is the outcome that is listed, `stale` if the check passes now, None if it is new."""
         return "known" if outcome == self.outcome else "stale" if outcome in GOOD else None
 
 
@@ -65,60 +70,123 @@ def read(backend: str) -> list[Deviation]:
     if not file.exists():
         return []
     try:
-        entries = tomllib.loads(file.read_text(encoding="utf-8")).get("deviation", [])
-        return [_deviation(entry) for entry in entries]
-    except (ValueError, TypeError, AttributeError) as problem:
+        listed = tomllib.loads(file.read_text(encoding="utf-8"))
+    except ValueError as problem:
         raise BadKnown(f"backends/{backend}/known.toml cannot be read: {problem}.") from None
+    entries = listed.get("deviation", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BadKnown(f"backends/{backend}/known.toml: begin each deviation with [[deviation]].")
+    if strange := set(listed) - {"versions", "deviation"}:
+        raise BadKnown(f"backends/{backend}/known.toml: {min(strange)!r} is neither `versions` nor `[[deviation]]`.")
+    found: list[Deviation] = []
+    for number, entry in enumerate(entries, start=1):
+        complete = {"versions": listed.get("versions"), **entry}
+        if wrong := _wrong(complete, _code_paths(backend)) or _listed_twice(complete, found):
+            named = entry.get("checks")
+            of = f" ({named[0]} …)" if isinstance(named, list) and named else ""
+            raise BadKnown(f"backends/{backend}/known.toml, deviation {number}{of}: {wrong}.")
+        lists = {key: tuple(complete[key]) for key in ("checks", "versions")}
+        found.append(Deviation(**{**complete, **lists}))
+    return found
 
 
 def load(backend: str, checks: Iterable[str]) -> list[Deviation]:
     """The backend's deviations; each must name one of the suite's `checks`. Raises BadKnown."""
-    name = f"backends/{backend}/known.toml"
     found = read(backend)
     ids = set(checks)
     for entry in found:
         if unknown := [check for check in entry.checks if check not in ids]:
-            raise BadKnown(f"{name} lists {unknown[0]!r}, and there is no such check: correct its id, or remove it.")
-        if entry.outcome not in VERDICTS:
-            raise BadKnown(f"{name}, {entry.checks[0]}: outcome {entry.outcome!r} is none of {', '.join(VERDICTS)}.")
+            raise BadKnown(
+                f"backends/{backend}/known.toml lists {unknown[0]!r}, and there is no such check: "
+                "correct its id, or remove it."
+            )
     return found
 
 
-def scope(deviations: list[Deviation], backend: str, version: str | None) -> str:
-    """How many of a backend's deviations are about this version of its server, in a sentence."""
-    applying = sum(one.applies_to(version) for one in deviations)
+def scope(deviations: list[Deviation], backend: str, version: str | None, code_path: str | None) -> str:
+    """How many of a backend's deviations are about this server, in a sentence."""
+    applying = sum(one.applies_to(version, code_path) for one in deviations)
     file = f"backends/{backend}/known.toml"
     said = f"{applying or 'none'} of the {len(deviations)} entries in {file} apply to this server"
+    if applying:
+        return said
+    measured = ", ".join(dict.fromkeys(version for one in deviations for version in one.versions))
     seen = f"version {version}" if version else "its version is unknown"
-    return said if applying else f"{said} ({seen}): everything counts as news"
+    return f"{said} ({seen}; measured: {measured or 'none'}): every deviation is new"
 
 
-def overlay(deviations: list[Deviation], check: str, outcome: str, version: str | None) -> Overlay | None:
-    """How a check's outcome compares with what is listed for this version; None: nothing is, or it is news."""
-    fitting = [d.overlay(outcome) for d in deviations if check in d.checks and d.applies_to(version)]
+def overlay(
+    deviations: list[Deviation], check: str, outcome: str, version: str | None, code_path: str | None
+) -> Overlay | None:
+    """How a check's outcome compares with what is listed for this server; None: nothing is, or it is new."""
+    fitting = [d.overlay(outcome) for d in deviations if check in d.checks and d.applies_to(version, code_path)]
     return "known" if "known" in fitting else next((o for o in fitting if o), None)
 
 
-def entries(results: Path, backend: str) -> str:
-    """A draft of a known.toml from a results file: what is no pass, grouped by outcome and similar message.
+def unlisted(results: list[Path], backend: str) -> str:
+    """What results files have of a backend that its known.toml lacks, as entries for it; and what is stale there.
 
-    A person joins the groups that have one cause, and writes what the server does as the reason.
+    Checks with the same outcome and a similar message are one entry. A person joins the entries that have one cause,
+    and writes what the server does as the reason.
     """
-    lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    versions = {t["name"]: t["version"] for t in lines[0]["targets"] if t["backend"] == backend}
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for line in lines:
-        if line["kind"] == "check" and line["target"] in versions and line["outcome"] in VERDICTS:
-            groups.setdefault((line["outcome"], versions[line["target"]] or "", _gist(line)), []).append(line)
-    return "\n".join(_entry(outcome, version, group) for (outcome, version, _), group in sorted(groups.items()))
+    listed = read(backend)
+    found: dict[tuple[str, str, str], list[tuple[dict[str, Any], str | None]]] = {}
+    stale: dict[str, None] = {}
+    for file in results:
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        targets = {t["name"]: t for t in lines[0]["targets"] if t["backend"] == backend}
+        for line in (one for one in lines if one["kind"] == "check" and one["target"] in targets):
+            target = targets[line["target"]]
+            about = target["version"], target.get("code_path")
+            overlaid = overlay(listed, line["id"], line["outcome"], *about)
+            if overlaid == "stale":
+                of = f" ({about[1]})" if about[1] else ""
+                stale[f"# stale: {line['id']} passes now on {about[0]}{of}"] = None
+            elif overlaid is None and line["outcome"] in VERDICTS:
+                key = (line["outcome"], about[0] or "", _gist(line))
+                found.setdefault(key, []).append((line, about[1]))
+    entries = [_entry(outcome, version, group) for (outcome, version, _), group in sorted(found.items())]
+    return "\n".join([*entries, *stale])
 
 
-def _deviation(entry: dict[str, Any]) -> Deviation:
-    """An entry as it stands in the file; raises TypeError."""
-    lists = {key: entry.get(key, []) for key in ("checks", "versions")}
-    if not lists["checks"] or not all(isinstance(words, list) for words in lists.values()):
-        raise TypeError("checks and versions are lists, and checks has at least one id")
-    return Deviation(**{**entry, **{key: tuple(words) for key, words in lists.items()}})
+def _wrong(entry: dict[str, Any], code_paths: tuple[str, ...]) -> str | None:
+    """What is wrong with an entry, in words; None if nothing is."""
+    if strange := sorted(set(entry) - set(_KEYS)):
+        return f"{strange[0]!r} is none of {', '.join(_KEYS)}"
+    for key in ("checks", "versions"):
+        words = entry.get(key)
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
+            return f"{key} must be a list of at least one string"
+    if pattern := next((version for version in entry["versions"] if re.search(r"[*?\[]", version)), None):
+        return f"version {pattern!r} is a pattern; list the versions that were measured"
+    if entry.get("outcome") not in VERDICTS:
+        return f"outcome {entry.get('outcome')!r} is none of {', '.join(VERDICTS)}"
+    if not isinstance(entry.get("reason"), str) or not entry["reason"].strip():
+        return "it has no reason; say what the server does"
+    if not re.match("https://", str(entry.get("link", "https://"))):
+        return f"link {entry['link']!r} does not begin with https://"
+    if entry.get("code_path") not in (None, *code_paths):
+        known = ", ".join(code_paths) or "none, as its backend.toml has no attach.code_path"
+        return f"code_path {entry['code_path']!r} is not one of the server's ({known})"
+    return None
+
+
+def _listed_twice(entry: dict[str, Any], earlier: list[Deviation]) -> str | None:
+    """Says which check of an entry an earlier one has too, for the same server."""
+    for one in earlier:
+        same_path = one.code_path is None or entry.get("code_path") in (None, one.code_path)
+        if same_path and set(one.versions) & set(entry["versions"]):
+            for check in entry["checks"]:
+                if check in one.checks:
+                    return f"{check} is listed in an earlier deviation too; keep one of them"
+    twice = [check for check in entry["checks"] if entry["checks"].count(check) > 1]
+    return f"{twice[0]} is listed twice" if twice else None
+
+
+def _code_paths(backend: str) -> tuple[str, ...]:
+    """The code paths that a server of this kind has, as its `backend.toml` names them."""
+    data = tomllib.loads(path(backend).with_name("backend.toml").read_text(encoding="utf-8"))
+    return tuple(data.get("attach", {}).get("code_path", {}).get("is", {}))
 
 
 def _gist(line: dict[str, Any]) -> str:
@@ -129,8 +197,10 @@ def _gist(line: dict[str, Any]) -> str:
     return re.sub(r"\w*\d\w*", "…", text)
 
 
-def _entry(outcome: str, version: str, group: list[dict[str, Any]]) -> str:
-    ids = "".join(f'    "{check}",\n' for check in dict.fromkeys(line["id"] for line in group))
+def _entry(outcome: str, version: str, group: list[tuple[dict[str, Any], str | None]]) -> str:
+    ids = "".join(f'    "{check}",\n' for check in dict.fromkeys(line["id"] for line, _ in group))
     versions = f"versions = [{json.dumps(version, ensure_ascii=False)}]\n" if version else ""
-    reason = json.dumps(" ".join(group[0].get("message", "").split())[:200], ensure_ascii=False)
-    return f'[[deviation]]\noutcome = "{outcome}"\nchecks = [\n{ids}]\n{versions}reason = {reason}\n'
+    code_paths = {code_path for _, code_path in group}
+    only = f"code_path = {json.dumps(code_paths.pop())}\n" if len(code_paths) == 1 and None not in code_paths else ""
+    reason = json.dumps(" ".join(group[0][0].get("message", "").split())[:200], ensure_ascii=False)
+    return f'[[deviation]]\noutcome = "{outcome}"\nchecks = [\n{ids}]\n{versions}{only}reason = {reason}\n'

@@ -168,7 +168,13 @@ def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     for role, name in wanted.models.items():
         path = Path(name).expanduser().resolve()
         if path.exists():
-            of_file = {"file": str(path), "model": path.stem, "values": {}, "projector": None, "or_template": None}
+            of_file: dict[str, Any] = {
+                "file": str(path),
+                "model": path.stem,
+                "values": {},
+                "projector": None,
+                "or_template": None,
+            }
             deploy[role] = {**deploy[role], **of_file, "must": None, "probe": {}}
         elif deploy.get("hub_ids"):
             deploy[role] = {**deploy[role], "file": name, "model": name, "probe": {}}

@@ -122,7 +122,8 @@ class MainRun(Run):
             if "warning" in target.details:
                 lines.append(f"warning: {target.details['warning']}")
             if self.asked.known:
-                lines.append(f"known: {known.scope(self._known[target.backend], target.backend, target.version)}")
+                listed = self._known[target.backend]
+                lines.append(f"known: {known.scope(listed, target.backend, target.version, target.code_path)}")
         return [self._judge.clean(line) for line in lines]
 
     @pytest.hookimpl(optionalhook=True)

@@ -160,7 +160,8 @@ class Run:
             return None
         if target.backend not in self._known:
             self._known[target.backend] = known.load(target.backend, catalogue.load())
-        return known.overlay(self._known[target.backend], result.id, result.outcome, target.version)
+        listed = self._known[target.backend]
+        return known.overlay(listed, result.id, result.outcome, target.version, target.code_path)
 
 
 class WorkerRun(Run):

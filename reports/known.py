@@ -12,11 +12,11 @@ from reports.table import Column
 
 def deviations(column: Column, check: CheckResult) -> list[known.Deviation]:
     """What is listed for a check that ended as it is listed, on this version."""
-    version = column.target.get("version")
+    about = column.target.get("version"), column.target.get("code_path")
     return [
         one
         for one in _listed(column.backend).get(check.id, [])
-        if one.outcome == check.outcome and one.applies_to(version)
+        if one.outcome == check.outcome and one.applies_to(*about)
     ]
 
 

