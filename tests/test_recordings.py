@@ -33,8 +33,8 @@ SHOWN = {
 
 OURS = ("messages.developer_message_is_obeyed", "reasoning.thoughts_by_default_come_apart")
 NO_THINKING = "does not support thinking"
-"""When the Modelfile path was recorded, our own TEMPLATE had neither reasoning nor the developer's role. These checks, and
-those whose request was rejected with this sentence, tell nothing of Ollama."""
+"""When the Modelfile path was recorded, our own TEMPLATE had neither reasoning nor the developer's role. These checks,
+and those whose request was rejected with this sentence, tell nothing of Ollama."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_what_ollama_shows(replayed: Results, check: str) -> None:
 
 @pytest.mark.parametrize("target", [GGUF, MODELFILE])
 def test_all_deviations_are_known(replayed: Results, target: str) -> None:
-    """Every deviation that shows is listed, at any level. `python -m backends known ollama RESULTS` drafts the others."""
+    """Every deviation that shows is listed, at any level (`python -m backends known ollama RESULTS` drafts others)."""
 
     def ours(check: CheckResult) -> bool:
         return target == MODELFILE and (check.id in OURS or NO_THINKING in check.message)

@@ -2,8 +2,8 @@
 
     python -m tests.recordings.keep OUT.jsonl.xz RESULTS="NAME (CODE PATH)" ...
 
-Each RESULTS is the results file of a run of one target, which gets this name and code path. Verdicts and logs are left out.
-`xz -dk OUT.jsonl.xz` gives the file for `pytest --replay=OUT.jsonl`.
+Each RESULTS is the results file of a run of one target, which gets this name and code path. Verdicts and logs are left
+out. `xz -dk OUT.jsonl.xz` gives the file for `pytest --replay=OUT.jsonl`.
 """
 
 from __future__ import annotations
