@@ -185,7 +185,8 @@ def _listed_twice(entry: dict[str, Any], earlier: list[Deviation]) -> str | None
 
 def _code_paths(backend: str) -> tuple[str, ...]:
     """The code paths that a server of this kind has, as its `backend.toml` names them."""
-    data = tomllib.loads(path(backend).with_name("backend.toml").read_text(encoding="utf-8"))
+    file = path(backend).with_name("backend.toml")
+    data = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return tuple(data.get("attach", {}).get("code_path", {}).get("is", {}))
 
 
