@@ -2,15 +2,14 @@
 
     python -m tests.recordings.keep OUT.jsonl.xz RESULTS="NAME (CODE PATH)" ...
 
-Each RESULTS is the results file of a run of one target, which gets this name and code path. Verdicts and logs are left
-out. `xz -dk OUT.jsonl.xz` gives the file for `pytest --replay=OUT.jsonl`.
+Of each RESULTS the target with this code path is kept, or the only one, and gets this name and code path. Verdicts and
+logs are left out. `xz -dk OUT.jsonl.xz` gives the file for `pytest --replay=OUT.jsonl`.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
-import re
 import sys
 from pathlib import Path
 
@@ -22,12 +21,13 @@ def main(out: str, *named: str) -> None:
     targets, lines = [], []
     read = {name: results.read(Path(file)) for file, _, name in (one.partition("=") for one in named)}
     for name, one in read.items():
-        (target,) = one.targets
-        path = re.search(r"\((.*)\)$", name)
-        targets.append({**target, "name": name, "code_path": path[1] if path else None})
-        for (_, scenario), line in one.exchanges.items():
-            kept = {key: value for key, value in line.items() if key != "log"}
-            lines.append({**kept, "target": name, "scenario": scenario})
+        path = name.rpartition("(")[2].rstrip(")")
+        target = next(t for t in one.targets if t.get("code_path") == path or len(one.targets) == 1)
+        targets.append({**target, "name": name, "code_path": path})
+        for (of, _), line in one.exchanges.items():
+            if of == target["name"]:
+                kept = {key: value for key, value in line.items() if key != "log"}
+                lines.append({**kept, "target": name})
     first = next(iter(read.values()))
     command = "python -m tests.recordings.keep"
     header = {**first.header, "command": command, "targets": targets}
