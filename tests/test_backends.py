@@ -149,7 +149,9 @@ def test_an_ollama_without_models_is_told_to_pull_one() -> None:
         url = origin + "/v1"
         with pytest.raises(NoModel) as no_model:
             attach(Wanted(backend="ollama", base_url=url), url, find.backends()["ollama"])
-    assert str(no_model.value).startswith(f"{url} lists no model: load one with `ollama pull llama3.1` (in a container: ")
+    assert str(no_model.value).startswith(
+        f"{url} lists no model: load one with `ollama pull llama3.1` (in a container: "
+    )
     assert no_model.value.exit_code == 13
 
 
