@@ -1,7 +1,8 @@
 """The results file: JSON Lines, the only truth about a run, described by `results.schema.json`.
 
-A header, then `exchange` and `check` lines in the order in which they happened, then a footer. Lines are flushed as
-they are written, so a run that is cut leaves a readable file: one without its footer, which readers call incomplete.
+A header, then `exchange`, `check` and `finding` lines in the order in which they happened, then a footer. Lines are
+flushed as they are written, so a run that is cut leaves a readable file: one without its footer, which readers call
+incomplete.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ class CheckResult:
     """The verdict of one check on one target.
 
     `expected` and `actual` are short texts; `held` are the assertions that held, as text; `exchanges` the scenarios
-    that were judged, of which `controls` show what happens without the parameter; `known` says whether the outcome is
-    a listed deviation (`known`), or one that is listed and no longer there (`stale`).
+    that were judged, of which `controls` show what happens without the parameter; `cause` is the cause that the judge
+    knows (an absent endpoint), `breaks` are all exchanges that break a rule over every exchange; `known` says whether
+    the outcome is a listed deviation (`known`), or one that is listed and no longer there (`stale`).
     """
 
     id: str
@@ -49,6 +51,8 @@ class CheckResult:
     held: list[str] = field(default_factory=list)
     exchanges: list[str] = field(default_factory=list)
     controls: list[str] = field(default_factory=list)
+    cause: str = ""
+    breaks: list[str] = field(default_factory=list)
     duration: float = 0.0
     known: str | None = None
 
@@ -62,6 +66,18 @@ class CheckResult:
         """The inverse of `to_json`; keys of later suites are left out."""
         known = {k: v for k, v in line.items() if k in cls.__dataclass_fields__}
         return cls(**{**known, "level": Level(line["level"]), "outcome": Outcome(line["outcome"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What is true of a whole server and explains many checks, in a sentence, with the exchanges that it touches.
+
+    Checks that fail on these exchanges are folded beneath it.
+    """
+
+    target: str
+    sentence: str
+    exchanges: list[str] = field(default_factory=list)
 
 
 _TEXT = r'("(?:[ !#-\[\]-~]|\\(?:["\\/bfnrt]|u[0-9a-f]{4}))*")'
@@ -115,6 +131,7 @@ class Results:
     checks: list[CheckResult]
     exchanges: Exchanges
     footer: dict[str, Any] | None
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def targets(self) -> list[dict[str, Any]]:
@@ -163,6 +180,10 @@ class Writer:
         """The verdict of one check."""
         self._write(result.to_json())
 
+    def finding(self, found: Finding) -> None:
+        """What is true of a whole server."""
+        self._write({"kind": "finding", **vars(found)})
+
     def footer(self, *, duration: float, exit_code: int, stopped: str | None) -> None:
         """The last line: wall time in seconds, pytest's exit code, and why the run stopped early, if it did."""
         self._write({"kind": "footer", "duration": round(duration, 3), "exit_code": exit_code, "stopped": stopped})
@@ -207,6 +228,11 @@ def read(path: Path) -> Results:
                 exchanges | {(line["target"], line["scenario"]): line for line in lines if line["kind"] == "exchange"}
             ),
             footer=next((line for line in lines if line["kind"] == "footer"), None),
+            findings=[
+                Finding(target=line["target"], sentence=line["sentence"], exchanges=line["exchanges"])
+                for line in lines
+                if line["kind"] == "finding"
+            ],
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise BadResults(f"{path} is damaged, or no results.jsonl of this suite: {problem!r}.") from None

@@ -39,6 +39,7 @@ def split(results: Results) -> list[Results]:
             checks=[c for c in results.checks if c.target == target["name"]],
             exchanges=Exchanges({k: line for k, line in results.exchanges.lines.items() if k[0] == target["name"]}),
             footer=results.footer,
+            findings=[f for f in results.findings if f.target == target["name"]],
         )
         for target in results.targets
     ]
@@ -67,6 +68,7 @@ def join(parts: list[Results]) -> Results:
         checks=[check for part in parts for check in part.checks],
         exchanges=Exchanges({key: line for part in parts for key, line in part.exchanges.lines.items()}),
         footer=footer,
+        findings=list({f.sentence: f for part in parts for f in part.findings}.values()),
     )
 
 

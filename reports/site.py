@@ -118,6 +118,7 @@ def _named(run: Results, name: str) -> Results:
         checks=[type(check)(**{**vars(check), "target": name}) for check in run.checks],
         exchanges=run.exchanges.renamed(name),
         footer=run.footer,
+        findings=[replace(found, target=name) for found in run.findings],
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from conformance.outcomes import Level, Outcome
-from conformance.results import CheckResult, Results, Writer, read
+from conformance.results import CheckResult, Finding, Results, Writer, read
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[31m\x00\u202e{{ 7*7 }} `<b>`"
 """What a server may say that must stay text."""
@@ -88,6 +89,7 @@ def write(
     stopped: str | None = None,
     started: float | None = None,
     suite: str | None = None,
+    findings: Sequence[Finding] = (),
 ) -> Path:
     """Write a results file with the suite's own writer; `planned`: the checks selected, by default those that ran.
 
@@ -102,6 +104,8 @@ def write(
         writer.exchange("llamacpp", scenario, {"exchanges": [recorded], "single": True})
     for one in checks:
         writer.check(one)
+    for found in findings:
+        writer.finding(found)
     if footer:
         writer.footer(duration=1.5, exit_code=0, stopped=stopped)
     changed = {"started": started, "suite": suite}

@@ -1,0 +1,143 @@
+"""Results folded into causes: each check once, the most important first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.known import Deviation
+from conformance.causes import Cause, causes, gist, leading, shown_by
+from conformance.outcomes import Level, Outcome
+from conformance.results import CheckResult, Finding, read
+from tests import reports_data
+
+ABSENT = "POST /v1/embeddings is absent (404)"
+
+
+def check(name: str, outcome: str = "fail", message: str = "", **changes: Any) -> CheckResult:
+    return reports_data.check(name, outcome, message=message, **{"core": False, "requirement": "It must.", **changes})
+
+
+def said(found: list[Cause]) -> dict[str, list[str]]:
+    return {cause.sentence: [one.id for one in cause.checks] for cause in found}
+
+
+def test_what_passed_or_was_not_judged_has_no_cause() -> None:
+    outcomes = ("pass", "lenient", "inconclusive", "blocked", "not-run")
+    assert causes([check(f"a.{number}", outcome) for number, outcome in enumerate(outcomes)]) == []
+
+
+def test_an_absent_endpoint_folds_all_that_needs_it() -> None:
+    absent = [check("embeddings.a", "rejected", ABSENT, cause=ABSENT), check("errors.b", "blocked", "x", cause=ABSENT)]
+    assert said(causes([*absent, check("stop.c", message="no")])) == {
+        ABSENT: ["embeddings.a", "errors.b"],
+        "It must.": ["stop.c"],
+    }
+
+
+def test_one_message_on_several_exchanges_is_one_cause() -> None:
+    some = [
+        check("n.a", message="two[1] was refused: 400 json: cannot read 12", exchanges=["two"]),
+        check("n.b", message="three was refused: 400 json: cannot read 7", exchanges=["three"]),
+        check("n.c", message="four was refused: 500 json: cannot read 7", exchanges=["four"]),
+    ]
+    found = causes(some)
+    assert said(found) == {"A request was refused: 400 json: cannot read …": ["n.a", "n.b"], "It must.": ["n.c"]}
+    assert [cause.exchanges for cause in found] == [("two[1]", "three"), ("four",)]
+    assert found[1].detail == "four was refused: 500 json: cannot read 7"
+
+
+def test_comparisons_that_look_alike_are_not_one_cause() -> None:
+    same = {"message": "not so: False", "exchanges": ["count"]}
+    some = [check("a.a", **same), check("a.b", **same), check("a.c", **{**same, "exchanges": ["other"]})]
+    assert sorted(len(cause.checks) for cause in causes(some)) == [1, 2]
+
+
+def test_the_outcomes_of_one_cause_are_equal() -> None:
+    assert len(causes([check("a.a", "fail", "no text"), check("a.b", "ignored", "no text")])) == 2
+
+
+def test_a_finding_takes_what_failed_on_its_exchanges() -> None:
+    finding = Finding(target="llamacpp", sentence="The server cuts streams.", exchanges=["counts_together"])
+    cut = check("a.a", message="counts_together[2]: closed", exchanges=["count", "counts_together"])
+    other = check("a.b", message="count: closed", exchanges=["count", "counts_together"])
+    found = causes([cut, other], [finding])
+    assert said(found) == {"The server cuts streams.": ["a.a"], "It must.": ["a.b"]}
+    assert causes([], [finding])[0].evidence == ("counts_together",)
+
+
+def test_a_listed_deviation_is_the_cause() -> None:
+    listed = Deviation(outcome="fail", checks=("a.a", "a.b"), reason="b is not read", link="https://example.com/1")
+    found = causes([check("a.a", message="x"), check("a.b", "ignored", "y"), check("a.c")], listed=[listed])
+    assert {cause.sentence: cause.link for cause in found} == {"b is not read": listed.link, "It must.": ""}
+    assert [len(cause.checks) for cause in found] == [1, 1, 1]
+
+
+def test_must_comes_before_should_and_many_before_few() -> None:
+    some = [
+        check("a.may", message="p q", level=Level.MAY),
+        *(check(f"b.{n}", message="x y", level=Level.SHOULD) for n in range(3)),
+        check("c.c", message="one"),
+        *(check(f"d.{n}", message="two", level=Level.MUST if n else Level.SHOULD) for n in range(2)),
+    ]
+    assert [[one.id for one in cause.checks] for cause in causes(some)] == [
+        ["d.1", "d.0"],
+        ["c.c"],
+        ["b.0", "b.1", "b.2"],
+        ["a.may"],
+    ]
+
+
+def test_the_leading_cause_of_a_row() -> None:
+    some = [
+        *(check(f"a.{n}", message="often", feature="stop", level=Level.SHOULD) for n in range(5)),
+        check("b.b", message="once", feature="stop"),
+        check("c.c", message="other", feature="tools", core=True),
+        check("d.d", "blocked", ABSENT, feature="errors", cause=ABSENT),
+    ]
+    found = causes(some)
+    assert [
+        (cause and cause.checks[0].id) for cause in (leading(found, row) for row in ("stop", "tools", "errors"))
+    ] == [
+        "b.b",
+        "c.c",
+        None,
+    ]
+
+
+def test_what_shows_a_failure() -> None:
+    both = {"exchanges": ["count", "count_stop"], "controls": ["count"]}
+    assert shown_by(check("a.a", message="count_stop: no", **both)) == ["count_stop"]
+    assert shown_by(check("a.a", message="count[3] was refused: 400 no", **both)) == ["count[3]"]
+    assert shown_by(check("a.a", message="not so: counted", **both)) == ["count_stop"]
+    assert shown_by(check("a.a", message="3 of 9 responses: x", breaks=["x", "y[2]"], **both)) == ["x", "y[2]"]
+
+
+def test_the_gist_of_a_message() -> None:
+    made = check("a.a", message="3 of 212 responses: x[4]: no id 12 in abc123", breaks=["x[4]", "y"])
+    assert gist(made) == "…: no id … in …"
+
+
+OUTCOMES = st.sampled_from([str(outcome) for outcome in Outcome])
+MESSAGES = st.sampled_from(["", "x", "count was accepted", "count[2]: no", "not so: False", "a (b", "[", "…"])
+
+
+@given(st.lists(st.tuples(OUTCOMES, MESSAGES, st.sampled_from(["", ABSENT]), st.sampled_from(list(Level)))))
+def test_each_violation_has_exactly_one_cause(drawn: list[tuple[str, str, str, Level]]) -> None:
+    some = [
+        check(f"a.c{number}", outcome, message, cause=cause, level=level, exchanges=["count"])
+        for number, (outcome, message, cause, level) in enumerate(drawn)
+    ]
+    found = [one.id for cause in causes(some) for one in cause.checks]
+    assert len(found) == len(set(found))
+    assert {one.id for one in some if one.outcome.bad or one.outcome == "rejected"} <= set(found)
+    assert causes(some) == causes(reversed(some))
+
+
+def test_a_finding_is_written_and_read(tmp_path: Path) -> None:
+    finding = Finding(target="llamacpp", sentence="It dies.", exchanges=["count"])
+    path = reports_data.write(tmp_path / "r.jsonl", [check("a.a")], findings=[finding])
+    assert read(path).findings == [finding]
