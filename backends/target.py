@@ -18,12 +18,17 @@ Runtime = Literal["attach", "process", "container"]
 RUNTIMES: tuple[Runtime, ...] = ("attach", "process", "container")
 """How a server is reached, in the order of trying: one that answers already, a child process, a container."""
 
+ONE_AT_A_TIME = "one at a time"
+"""Of a target's details: how its server shows that it handles one request at a time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What the user asked for: a backend's name, and what overrides its defaults.
 
-    `among` is set where several models of one backend are measured, each as a column of its own.
+    `among` is set where several models of one backend are measured, each as a column of its own. `label` is what the
+    user calls the server in the place of the backend's name, `named` the column's whole name. `slots` is how many
+    requests are sent at a time, whatever the server says.
     `runtime` is the only way to be tried; None tries all. `device` and `image` are for containers: one of
     `containers.device.DEVICES`, and another image than the backend's. `say` is told what takes long.
     """
@@ -32,6 +37,9 @@ class Wanted:
     base_url: str | None = None
     models: dict[Role, str] = field(default_factory=dict)
     among: bool = False
+    label: str | None = None
+    named: str | None = None
+    slots: int | None = None
     server_binary: str | None = None
     runtime: Runtime | None = None
     device: str = "auto"
@@ -46,10 +54,10 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """The column's name: the backend, the host if one was named, and the model if there are several."""
+        """The column's name: the user's, or the backend and the host if one was named; and the model among several."""
         host = f"@{urlsplit(self.base_url).netloc}" if self.base_url else ""
         model = f":{PurePath(self.models['chat']).name}" if self.among else ""
-        return f"{self.backend}{host}{model}"
+        return f"{self.named or (self.label or self.backend) + host}{model}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from conformance.answers import Answer, Missing
@@ -28,13 +28,18 @@ class Every:
         that has its own check, and would make every rule here end differently from run to run.
         """
         found: list[Answer] = []
+        fatal: list[str] = []
         for name in names:
             got = answers(source, name)
+            if source.recording(name).get("fatal"):
+                fatal.append(name)
             if not isinstance(got, Missing) and not SCENARIOS[name].one_connection:
                 found += got if isinstance(got, list) else [got]
-        return cls(found)
+        return cls(found, fatal)
 
-    def __init__(self, answers: list[Answer]) -> None:
+    def __init__(self, answers: list[Answer], fatal: Sequence[str] = ()) -> None:
+        self.fatal = list(fatal)
+        """The scenarios during which the server stopped answering anybody."""
         self._answers = [a for a in answers if a.exchange.request.method not in ("OPTIONS", "HEAD")]
         self.judged: Answer | None = None
 
@@ -79,7 +84,7 @@ class Every:
 
         def is_twin(answer: A) -> bool:
             other = plain.get(answer.asked)
-            if other is None or not answer.streamed or not _whole(answer) or answer.sent.get("temperature") != 0:
+            if other is None or not answer.asks_for_stream or not _whole(answer) or answer.sent.get("temperature") != 0:
                 return False
             return where(answer) and (not accepted or (answer.readable and other.readable))
 

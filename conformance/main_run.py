@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import tempfile
@@ -13,13 +14,13 @@ from typing import Any
 import pytest
 
 from backends import find, known, scratch
-from backends.errors import CannotMeasure
+from backends.errors import CannotMeasure, Unreachable
 from backends.target import Running, Target
-from conformance import catalogue, results
+from conformance import catalogue, findings, results
 from conformance.check import Check
 from conformance.options import Options, shown
 from conformance.outcomes import Level, Outcome
-from conformance.recording import Recorder, Recording
+from conformance.recording import Recorder
 from conformance.results import CheckResult
 from conformance.run import Run
 from fixtures import scenario
@@ -89,7 +90,7 @@ class MainRun(Run):
         except known.BadKnown as problem:
             raise pytest.UsageError(f"--known: {problem}") from None
         except CannotMeasure as problem:
-            self.stopped, self._exit_code = str(problem), problem.exit_code
+            self.stopped, self._exit_code = self._judge.clean(str(problem)), problem.exit_code
         except results.BadResults as problem:
             raise pytest.UsageError(f"--replay: {problem}") from None
 
@@ -187,17 +188,28 @@ class MainRun(Run):
         self._writer.check(result)
 
     def _write_exchange(self, target: str, name: str) -> None:
-        if self._writer is None or self.stopped or (target, name) in self._written:
+        if self._writer is None or (target, name) in self._written:
             return
+        if recording := self._recorded(target, name):
+            self._written.add((target, name))
+            self._writer.exchange(target, name, recording)
+
+    def _recorded(self, target: str, name: str) -> Any:
+        """What was recorded of a scenario, by any process of the run, as an object or as its JSON; None: nothing."""
+        if self.stopped:
+            return None
         if self.asked.replay:
-            recording: str | Recording = self._sources[target].recording(name)
-        else:
-            file = self._shared / target.replace("/", "_") / f"{name}.json"
-            if not file.exists():
-                return
-            recording = file.read_text()
-        self._written.add((target, name))
-        self._writer.exchange(target, name, recording)
+            return self._sources[target].recording(name)
+        file = self._shared / target.replace("/", "_") / f"{name}.json"
+        return file.read_text() if file.exists() else None
+
+    def _no_longer_answering(self) -> str | None:
+        """Why nothing more was sent to the targets, if that is so of all."""
+        said = [
+            next((mark.read_text() for mark in (self._shared / name.replace("/", "_")).glob("*.gone")), None)
+            for name in self.targets
+        ]
+        return next(iter(said), None) if all(said) else None
 
     def pytest_report_teststatus(
         self, report: pytest.TestReport
@@ -211,17 +223,22 @@ class MainRun(Run):
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        session.exitstatus = self._exit_code or self._verdict(exitstatus)
+        gone = self._no_longer_answering()
+        session.exitstatus = self._exit_code or (Unreachable.exit_code if gone else self._verdict(exitstatus))
         if self._writer is None:
             return
-        for target in self.targets:
-            for name in scenario.SCENARIOS:
-                self._write_exchange(target, name)
+        for name, target in self.targets.items():
+            recordings = {one: r for one in scenario.SCENARIOS if (r := self._recorded(name, one))}
+            for one, recording in recordings.items():
+                self._write_exchange(name, one)
+                recordings[one] = json.loads(recording) if isinstance(recording, str) else recording
+            for found in findings.findings(target.to_json(), recordings):
+                self._writer.finding(found)
         interrupted = None if exitstatus in (0, 1, 5) else "the run was interrupted"
         self._writer.footer(
             duration=time.monotonic() - self._started,
             exit_code=int(session.exitstatus),
-            stopped=self.stopped or interrupted,
+            stopped=self.stopped or interrupted or gone,
         )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:

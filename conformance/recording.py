@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from backends import log, program, wire
+from backends import log, program, roles, wire
+from backends.patience import Patience, Sent
 from backends.program import CannotRun, Ended, Program
 from backends.target import Deployment, Target
 from backends.wire import Exchange
@@ -30,7 +33,9 @@ PATIENCE = 5.0
 class Recording(dict[str, Any]):
     """What is kept of a scenario: its `exchanges` (as JSON), with how a `program` ended; or why it was `unsent`.
 
-    `log` is what the log of a server of ours gained meanwhile, from all who asked it.
+    `log` is what the log of a server of ours gained meanwhile, from all who asked it. `again` says why requests were
+    sent again, `lost` why there is nothing to judge although something was sent, and `fatal` that the server stopped
+    answering anybody while it handled this.
     """
 
     @cached_property
@@ -48,6 +53,8 @@ class Recording(dict[str, Any]):
     def _read(self, scenario: Scenario) -> Answer | list[Answer] | Missing:
         if self.get("broken"):
             raise RuntimeError(self["unsent"])
+        if "lost" in self:
+            return Missing(scenario.name, f"{scenario.name}: {self['lost']}", blocked=True)
         if not self.exchanges and "program" not in self:
             return Missing(scenario.name, self["unsent"], blocked=self.get("blocked", False))
         read = [
@@ -67,14 +74,60 @@ class Source(Protocol):
         ...
 
 
-class Sender:
-    """Sends scenarios to a target, one or several requests of each."""
+FEW = 3
+"""Scenarios in a row without any response after which nothing more is sent."""
 
-    def __init__(self, target: Target, timeout: float) -> None:
+PLAIN_SECONDS = 20.0
+"""For the plain request that shows whether a server is there."""
+
+
+ALWAYS = contextlib.nullcontext()
+
+
+class Turn:
+    """Held by one process at a time: a lock on a file, which Windows lacks. For one thread of each process."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file.open("w")
+
+    def __enter__(self) -> None:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+class Sender:
+    """Sends scenarios to a target, one or several requests of each.
+
+    With a directory `gone` it is patient: what is refused in passing is sent again, and nothing is sent to a
+    model that no longer answers. All senders of a run share the directory, in which a file says so of a role. Those
+    with the same `turn` send one after the other.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        timeout: float,
+        gone: Path | None = None,
+        turn: contextlib.AbstractContextManager[Any] = ALWAYS,
+    ) -> None:
         self._target = target
         self._timeout = timeout
         self._http = wire.client(timeout, target.access)
+        self._brief = wire.client(min(timeout, PLAIN_SECONDS), target.access)
         self._together = ThreadPoolExecutor(max_workers=16, thread_name_prefix="together")
+        self._gone = gone
+        self._turn = turn
+        self._patience: dict[Deployment, Patience] = {}
+        self._lost: Counter[Deployment] = Counter()
+        self._closed = threading.Event()
 
     def send(self, scenario: Scenario, source: Source, headers: tuple[tuple[str, str], ...] = ()) -> Recording:
         """Send one scenario; what it needs comes from `source`, and `headers` go with each request."""
@@ -89,12 +142,17 @@ class Sender:
         if scenario.keyed and not self._target.access.key:
             why = "this target has no API key: start the server with one, and set OPENAI_API_KEY"
             return Recording(unsent=why, blocked=True, single=True)
+        if why_gone := self._is_gone(deployment):
+            return Recording(unsent=why_gone)
         file = self._target.logs.get(role)
         begun = log.size(file)
+        answered = not self._lost[deployment]
         if isinstance(built, Program):
             recording = self._run(built, deployment, headers)
         else:
             recording = self._ask(scenario, built, deployment, headers)
+        if "lost" in recording and answered and _had_the_request(recording):
+            recording["fatal"] = True
         if "exchanges" in recording and (gained := log.since(file, begun, self._target.access.key)):
             recording["log"] = gained
         return recording
@@ -106,33 +164,104 @@ class Sender:
         at: Deployment,
         headers: tuple[tuple[str, str], ...],
     ) -> Recording:
-        """Send the requests of a scenario."""
+        """Send the requests of a scenario; those of one connection or `together` are sent again together."""
         requests = built if isinstance(built, list) else [built]
         own = scenario.one_connection
         http = wire.client(self._timeout, self._target.access, one_connection=True) if own else self._http
 
-        def exchange(request: wire.Request) -> dict[str, Any]:
+        def exchange(request: wire.Request) -> Exchange:
             request = dataclasses.replace(request, headers=(*request.headers, *headers))
-            sent = wire.send(request, at.base_url, model=at.model, http=http, room=at.room)
-            return sent.to_json()
+            return wire.send(request, at.base_url, model=at.model, http=http, room=at.room)
 
-        exchanges = list(self._together.map(exchange, requests) if scenario.together else map(exchange, requests))
+        sent: list[Sent] = []
+        if scenario.together:
+            sent.append(self._patiently(at, lambda: list(self._together.map(exchange, requests))))
+        elif scenario.one_connection:
+            sent.append(self._patiently(at, lambda: list(map(exchange, requests))))
+        else:
+            for request in requests:
+                sent.append(self._patiently(at, lambda request=request: [exchange(request)]))  # type: ignore[misc]
+                if sent[-1].gone:
+                    break
         if http is not self._http:
             http.close()
-        return Recording(exchanges=exchanges, single=not isinstance(built, list))
+        return Recording(
+            exchanges=[one.to_json() for part in sent for one in part.exchanges],
+            single=not isinstance(built, list),
+            **_told(sent),
+        )
 
     def _run(self, built: Program, at: Deployment, headers: tuple[tuple[str, str], ...]) -> Recording:
         """Run a program; its exchanges, and how it ended."""
+        ended: list[Ended] = []
+
+        def run() -> list[Exchange]:
+            how, exchanges = program.run(built, at.base_url, model=at.model, http=self._http, headers=headers)
+            ended.append(how)
+            return exchanges
+
         try:
-            ended, exchanges = program.run(built, at.base_url, model=at.model, http=self._http, headers=headers)
+            sent = self._patiently(at, run)
         except CannotRun as problem:
             return Recording(unsent=str(problem), blocked=True, single=True)
-        return Recording(exchanges=[e.to_json() for e in exchanges], single=False, program=ended.to_json(built))
+        exchanges = [e.to_json() for e in sent.exchanges]
+        return Recording(exchanges=exchanges, single=False, program=ended[-1].to_json(built), **_told([sent]))
+
+    def _patiently(self, at: Deployment, ask: Callable[[], list[Exchange]]) -> Sent:
+        """Send; with patience, if this sender has any."""
+        if self._gone is None:
+            return Sent(ask())
+
+        def plain() -> Exchange:
+            return wire.send(roles.PROBE[at.role], at.base_url, model=at.model, http=self._brief)
+
+        patience = self._patience.setdefault(
+            at, Patience(plain, lambda: self._closed.is_set() or bool(self._is_gone(at)))
+        )
+        with self._turn:
+            sent = patience.send(ask)
+        self._lost[at] = self._lost[at] + 1 if sent.gone else 0
+        if self._lost[at] >= FEW:
+            what = "" if at.role == "chat" else f" requests to the {at.role} model"
+            self._mark(at).write_text(f"the server no longer answers{what}: {sent.gone}", errors="replace")
+        return sent
+
+    def _is_gone(self, at: Deployment) -> str:
+        """Why nothing is sent to a model any more, or to any of its server; empty while it answers."""
+        chat = self._target.deployment("chat")
+        same_server = [chat] if chat and chat.base_url == at.base_url else []
+        for deployment in [at, *same_server] if self._gone else []:
+            with contextlib.suppress(OSError):
+                return self._mark(deployment).read_text()
+        return ""
+
+    def _mark(self, at: Deployment) -> Path:
+        assert self._gone is not None
+        return self._gone / f"{at.role}.gone"
 
     def close(self) -> None:
         """Send nothing more."""
+        self._closed.set()
         self._together.shutdown(wait=False, cancel_futures=True)
         self._http.close()
+        self._brief.close()
+
+
+def _had_the_request(recording: Recording) -> bool:
+    """Whether a server had a request to which it gave no response."""
+    return any(exchange.error in ("closed", "timeout") for exchange in recording.exchanges)
+
+
+def _told(sent: list[Sent]) -> dict[str, Any]:
+    """What a recording says beside its exchanges of how they were sent."""
+    told: dict[str, Any] = {}
+    if again := [why for part in sent for why in part.again]:
+        told["again"] = again
+    if refused := next((part.refused for part in sent if part.refused), ""):
+        told["lost"] = f"the server refused it each time, and answered others: {refused}"
+    if gone := next((part.gone for part in sent if part.gone), ""):
+        told["lost"] = f"the server did not answer, not even a plain request: {gone}"
+    return told
 
 
 class Recorder:
@@ -140,6 +269,7 @@ class Recorder:
 
     Who creates `NAME.claim` first sends the scenario and writes `NAME.json`; the others read it. With
     `after`, the recorder of another model of the same server, nothing is sent before that one has sent everything.
+    Those that have the number of a `turn` in common take turns.
     """
 
     def __init__(
@@ -150,6 +280,7 @@ class Recorder:
         timeout: float,
         on_wait: Callable[[str, float], None] | None = None,
         after: Recorder | None = None,
+        turn: int | None = None,
     ) -> None:
         self._prefetched = threading.Event()
         self._turn = after._prefetched if after else None
@@ -157,7 +288,8 @@ class Recorder:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._timeout = timeout
         self._on_wait = on_wait
-        self._sender = Sender(target, timeout)
+        shared = ALWAYS if turn is None else Turn(self._directory / f"turn-{turn}")
+        self._sender = Sender(target, timeout, gone=self._directory, turn=shared)
         wait = self._turn.wait if self._turn else None
         self._pool = ThreadPoolExecutor(max_workers=target.slots, thread_name_prefix="record", initializer=wait)
         self._futures: dict[str, Future[Recording]] = {}
@@ -196,7 +328,7 @@ class Recorder:
 
     def _run_alone(self, names: list[str], others: list[Future[Recording]]) -> None:
         for other in others:
-            with suppress(CancelledError):
+            with contextlib.suppress(CancelledError):
                 other.exception()
         if self._turn:
             self._turn.wait()
@@ -263,7 +395,7 @@ class Replay:
         kept = self._recordings.get(name)
         if kept is None:
             return Recording(unsent=f"the recording has no exchange called {name}")
-        if "exchanges" not in kept:
+        if "exchanges" not in kept or "lost" in kept:
             return kept
         scenario = SCENARIOS[name]
         try:

@@ -41,6 +41,8 @@ class Run:
         self._known: dict[str, list[known.Deviation]] = {}
         self._needed: list[str] = []
         self._sources: dict[str, Source] = {}
+        self._turns: dict[str, int] = {}
+        """By target, the number of the slot that this process shares with others, where there are fewer than these."""
 
     # Answers
 
@@ -59,7 +61,9 @@ class Run:
         for name, target in self.targets.items():
             addresses = {deployment.base_url for deployment in target.deployments}
             after = next((last[address] for address in addresses if address in last), None)
-            recorder = Recorder(target, directory, timeout=self.asked.timeout, on_wait=on_wait, after=after)
+            recorder = Recorder(
+                target, directory, timeout=self.asked.timeout, on_wait=on_wait, after=after, turn=self._turns.get(name)
+            )
             recorder.prefetch(self._needed)
             self._sources[name] = recorder
             last |= dict.fromkeys(addresses, recorder)
@@ -178,6 +182,9 @@ class WorkerRun(Run):
         for data in told["targets"]:
             name = data["name"]
             slots = max(1, told["slots"][name] // workers)
+            if told["slots"][name] < workers:
+                number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+                self._turns[name] = number % told["slots"][name]
             logs = {role: Path(log) for role, log in told["logs"][name].items()}
             self.targets[name] = _target(data, access=Access.from_json(told["access"][name]), logs=logs, slots=slots)
 

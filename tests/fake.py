@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 Reply = tuple[int, dict[str, str], bytes]
-"""Status, headers and body."""
+"""Status, headers and body; status 0 closes the connection without a response."""
 
 
 def as_json(body: Any, status: int = 200) -> Reply:
@@ -39,8 +39,10 @@ def serving(reply: Callable[[str, str, bytes, dict[str, str]], Reply], tls: Path
             length = int(self.headers.get("content-length") or 0)
             headers = {k.lower(): v for k, v in self.headers.items()}
             status, out, body = reply(self.command, self.path, self.rfile.read(length), headers)
-            self.send_response(status)
-            for name, value in {**out, "Content-Length": str(len(body))}.items():
+            if not status:
+                return
+            self.send_response_only(status)
+            for name, value in {"Server": "uvicorn", **out, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)

@@ -103,6 +103,24 @@ def test_workers_share_the_slots_of_each_target(tmp_path: Path, monkeypatch: pyt
     asked = Options(wanted=(), report=tmp_path, fail_on=None, replay=None, timeout=5)
     run = WorkerRun(None, asked, {**told, "logs": {name: {} for name in slots}})  # type: ignore[arg-type]
     assert {name: target.slots for name, target in run.targets.items()} == {"large": 2, "small": 1}
+    assert run._turns == {"small": 0}
+
+
+def test_workers_with_one_slot_take_turns(
+    declare: Callable[..., None], server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"s{number}" for number in range(6)]
+    declare(*names)
+    server.may.set()
+    monkeypatch.setattr(server, "reply", lambda *asked, reply=server.reply: (time.sleep(0.02), reply(*asked))[1])
+    with serving(server.reply) as origin:
+        at = Deployment(role="chat", base_url=origin + "/v1", model="m")
+        target = Target(name="t", backend="url", found="", deployments=(at,), slots=1)
+        workers = [Recorder(target, tmp_path, timeout=20, turn=0) for _ in range(3)]
+        for worker in workers:
+            worker.prefetch(names)
+        assert all("exchanges" in worker.recording(name) for worker in workers for name in names)
+    assert (server.asked, server.most) == (6, 1)
 
 
 def test_who_waits_for_one_that_runs_alone_learns_that_it_could_not_be_recorded(

@@ -28,8 +28,9 @@ def made(every: Every) -> Iterator[Response]:
     """All plain responses, made or retrieved; neither what deletes one, nor what lists its input."""
 
     def is_one(answer: Response) -> bool:
-        request = answer.wire.request
-        return answer.ok and not answer.streamed and request.method != "DELETE" and request.path.count("/") <= 2
+        request = answer.exchange.request
+        whole = answer.ok and not answer.exchange.error
+        return whole and not answer.streamed and request.method != "DELETE" and request.path.count("/") <= 2
 
     return every.of(Response, is_one, what="accepted Response")
 

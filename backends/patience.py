@@ -1,0 +1,210 @@
+"""A refusal that passes is no answer to what was asked: wait, send again, and tell it from the server's own answer."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+
+from backends.wire import Exchange
+
+WAITS = (0.1, 0.2, 0.4, 0.8)
+"""Seconds before each further try, where the server does not say how long to wait."""
+
+LIMITED_WAITS = (1.0, 2.0, 4.0, 8.0)
+"""The same after a 429, whose limits are counted by the second or minute."""
+
+LONGEST = 60.0
+"""Seconds that one request waits at most, all tries together."""
+
+OUTAGE = 75.0
+"""Seconds in which plain requests are refused after which a server is taken for gone: a gateway's circuit breaker opens
+for 30 or 60 s after some failures, whoever caused them."""
+
+GONE = 15.0
+"""The same where nothing answers at all."""
+
+OWN = 3
+"""Requests whose failure with a status came again each time after which a failure with it is taken for the server's own
+answer at its second coming, as long as none has passed."""
+
+CAME_AGAIN = "came again each time, while a plain request was answered"
+
+TOO_MANY = 429
+_OWN_ANSWERS = (501, 505, 506, 508, 510, 511)
+"""Statuses from 500 that say something of the request, and would be said again."""
+
+
+def passing(got: Exchange) -> str | None:
+    """What may be different the next time: a rate limit, a failure of the server or of a gateway, no response at all.
+
+    Timeouts are none: they have waited already. Returns it in short (`429`, `closed`), or None for a response.
+    """
+    if got.error and got.request.hang_up_after is None:
+        return None if got.error == "timeout" else got.error
+    if got.status in (408, 425, TOO_MANY) or ((got.status or 0) >= 500 and got.status not in _OWN_ANSWERS):
+        return str(got.status)
+    return "an error in a 200" if got.status == 200 and _is_an_error(got) else None
+
+
+def _is_an_error(got: Exchange) -> bool:
+    """Whether a 200 holds nothing but an error object, or its stream ends with one, as some gateways pass one on."""
+    text = got.body
+    if (got.header("content-type") or "").startswith("text/event-stream"):
+        events = [line for line in text[-4000:].splitlines() if line.startswith(b"data:")]
+        text = next((line[5:] for line in reversed(events) if line[5:].strip() != b"[DONE]"), b"")
+    if len(text) > 4000 or b'"error"' not in text:
+        return False
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and bool(said.get("error")) and not {"choices", "data", "object"} & said.keys()
+
+
+def asked_to_wait(got: Exchange) -> float | None:
+    """The seconds that `Retry-After` asks for, as a number or a date; None if it does not say."""
+    value = (got.header("retry-after") or "").strip()
+    if value.replace(".", "", 1).isdecimal() and value.isascii():
+        return float(value[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def ask_again(ask: Callable[[], Exchange]) -> Exchange:
+    """Ask, and a few times more while what comes is passing: for questions whose answer is judged by nobody.
+
+    After a 500 once more: it is mostly the server's own answer, and many of them open a gateway's circuit breaker.
+    """
+    got = ask()
+    for number in range(len(WAITS)):
+        if passing(got) is None or (got.status == 500 and number) or _wait(got, number) > LONGEST:
+            break
+        time.sleep(_wait(got, number))
+        got = ask()
+    return got
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The exchanges of what was sent, why it was sent `again` each time, and what to make of them.
+
+    `refused` says why there is no answer to judge although the server answers others; `gone` why it answers nobody:
+    then the exchanges are those of the first try.
+    """
+
+    exchanges: list[Exchange]
+    again: list[str] = field(default_factory=list)
+    refused: str = ""
+    gone: str = ""
+
+
+class Patience:
+    """Sends until there is a response; the threads that ask one server share it, and so wait together.
+
+    `plain` sends a plain request: where that is answered, a failure is the server's own answer to the other request.
+    `stopped` is asked during waits, and ends them.
+    """
+
+    def __init__(self, plain: Callable[[], Exchange], stopped: Callable[[], bool] = lambda: False) -> None:
+        self._plain = plain
+        self._stopped = stopped
+        self._not_before = 0.0
+        self._own: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def send(self, ask: Callable[[], Sequence[Exchange]]) -> Sent:
+        """Send with `ask`, again while what comes is passing; what comes again while others are answered is judged."""
+        first = got = self._ask(ask)
+        again: list[str] = []
+        waited = 0.0
+        while refused := _first_passing(got):
+            own = self._own[passing(refused) or ""] >= OWN
+            if len(again) >= (1 if own else len(WAITS)) or self._stopped():
+                break
+            wait = _wait(refused, len(again))
+            if waited + wait > LONGEST:
+                break
+            again.append(f"{passing(refused)}; sent again after {wait:g} s")
+            waited += wait
+            if refused.status == TOO_MANY or asked_to_wait(refused) is not None:
+                self._pause(wait)  # Whatever is sent meanwhile would be refused, too.
+            else:
+                time.sleep(wait)
+            got = self._ask(ask)
+        late = any(one.error == "timeout" for one in got)
+        if refused is None and not late:
+            self._passed(again)
+            return Sent(got, again)
+        if refused is not None and self._own[passing(refused) or ""] >= OWN:
+            return Sent(got, [f"{passing(refused)}; {CAME_AGAIN}"])
+        if down := self._down():
+            return Sent(first, again, gone=down)
+        if refused is None:
+            return Sent(got, again)
+        got = self._ask(ask)
+        refused = _first_passing(got)
+        if refused is None:
+            self._passed(again)
+            return Sent(got, [*again, "sent again after a plain request was answered"])
+        if refused.status == TOO_MANY:
+            return Sent(got, again, refused=_said(refused))
+        with self._lock:
+            if refused.status is not None and refused.error is None:
+                self._own[passing(refused) or ""] += 1
+        return Sent(got, [f"{passing(refused)}; {CAME_AGAIN}"])
+
+    def _passed(self, again: list[str]) -> None:
+        """Some refusal of this kind was none of the server's own answers, so the next may be none, too."""
+        with self._lock:
+            for why in again:
+                self._own[why.partition(";")[0]] = -OWN
+
+    def _down(self) -> str | None:
+        """Why the server is taken for gone: what plain requests get all the time. None: one is answered."""
+        begun, wait = time.monotonic(), WAITS[0]
+        while True:
+            seen = self._plain()
+            if seen.error is None and passing(seen) is None:
+                return None
+            if seen.status == TOO_MANY:
+                wait = max(wait, asked_to_wait(seen) or 0.0)
+            left = begun + (GONE if seen.error else OUTAGE) - time.monotonic()
+            if seen.error == "timeout" or wait > left or self._stopped():
+                return _said(seen)
+            time.sleep(wait)
+            wait = min(2 * wait, 5.0)
+
+    def _ask(self, ask: Callable[[], Sequence[Exchange]]) -> list[Exchange]:
+        while (left := self._not_before - time.monotonic()) > 0 and not self._stopped():
+            time.sleep(min(left, 0.2))
+        return list(ask())
+
+    def _pause(self, seconds: float) -> None:
+        """Send nothing for so long."""
+        with self._lock:
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
+
+
+def _first_passing(got: Sequence[Exchange]) -> Exchange | None:
+    return next((one for one in got if passing(one)), None)
+
+
+def _wait(refused: Exchange, number: int) -> float:
+    asked = asked_to_wait(refused)
+    return asked if asked is not None else (LIMITED_WAITS if refused.status == TOO_MANY else WAITS)[number]
+
+
+def _said(got: Exchange) -> str:
+    """What a plain request got, for a sentence."""
+    if got.error == "timeout":
+        return f"no answer in time ({got.error_detail})"
+    if got.status is None or got.error:
+        return f"no answer ({got.error}: {got.error_detail})"
+    return f"{got.status} {got.body[:120].decode(errors='replace')}".strip()

@@ -1,0 +1,79 @@
+"""What recordings show of a whole server: each is said once, however many checks it touches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from backends.patience import CAME_AGAIN
+from backends.target import ONE_AT_A_TIME
+from conformance.results import Finding
+from fixtures.scenario import SCENARIOS
+
+
+def findings(target: dict[str, Any], recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
+    """The findings about a target (as a header has it), from its recordings by scenario, worst first."""
+    name = target["name"]
+    found = [*_gone(name, recordings), *_unasked(name, recordings)]
+    if shown := target["details"].get(ONE_AT_A_TIME):
+        together = [s for s in recordings if s in SCENARIOS and SCENARIOS[s].together]
+        found.append(
+            Finding(target=name, sentence=f"The server handles one request at a time: {shown}", exchanges=together)
+        )
+    return [*found, *_sent_again(name, recordings)]
+
+
+def _gone(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
+    lost = {s: r["lost"] for s, r in recordings.items() if "lost" in r}
+    if not lost:
+        return []
+    had = sorted((s for s in lost if recordings[s].get("fatal")), key=lambda s: _begun(recordings[s]))
+    why = next(iter(lost.values()))
+    if not had:
+        return [Finding(target=name, sentence=f"{len(lost)} requests got no response: {why}", exchanges=list(lost))]
+    what = had[0] if len(had) == 1 else f"one of {', '.join(had)}"
+    return [
+        Finding(target=name, sentence=f"The server stopped answering while it handled {what}: {why}", exchanges=had)
+    ]
+
+
+def _unasked(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
+    """Endpoints that stream where no stream was asked for."""
+    found: dict[str, list[str]] = {}
+    said_false: set[str] = set()
+    for scenario, recording in recordings.items():
+        for wire in recording.get("exchanges", []):
+            body, path = wire["request"].get("body"), wire["request"]["path"]
+            if not isinstance(body, dict) or body.get("stream") not in (None, False) or not _is_stream(wire):
+                continue
+            found.setdefault(path, []).append(scenario)
+            if body.get("stream") is False:
+                said_false.add(path)
+    return [
+        Finding(
+            target=name,
+            sentence=f"POST {path} streams {'even if' if path in said_false else 'unless'} `stream` is `false`",
+            exchanges=list(dict.fromkeys(scenarios)),
+        )
+        for path, scenarios in found.items()
+    ]
+
+
+def _sent_again(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
+    notes = [note.partition("; ") for r in recordings.values() if "lost" not in r for note in r.get("again", [])]
+    counts = Counter(why for why, _, how in notes if how and how != CAME_AGAIN)
+    if not counts:
+        return []
+    said = ", ".join(f"{why} {number} times" if number > 1 else why for why, number in counts.most_common())
+    return [Finding(target=name, sentence=f"Requests were refused in passing and sent again: {said}")]
+
+
+def _is_stream(wire: dict[str, Any]) -> bool:
+    response = wire["response"]
+    kind = next((value for key, value in response["headers"] if key.lower() == "content-type"), "")
+    return 200 <= (response["status"] or 0) < 300 and kind.lower().startswith("text/event-stream")
+
+
+def _begun(recording: Mapping[str, Any]) -> float:
+    return min((float(wire["started_at"]) for wire in recording["exchanges"]), default=0.0)
