@@ -48,10 +48,27 @@ class Answer:
         return dict(body) if isinstance(body, dict) else {}
 
     @property
-    def streamed(self) -> bool:
+    def asks_for_stream(self) -> bool:
         """Whether a stream was asked for."""
         body = self.exchange.request.body
         return isinstance(body, dict) and body.get("stream") is True
+
+    @property
+    def asks_for_none(self) -> bool:
+        """Whether a JSON object was sent that asks for no stream: `stream` is absent, null or false."""
+        body = self.exchange.request.body
+        return isinstance(body, dict) and body.get("stream") in (None, False)
+
+    @cached_property
+    def unasked(self) -> bool:
+        """Whether a stream came although none was asked for."""
+        kind = (self.exchange.header("content-type") or "").partition(";")[0].strip().lower()
+        return self.asks_for_none and self.ok and kind == "text/event-stream"
+
+    @property
+    def streamed(self) -> bool:
+        """Whether this is a stream: one was asked for, or one came unasked, which is read with the same words."""
+        return self.asks_for_stream or self.unasked
 
     @property
     def asked(self) -> str:
@@ -124,6 +141,8 @@ class Answer:
     def body(self) -> dict[str, Any]:
         """The JSON object of a 2xx answer."""
         self.accepted()
+        if self.unasked:
+            raise Blocked(f"{self.name}: the server sent a stream although none was asked for, which has its own check")
         return expect(self.json, dict, f"{self.name}: the body")
 
     def accepted(self) -> None:

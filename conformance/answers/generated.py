@@ -10,7 +10,7 @@ from typing import Any
 
 from conformance.answers.answer import Answer
 from conformance.answers.values import T, expect, optional, parsed, written
-from conformance.outcomes import Fail
+from conformance.outcomes import Blocked, Fail
 
 _TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "([^"\\]|\\.)+"')
 """A piece of text in a chunk, as `json.dumps` writes it."""
@@ -157,6 +157,8 @@ class Generated(Answer):
     def usage(self) -> dict[str, Any]:
         """The usage object; of a stream, the last that it carries."""
         found = [o["usage"] for o in self.objects if o.get("usage") is not None]
+        if not found and self.unasked:
+            raise Blocked(f"{self.name}: a stream came although none was asked for, and so without usage")
         if not found:
             raise Fail(f"{self.name}: no usage", expected="a usage object", actual=self._shortened)
         return expect(found[-1], dict, f"{self.name}: usage")
@@ -276,7 +278,24 @@ class Chat(Generated):
                     self._add_piece(calls, index, piece)
         for (index, _), call in sorted(calls.items()):
             choices[index].tool_calls.append(ToolCall(**call))
+        for choice in choices.values() if self.unasked else ():
+            choice.raw = self._as_plain(choice)
         return list(choices.values())
+
+    def _as_plain(self, choice: Choice) -> dict[str, Any]:
+        """The choice of a plain answer that a stream adds up to."""
+        message: dict[str, Any] = {"role": choice.role, "content": choice.content}
+        if choice.tool_calls:
+            message["tool_calls"] = [
+                {"id": call.id, "type": call.type, "function": {"name": call.name, "arguments": call.arguments}}
+                for call in choice.tool_calls
+            ]
+        deltas = (optional(raw.get("delta"), dict, f"{self.name}: a delta") or {} for raw in self.pieces(choice.index))
+        if legacy := [called for delta in deltas if isinstance(called := delta.get("function_call"), dict)]:
+            keys = ("name", "arguments")
+            message["function_call"] = {key: "".join(str(one.get(key) or "") for one in legacy) for key in keys}
+        logprobs = None if choice.logprobs is None else {"content": choice.logprobs}
+        return {**choice.raw, "message": message, "logprobs": logprobs, "finish_reason": choice.finish_reason}
 
     def _add_piece(self, calls: dict[tuple[int, int], dict[str, Any]], choice: int, piece: Any) -> None:
         piece = expect(piece, dict, f"{self.name}: a tool call delta")

@@ -18,6 +18,11 @@ class Response(Answer):
     """An answer of POST /responses or GET /responses/{id}; text and calls of a stream are joined from its deltas."""
 
     @cached_property
+    def body(self) -> dict[str, Any]:
+        """The JSON object of a 2xx answer; of a stream that nobody asked for, the response of its last event."""
+        return self.object if self.unasked else super().body
+
+    @cached_property
     def object(self) -> dict[str, Any]:
         """The response object: the body of a plain answer, or what the last event of a stream holds."""
         if not self.streamed:

@@ -30,6 +30,13 @@ def test_text_comes_in_pieces(respond_count_streamed: Response) -> None:
     assert len(respond_count_streamed.typed("response.output_text.delta")) >= PIECES
 
 
+@check("responses_stream", MUST, STREAM)
+def test_only_when_asked(every: Every) -> None:
+    """Without `stream: true` the response is one JSON object, not an event stream."""
+    for answer in every.of(Response, lambda a: a.ok and a.asks_for_none, what="accepted plain"):
+        assert not answer.unasked, f"{answer.name}: expected a JSON object, got an event stream"
+
+
 @check("responses_stream", SHOULD, STREAM)
 def test_same_as_the_plain_response(every: Every) -> None:
     """A stream has the text, thoughts and end of the plain response to the same request."""

@@ -47,6 +47,14 @@ def test_no_stream_unless_asked(stream_off: list[Chat]) -> None:
     """`stream` false or null gives the plain answer."""
     for answer in stream_off:
         assert isinstance(answer.choice.raw.get("message"), dict)
+        assert not answer.unasked
+
+
+@check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream")
+def test_only_when_asked(every: Every) -> None:
+    """Without `stream: true` the response is one JSON object, not an event stream."""
+    for answer in every.of(Generated, lambda a: a.ok and a.asks_for_none, what="accepted plain"):
+        assert not answer.unasked, f"{answer.name}: expected a JSON object, got an event stream"
 
 
 @check("streaming", MUST, "openapi:ChatCompletionStreamOptions.include_usage [DONE]")

@@ -17,6 +17,12 @@ RESPONSES = "responses"
 ignored("instructions", "previous_response_id", "max_output_tokens", "text", on=RESPONSES)
 
 
+@request(RESPONSES)
+def responses_stream_by_default(body: dict[str, Any], _call: Call) -> None:
+    """A response is streamed unless `stream` is false."""
+    body.setdefault("stream", True)
+
+
 @payload(RESPONSES)
 def truncated_response_completed(body: dict[str, Any], _call: Call) -> None:
     """A response cut by max_output_tokens says completed."""

@@ -15,6 +15,12 @@ CHATTY = ("chat", "completions")
 Events = Iterator[Any]
 
 
+@request("chat", when=lambda call: "stop" in call.body)
+def chat_streams_by_default(body: dict[str, Any], _call: Call) -> None:
+    """A chat completion with `stop` is streamed unless `stream` is false."""
+    body.setdefault("stream", True)
+
+
 @events(CHATTY)
 def no_done_sentinel(stream: Events, _call: Call) -> Events:
     """A stream ends without [DONE]."""
