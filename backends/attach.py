@@ -6,12 +6,12 @@ import re
 import time
 from typing import Any
 
-from backends import api, identify, roles, room, wire
+from backends import api, identify, overlap, patience, roles, room, wire
 from backends.address import root
 from backends.errors import NoModel, NotOpenAI
 from backends.explain import ABSENT, NOT_READY, must_be_an_api
 from backends.roles import Cast, message, parsed
-from backends.target import Deployment, Target, Wanted
+from backends.target import ONE_AT_A_TIME, Deployment, Target, Wanted
 from backends.wire import Exchange, Request
 
 
@@ -28,37 +28,51 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
         at = api.find(http, named, model=wanted.models.get("chat"), until=until, load=load, say=wanted.say)
         base_url, listed = at.base_url, at.models
 
-        def ask(request: Request, model: str = "") -> Exchange:
-            def once() -> Exchange:
-                return wire.send(request, base_url, model=model, http=http)
+        def ask_once(request: Request, model: str = "") -> Exchange:
+            return wire.send(request, base_url, model=model, http=http)
 
+        chatting: list[str] = []
+
+        def ask(request: Request, model: str = "") -> Exchange:
+            """Ask about a role; once a model chats, what else is refused in passing is waited for."""
             # A model that is loading is one for chats; another may answer 503 because it cannot do what is asked.
             statuses = NOT_READY if request is roles.PROBE["chat"] else (429,)
-            return api.patient(once, until, wanted.say, statuses)
+            got = patience.ask_again(lambda: api.patient(lambda: ask_once(request, model), until, wanted.say, statuses))
+            if request is roles.PROBE["chat"] and roles.said(got) is not None:
+                chatting.append(model)
+            elif chatting and got.status != 500 and patience.passing(got):
+                waiting = patience.Patience(lambda: ask_once(roles.PROBE["chat"], chatting[0]))
+                got = waiting.send(lambda: [ask_once(request, model)]).exchanges[0]
+            return got
 
         speaks = data.get("attach", {}).get("capabilities", {})
         can = capabilities(ask, base_url, speaks)
         parts = roles.cast(ask, listed or [wanted.models["chat"]], wanted.models, can, speaks)
-        if parts.hello is not None:
+        if parts.hello is not None and roles.said(parts.hello) is None:
             must_be_an_api(parts.hello, base_url, wanted.access)
             _must_know(wanted.models.get("chat"), parts.hello, base_url, listed)
-            _must_be_of_use(parts, ask, base_url, "chat" in wanted.models)
+            _must_be_of_use(parts, ask_once, base_url, parts.models.get("chat") or listed[0])
         rooms = _rooms(ask, parts)
-    facts = identify.attached(base_url, data, parts.models["chat"], wanted.access)
+        cut = None
+        if chatting and not wanted.slots:
+            cut = overlap.one_at_a_time(lambda request: ask_once(request, chatting[0]))
+    if not parts.proven:
+        raise _no_role(parts, base_url, listed)
+    facts = identify.attached(base_url, data, next(iter(parts.models.values())), wanted.access)
     why = "; ".join(f"{role}: {parts.models[role]}, {said}" for role, said in parts.chosen.items())
     return Target(
         name=wanted.column(facts.code_path),
         backend=wanted.backend,
         found=found
         or f"attached to {_where(base_url, named)}{', with the query of the address' * bool(wanted.access.query)}",
-        version=facts.version or at.listing.header("server"),
+        version=facts.version or identify.told_version(base_url, [at.listing, parts.hello], wanted.access),
         code_path=facts.code_path,
         deployments=tuple(
             Deployment(role=r, base_url=base_url, model=m, room=rooms.get(m, 0)) for r, m in parts.models.items()
         ),
         missing=parts.missing,
-        details={**facts.details, "roles": why, **_warning(wanted, at)},
-        slots=facts.slots or Target.slots,
+        details={**facts.details, "roles": why, **_warning(wanted, at), **({ONE_AT_A_TIME: cut} if cut else {})},
+        slots=1 if cut else facts.slots or Target.slots,
         access=wanted.access,
     )
 
@@ -70,7 +84,8 @@ def capabilities(ask: roles.Ask, base_url: str, speaks: dict[str, Any]) -> roles
         if not speaks:
             return None
         told = parsed(ask(Request(path=root(base_url) + speaks["path"], body={"model": model}), model))
-        return told.get(speaks["key"]) if isinstance(told, dict) else None
+        words = told.get(speaks["key"]) if isinstance(told, dict) else None
+        return [word for word in words if isinstance(word, str)] if isinstance(words, list) else None
 
     return can
 
@@ -97,30 +112,30 @@ def _must_know(named: str | None, hello: Exchange, base_url: str, listed: list[s
         raise NoModel(f"{base_url} does not know the model {named!r}; it lists {in_short(listed)}.")
 
 
-def _must_be_of_use(parts: Cast, ask: roles.Ask, base_url: str, named: bool) -> None:
-    """Raise NotOpenAI if the server has no endpoint that asks a model, NoModel if no model that it lists answers.
+def _no_role(parts: Cast, base_url: str, listed: list[str]) -> NoModel:
+    """That no model that was tried does anything."""
+    if parts.hello is None:
+        return NoModel(f"{base_url}: no model that was tried answers ({'; '.join(parts.missing.values())}).")
+    told = f"{parts.hello.status or parts.hello.error} {message(parts.hello)}"
+    return NoModel(
+        f"{base_url}: no model that was tried answers a chat ({listed[0]!r}: {told}); name one that does with --model."
+    )
+
+
+def _must_be_of_use(parts: Cast, ask: roles.Ask, base_url: str, model: str) -> None:
+    """Raise NotOpenAI if the server has no endpoint that asks a model.
 
     A server without chats is measured if it has another endpoint, or makes embeddings.
     """
-    hello, model = parts.hello, parts.models["chat"]
-    if hello is None or hello.status is None or (not 400 <= hello.status < 500 and hello.status not in ABSENT):
+    hello = parts.hello
+    if hello is None or hello.status not in ABSENT or parts.proven - {"chat"}:
         return
-    if hello.status in ABSENT:
-        others = ("/embeddings", "/completions", "/responses")
-        if all(ask(_short(path), model).status in ABSENT for path in others):
-            raise NotOpenAI(
-                f"{base_url} answers {hello.status} to /chat/completions ({message(hello)}), and has none of "
-                f"{', '.join(others)} for the model {model!r}: is the base URL right, and the model?"
-            )
-    elif not named and all(ask(request, model).status != 200 for request in (_WITHOUT_LIMIT, roles.PROBE["embedding"])):
-        raise NoModel(
-            f"{base_url}: no model that was tried answers a chat ({model!r}: {hello.status} {message(hello)}); "
-            "name one that does with --model."
+    others = ("/embeddings", "/completions", "/responses")
+    if all(ask(_short(path), model).status in ABSENT for path in others):
+        raise NotOpenAI(
+            f"{base_url} answers {hello.status} to /chat/completions ({message(hello)}), and has none of "
+            f"{', '.join(others)} for the model {model!r}: is the base URL right, and the model?"
         )
-
-
-_WITHOUT_LIMIT = Request(body={"model": wire.MODEL, "messages": [{"role": "user", "content": "Hello"}]})
-"""Some models refuse a limit of tokens."""
 
 
 def _short(path: str) -> Request:

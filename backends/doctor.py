@@ -19,7 +19,7 @@ from backends.address import root
 from backends.attach import capabilities, in_short, lists
 from backends.errors import CannotMeasure, CannotStart, NoModel
 from backends.find import backends
-from backends.roles import message, parsed
+from backends.roles import message
 from backends.target import Wanted
 from backends.wire import Exchange, Request, Role
 
@@ -28,7 +28,7 @@ State = Literal["ok", "problem", "unclear"]
 SLOTS = 4
 """Requests at a time that the guide sets up (PARALLEL_SLOTS=4)."""
 
-_TOOL = {
+_TOOL: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -272,9 +272,10 @@ def _tools(server: Patient) -> Iterator[Finding]:
     if answer.status != 200:
         yield Finding("problem", "tools", f"refused, {answer.status or answer.error}: {message(answer)}", mend)
         return
-    said = _message(answer)
+    said = roles.message_of(answer) or {}
     if said.get("tool_calls"):
-        yield Finding("ok", "tools", f"{server.model} calls {said['tool_calls'][0]['function']['name']}")
+        name = _TOOL["function"]["name"]  # The only one that was offered.
+        yield Finding("ok", "tools", f"{server.model} calls {name}")
     elif re.search(r"<tool_call>|get_weather", str(said.get("content"))):
         seen = f"the call came as text, {str(said['content'])[:60]!r}: no parser, or one for other models"
         yield Finding("problem", "tools", seen, mend)
@@ -338,10 +339,3 @@ def _gpu(server: Patient) -> Iterator[Finding]:
         yield Finding(
             "unclear", "GPU", "none was found on this machine (no /dev/kfd, no nvidia-smi): it runs on the CPU"
         )
-
-
-def _message(answer: Exchange) -> dict[str, Any]:
-    body = parsed(answer)
-    choices = body.get("choices") if isinstance(body, dict) else None
-    said = choices[0].get("message") if isinstance(choices, list) and choices else None
-    return said if isinstance(said, dict) else {}

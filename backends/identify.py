@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,27 @@ from backends import gguf, wire
 from backends.access import Access
 from backends.address import root
 from backends.launch import ROOT
+from backends.wire import Exchange
 
 WHOLE = 2 << 30
 """Bytes up to which a file is hashed from end to end (seconds); of a larger one the first `HEAD` bytes are."""
 
 HEAD = 16 << 20
+
+_VERSION_HEADER = re.compile(r"x-([a-z][a-z0-9-]*)-version")
+_NOT_SERVERS = ("api", "openai", "request", "response", "schema")
+_VERSION_ROUTES = (
+    {"path": "/version", "key": "version"},
+    {"path": "/api/version", "key": "version"},
+    {"path": "/props", "key": "build_info"},
+)
+
+_WEB_SERVERS = re.compile(
+    r"(?i)(uvicorn|gunicorn|hypercorn|granian|daphne|werkzeug|python|basehttp|simplehttp|tornado|waitress|cheroot"
+    r"|aiohttp|nginx|openresty|apache|caddy|(istio-)?envoy|cloudfl?|aws|traefik|haproxy|varnish|litespeed|microsoft-iis"
+    r"|kestrel|jetty|tomcat|undertow|express|hyper|actix|axum)"
+)
+"""What `Server` names where it says nothing of the model server: the program that speaks HTTP."""
 
 
 @dataclass
@@ -74,7 +92,7 @@ class Asker:
                 method, body = ("POST", {"model": self._model}) if show else ("GET", None)
                 answer = self._http.request(method, url, json=body, headers=self._access.sent())
                 self._seen[path] = answer.json() if answer.status_code == 200 else None
-            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
+            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError):
                 self._seen[path] = None
         return self._seen[path]
 
@@ -98,11 +116,29 @@ def attached(base_url: str, data: dict[str, Any], model: str, access: Access) ->
     if facts.slots:
         facts.details["slots"] = str(facts.slots)
     file = facts.details.get("model file")
-    if file and on_this_machine(base_url) and Path(file).exists():
-        facts.details["model file"] = described(Path(file))
-        facts.details.setdefault("quantisation", quantisation(Path(file)))
+    with contextlib.suppress(OSError, ValueError):  # The path is what the server says: anything.
+        if file and on_this_machine(base_url) and Path(file).exists():
+            facts.details["model file"] = described(Path(file))
+            facts.details.setdefault("quantisation", quantisation(Path(file)))
     facts.details.setdefault("device", f"not said by the server; {host()}" if on_this_machine(base_url) else "not said")
     return facts
+
+
+def told_version(base_url: str, answers: Iterable[Exchange | None], access: Access) -> str | None:
+    """The version of a server of no known kind: from a header that names one, its usual routes, or `Server`."""
+    headers = [(k.lower(), v.strip()) for answer in answers if answer for k, v in answer.headers]
+    for name, value in headers:
+        if (named := _VERSION_HEADER.fullmatch(name)) and named[1] not in _NOT_SERVERS and value:
+            return text(f"{named[1]} {value}")
+    with Asker(root(base_url), access) as asker:
+        info = asker.get({"path": "/openapi.json", "key": "info"})
+        if isinstance(info, dict) and isinstance(info.get("title"), str) and info["title"] not in ("", "FastAPI"):
+            return text(f"{info['title']} {info.get('version') or ''}".strip())
+        for how in _VERSION_ROUTES:
+            if isinstance(said := asker.get(how), str) and said:
+                return text(said)
+    product = next((value for name, value in headers if name == "server"), "")
+    return None if _WEB_SERVERS.match(product) else text(product)
 
 
 def on_this_machine(base_url: str) -> bool:

@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             able = capabilities(MODELS[name])
             if self.path == "/v1/embeddings":
-                vector = {"object": "embedding", "embedding": [0.6, 0.8], "index": 0}
+                vector = {"object": "embedding", "embedding": [float(len(asked["input"])), 0.8], "index": 0}
                 usage = {"prompt_tokens": 1, "total_tokens": 1}
                 self._say({"object": "list", "data": [vector], "model": name, "usage": usage})
             elif "completion" not in able or ("vision" not in able and b"image_url" in body):

@@ -160,7 +160,10 @@ def test_a_model_that_is_not_listed() -> None:
 
 
 def test_a_server_for_embeddings_is_measured() -> None:
-    with serving(server({"/v1/models": MODELS, "/v1/embeddings": as_json({"data": []})})) as origin:
+    def embed(_: int, body: bytes) -> Reply:
+        return as_json({"data": [{"embedding": [float(len(body)), 1.0]}]})
+
+    with serving(server({"/v1/models": MODELS, "/v1/embeddings": embed})) as origin:
         assert attached(origin + "/v1").details["roles"].startswith("chat: m, although the server answers 404 to it")
 
 
