@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,15 @@ def backends() -> dict[str, dict[str, Any]]:
 
 
 def run(wanted: Wanted) -> Running:
-    """Attach to or start what is wanted. Raises CannotMeasure with a sentence for the user.
+    """Attach to or start what is wanted, with as many slots as the user says. Raises CannotMeasure with a sentence."""
+    running = _run(wanted)
+    if wanted.slots:
+        running.target = replace(running.target, slots=wanted.slots)
+    return running
+
+
+def _run(wanted: Wanted) -> Running:
+    """Attach to or start what is wanted.
 
     In this order: the address that the user named; a server that answers at one of the backend's usual addresses; a
     child process; a container. `wanted.runtime` leaves only one of them; a program or a model file that the user named

@@ -50,8 +50,10 @@ class Deviation:
     link: str = ""
 
     def applies_to(self, version: str | None, code_path: str | None) -> bool:
-        """Whether the entry is about a server: its version as `Target.version` has it, or that version's last word."""
-        measured = {version or "", (version or "").rpartition(" ")[2]} & set(self.versions)
+        """Whether the entry is about a server: its version as `Target.version` has it, with or without the word
+        `wheel`, or that version's last word."""
+        said = version or ""
+        measured = {said, said.replace(" wheel ", " "), said.rpartition(" ")[2]} & set(self.versions)
         return bool(measured) and self.code_path in (None, code_path)
 
     def overlay(self, outcome: str) -> Overlay | None:

@@ -235,7 +235,7 @@ def _shell(command: list[str], environment: dict[str, str], key: str) -> str:
 def _package_version(option: dict[str, Any]) -> str | None:
     for package in option.get("packages", []):
         try:
-            return f"{package} {importlib.metadata.version(package)}"
+            return f"{package} wheel {importlib.metadata.version(package)}"
         except importlib.metadata.PackageNotFoundError:
             continue
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -49,7 +49,20 @@ def add(parser: pytest.Parser) -> None:
         "--backend",
         action="append",
         metavar="NAME[@URL]",
-        help=f"the server to measure: {names}; several give several columns (default: {DEFAULT_BACKEND})",
+        help=f"the server to measure: {names}, or any name for the server at URL; several give several columns "
+        f"(default: {DEFAULT_BACKEND})",
+    )
+    group.addoption(
+        "--name",
+        action="append",
+        metavar="LABEL",
+        help="what the column is called; with several servers, one for each in their order",
+    )
+    group.addoption(
+        "--slots",
+        type=int,
+        metavar="N",
+        help="requests that are sent at a time (default: as many as the server says it has slots, or found by asking)",
     )
     group.addoption(
         "--base-url",
@@ -182,16 +195,23 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
         raise pytest.UsageError(f"--base-url is empty: give an address, e.g. {address.EXAMPLE}.")
     others: dict[Role, str] = {role: get(option) for role, option in _MODEL_OPTIONS.items() if get(option)}
     chats: list[dict[Role, str]] = [{"chat": model} for model in get("--model") or []] or [{}]
+    slots = get("--slots")
+    if slots is not None and slots < 1:
+        raise pytest.UsageError(f"--slots {slots}: give a number from 1.")
     common = access.given(
         key=api_key(), headers=get("--header") or (), ca_file=get("--ca-file"), insecure=get("--insecure")
     )
     wanted = []
-    for text in get("--backend") or ["url" if base_url else DEFAULT_BACKEND]:
+    servers = get("--backend") or ["url" if base_url else DEFAULT_BACKEND]
+    for text, named in zip(servers, _names(get("--name"), len(servers)), strict=True):
         name, _, url = text.partition("@")
+        label = None
+        if url and name not in find.backends():
+            name, label = "url", _label("--backend", name)
         if name not in find.backends():
             raise pytest.UsageError(
                 f"--backend {name}: there is no such backend; choose one of {', '.join(find.backends())}, "
-                "or give any server's address with --base-url."
+                "or give any server's address with --base-url or --backend NAME@URL."
             )
         at = address.read(url or base_url) if url or base_url else None
         wanted += [
@@ -200,6 +220,9 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
                 base_url=at.base_url if at else None,
                 models={**chat, **others},
                 among=len(chats) > 1,
+                label=label,
+                named=named,
+                slots=slots,
                 server_binary=get("--server-binary"),
                 runtime=get("--runtime"),
                 device=get("--device"),
@@ -210,6 +233,25 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
             for chat in chats
         ]
     return wanted
+
+
+def _names(asked: list[str] | None, servers: int) -> Sequence[str | None]:
+    """The names of the columns by server; None for one that the user did not name."""
+    if not asked:
+        return [None] * servers
+    if len(asked) != servers:
+        raise pytest.UsageError(f"--name: {len(asked)} names for {servers} servers; give one for each --backend.")
+    return [_label("--name", name) for name in asked]
+
+
+def _label(option: str, name: str) -> str:
+    """A name that can stand in a header, a path and a link."""
+    if not re.fullmatch(r"[^\W_][\w .,+()-]{0,59}", name):
+        raise pytest.UsageError(
+            f"{option} {name!r}: a name has up to 60 letters, digits, spaces and `.,+()_-`, and begins with a letter "
+            "or digit."
+        )
+    return name
 
 
 def shown(args: Iterable[str]) -> list[str]:

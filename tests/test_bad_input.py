@@ -308,3 +308,27 @@ def test_replay_of_a_run_that_was_cut(tmp_path: Path) -> None:
     }
     whole = write(tmp_path / "whole.jsonl", [check()], {"count": wire()})
     assert "cut:" not in measure(tmp_path, "--replay", str(whole), "-v")[1]
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["--slots=0"], "--slots 0: give a number from 1."),
+        (["--name=../x"], "--name '../x': a name has up to 60 letters"),
+        (["--name=a", "--name=b"], "--name: 2 names for 1 servers; give one for each --backend."),
+        (["--backend=my/server@http://127.0.0.1:9/v1"], "--backend 'my/server': a name has up to 60 letters"),
+    ],
+)
+def test_names_and_slots_that_cannot_be(args: list[str], sentence: str, tmp_path: Path) -> None:
+    code, output = measure(tmp_path, *args)
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert sentence in output
+
+
+@pytest.mark.parametrize(("args", "name"), [([], "litellm@"), (["--name=my gateway"], "my gateway")])
+def test_a_column_has_the_name_that_the_user_gives(args: list[str], name: str, tmp_path: Path) -> None:
+    with serving(lambda _method, path, *_: MODELS if path.endswith("/models") else HELLO) as origin:
+        measure(tmp_path, f"--backend=litellm@{origin}/v1", "--slots=2", "-k", "ends_the_text", *args)
+    target = results.read(tmp_path / "run" / "results.jsonl").targets[0]
+    assert target["name"] == (name + origin.removeprefix("http://") if name.endswith("@") else name)
+    assert target["backend"] == "url"
