@@ -291,13 +291,13 @@ def test_a_circuit_breaker_that_our_questions_open_hides_no_role(monkeypatch: py
             return error(503, "all circuits open")
         if path == "/v1/embeddings":
             opened = time.monotonic()
-            return error(501, "no embeddings")
+            return error(400, "no embeddings")
         return as_json({**HELLO_BODY, "usage": {"prompt_tokens": 9 + 64 * (b"image_url" in body)}})
 
     with serving(reply) as origin:
         target = attach(Wanted(backend="url", base_url=origin + "/v1", slots=2), origin + "/v1", {})
     assert played(target) == {"chat": "m", "vision": "m"}
-    assert "501: no embeddings" in target.missing["embedding"]
+    assert "400: no embeddings" in target.missing["embedding"]
 
 
 def test_a_server_that_always_streams_chats() -> None:
