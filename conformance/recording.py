@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backends import log, program, roles, wire
-from backends.patience import Patience, Sent
+from backends.patience import LONGEST, OUTAGE, Patience, Sent
 from backends.program import CannotRun, Ended, Program
 from backends.target import Deployment, Target
 from backends.wire import Exchange
@@ -367,8 +367,9 @@ class Recorder:
         return recording
 
     def _await(self, kept: Path) -> Recording:
-        """What another worker records; it takes at most a few timeouts, since lists are sent one after the other."""
-        deadline = time.monotonic() + 10 * self._timeout
+        """What another worker records: it takes at most a few timeouts, since lists are sent one after the other, and
+        what patience costs."""
+        deadline = time.monotonic() + 10 * self._timeout + LONGEST + OUTAGE
         while not kept.exists():
             if time.monotonic() > deadline:
                 return Recording(unsent=f"{kept.stem} was claimed by a worker that never recorded it", broken=True)
