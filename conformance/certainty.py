@@ -7,12 +7,20 @@ from typing import Any, AnyStr
 
 from conformance.answers import Chat
 from conformance.outcomes import shown
+from conformance.schema import violations
 
 
 def tokens(answer: Chat) -> list[str]:
     """The tokens of the first choice, as its logprobs name them; without logprobs, nothing can be judged."""
-    shown(answer.choice.logprobs, f"{answer.name}: no logprobs came, which name the tokens")
-    return [entry["token"] for entry in answer.logprobs]
+    return [entry["token"] for entry in entries(answer)]
+
+
+def entries(answer: Chat) -> list[dict[str, Any]]:
+    """The logprobs of the first choice; if they are absent, or not what clients can read, nothing can be judged."""
+    shown(answer.choice.logprobs, f"{answer.name}: no logprobs came")
+    told = [dict(entry) for entry in answer.logprobs]  # Reading what an Entry lacks would end the check.
+    shown(not violations({"content": told}, "logprobs"), f"{answer.name}: the logprobs cannot be read")
+    return answer.logprobs
 
 
 def joined(pieces: Sequence[AnyStr], text: AnyStr) -> AnyStr:
@@ -26,8 +34,7 @@ def joined(pieces: Sequence[AnyStr], text: AnyStr) -> AnyStr:
 
 def certainty(answer: Chat) -> float:
     """By how much every token, at least, was more likely than the next one, as a difference of logarithms."""
-    shown(answer.choice.logprobs, f"{answer.name}: no logprobs came, which tell how sure the model is")
-    return min(map(lead, answer.logprobs))
+    return min(map(lead, entries(answer)))
 
 
 def lead(entry: dict[str, Any]) -> float:

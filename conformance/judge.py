@@ -10,6 +10,7 @@ from backends.wire import REDACTED
 from conformance.answers import Answer, Missing, Refused
 from conformance.check import Check
 from conformance.every import Every
+from conformance.evidence import plain_requests, unproved
 from conformance.excuses import excuse
 from conformance.outcomes import Outcome, Verdict, watch_leniency
 from conformance.recording import Source
@@ -67,9 +68,14 @@ class Judge:
         identical requests differ. What the model did, and the server could not help, is `inconclusive`.
         """
         outcome, message, expected, actual = self._ending(problem, arguments)
+        proofs = plain_requests(arguments) if outcome.good and source else []
+        if source and (why := unproved(source, proofs)):
+            outcome, message = Outcome.BLOCKED, why
         if outcome.good:  # What is missing was not judged.
             arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
         judged, controls = _exchanges(arguments)
+        judged += [name for name in proofs if name not in judged]
+        controls += [name for name in proofs if name not in controls]
         if outcome in ACCUSING and self._parted and source and (drift := unsteady(source)):
             self._lenient.clear()
             with tolerant(drift):

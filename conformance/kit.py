@@ -1,7 +1,7 @@
 """Everything that a file of checks needs, in one import."""
 
 from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, Response, ToolCall
-from conformance.certainty import certainty, joined, lead, tokens
+from conformance.certainty import certainty, entries, joined, lead, tokens
 from conformance.check import check
 from conformance.every import Every
 from conformance.markup import markup_in
@@ -35,6 +35,7 @@ __all__ = [
     "certainty",
     "check",
     "effect",
+    "entries",
     "fits",
     "joined",
     "lead",

@@ -13,7 +13,7 @@ import pytest
 
 from backends import find, known
 from conformance import catalogue, results
-from tests.fake import Reply, as_json, serving
+from tests.fake import Reply, as_json, error, serving
 from tests.test_bad_input import HELLO, MODELS, measure
 
 ROOT = Path(__file__).parent.parent
@@ -30,9 +30,11 @@ code_path = { path = "/version", key = "how", is = { left = "l", right = "r" } }
 
 
 def silent(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-    """A server that knows no stop."""
+    """A server that knows no stop but rejects a number."""
     if path == "/version":
         return as_json({"version": VERSION, "how": "l"})
+    if b'"stop": 5' in body or b'"stop":5' in body:
+        return error(400, "stop is a number")
     return MODELS if path.endswith("/models") else HELLO
 
 

@@ -20,7 +20,10 @@ def sure(*tops: list[float]) -> Chat:
     """An answer with these logprobs for the alternatives of its tokens."""
     body = chat_body()
     body["choices"][0]["logprobs"] = {
-        "content": [{"token": f"t{at}", "top_logprobs": [{"logprob": p} for p in top]} for at, top in enumerate(tops)]
+        "content": [
+            {"token": f"t{at}", "logprob": top[0], "top_logprobs": [{"token": "t", "logprob": p} for p in top]}
+            for at, top in enumerate(tops)
+        ]
     }
     return answer(body)  # type: ignore[no-any-return]
 

@@ -13,7 +13,7 @@ import pytest
 from backends.program import Ended, Program
 from backends.target import Deployment, Target
 from backends.wire import MODEL, REDACTED, Exchange, Request
-from conformance.recording import Recording, Replay
+from conformance.recording import Recording, Replay, answers
 from fixtures.requests import chat, user
 from fixtures.scenario import SCENARIOS, Built, Scenario
 from tests.made import chat_body
@@ -27,9 +27,9 @@ ASKED = chat("Hello", tools=[{"a": 1, "b": 2}])
 
 @pytest.fixture
 def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def add(build: Callable[..., Built], name: str = "asked", *needs: str) -> None:
+    def add(build: Callable[..., Built], name: str = "asked", *needs: str, draws: bool = False) -> None:
         kind = dict.fromkeys(("control", "together", "alone", "one_connection", "keyed"), False)
-        made = Scenario(name=name, build=build, needs=needs, purpose="", **kind)  # type: ignore[arg-type]
+        made = Scenario(name=name, build=build, needs=needs, purpose="", draws=draws, **kind)  # type: ignore[arg-type]
         monkeypatch.setitem(SCENARIOS, name, made)
 
     return add
@@ -61,6 +61,29 @@ def test_what_is_asked_as_today_is_judged(declare: Callable[..., None], today: R
     declare(lambda: today)
     recording = kept(then or today)
     assert replayed(asked=recording) is recording
+
+
+@pytest.mark.parametrize(("draws", "judged"), [(True, True), (False, False)])
+def test_only_draws_may_have_another_seed(declare: Callable[..., None], draws: bool, judged: bool) -> None:
+    declare(lambda: chat("Hello", seed=2), draws=draws)
+    recording = kept(chat("Hello", seed=1))
+    assert (replayed(asked=recording) is recording) == judged
+
+
+@pytest.mark.parametrize(
+    ("statuses", "left"),
+    [((200, 500, 200), 2), ((200, 500, 500), 3), ((500, 500, 500), 3), ((200, 200, 200), 3)],
+)
+def test_a_draw_that_broke_is_left_out_where_two_others_came(
+    declare: Callable[..., None], statuses: tuple[int, ...], left: int
+) -> None:
+    declare(lambda: [chat("Hello")] * 3, draws=True)
+    recording = kept(*[chat("Hello")] * 3, single=False)
+    for exchange, status in zip(recording["exchanges"], statuses, strict=True):
+        exchange["response"]["status"] = status
+    found = answers(Replay({"asked": recording}, TARGET), "asked")
+    assert isinstance(found, list)
+    assert len(found) == left
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,14 @@ def expect(value: Any, kind: type[T], what: str) -> T:
 def parsed(raw: str | bytes, what: str, *, wanted: str = "JSON") -> Any:
     """The JSON value that a text must be; `wanted` is shown as what was expected."""
     try:
-        return json.loads(raw)
+        return json.loads(raw, parse_constant=_no_constant)
     except (ValueError, RecursionError) as problem:
         text = raw if isinstance(raw, str) else raw.decode(errors="replace")
         raise Fail(f"{what} is not JSON ({problem})", expected=wanted, actual=text[:300]) from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def written(value: Any) -> str:

@@ -1,12 +1,14 @@
 """Agreement: the same request, plain and as a stream, has the same answer (at temperature 0)."""
 
-from conformance.kit import MUST, SHOULD, Answer, Chat, Every, Generated, check, same_calls, same_text
+from conformance.kit import MUST, SHOULD, Answer, Chat, Every, Generated, check, same_calls, same_text, shown
 
 
 @check("streaming", SHOULD, "de-facto:both modes are one endpoint")
 def test_same_status(every: Every) -> None:
     """A request is refused as a stream exactly if it is refused without, with the same status."""
-    for plain, streamed in every.pairs(Answer, accepted=False):
+    pairs = list(every.pairs(Answer, accepted=False))
+    shown(any(plain.ok for plain, _ in pairs), "every request was rejected")
+    for plain, streamed in pairs:
         assert streamed.status == plain.status
 
 
@@ -32,7 +34,9 @@ def test_same_finish_reasons(every: Every) -> None:
 @check("reasoning", SHOULD, "de-facto:reasoning_content")
 def test_same_thoughts(every: Every) -> None:
     """The choices of a stream have the thoughts of the plain answer."""
-    for plain, streamed in every.pairs(Chat):
+    pairs = list(every.pairs(Chat))
+    shown(any(one.reasoning for both in pairs for answer in both for one in answer.choices), "the model did not think")
+    for plain, streamed in pairs:
         for one, other in zip(streamed.choices, plain.choices, strict=False):
             if one.reasoning or other.reasoning:
                 assert same_text(one.reasoning, other.reasoning)
@@ -41,7 +45,9 @@ def test_same_thoughts(every: Every) -> None:
 @check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk")
 def test_same_tool_calls(every: Every) -> None:
     """The pieces of a stream's tool calls join to the names and arguments of the plain answer."""
-    for plain, streamed in every.pairs(Chat):
+    pairs = list(every.pairs(Chat))
+    shown(any(one.tool_calls for both in pairs for answer in both for one in answer.choices), "no tool was called")
+    for plain, streamed in pairs:
         assert same_calls(streamed, plain)
 
 

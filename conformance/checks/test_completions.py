@@ -80,6 +80,18 @@ def test_usage_comes_last(continuation_streamed: Completion) -> None:
     assert [chunk.get("choices") for chunk in continuation_streamed.chunks if chunk.get("usage")] == [[]]
 
 
+@check("completions", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
+def test_no_usage_unless_asked(continuation_stream_only: Completion) -> None:
+    """Without `include_usage` no chunk has a `usage`."""
+    assert [chunk["usage"] for chunk in continuation_stream_only.chunks if chunk.get("usage") is not None] == []
+
+
+@check("completions", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
+def test_usage_is_null_before(continuation_streamed: Completion) -> None:
+    """With `include_usage`, `usage` is `null` in all chunks but the last."""
+    assert [chunk["usage"] for chunk in continuation_streamed.chunks[:-1] if chunk.get("usage") is not None] == []
+
+
 # Prompts
 
 
@@ -160,9 +172,10 @@ def test_echo_has_the_logprobs_of_the_prompt(continuation_echo_logprobs: Complet
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.suffix")
 def test_suffix_is_read(function_head: Completion, function_suffix: Completion) -> None:
-    """`suffix` reaches the model: it continues otherwise, or has more tokens to read."""
-    plain = (function_head.text, function_head.tokens("prompt"))
-    effect((function_suffix.text, function_suffix.tokens("prompt")) != plain, "nothing changes with a suffix")
+    """`suffix` reaches the model: it has more tokens to read, or writes another text."""
+    longer = function_suffix.tokens("prompt") > function_head.tokens("prompt")
+    written = function_suffix.text.removesuffix(function_suffix.sent["suffix"])
+    effect(longer or written.rstrip() != function_head.text.rstrip(), "the model reads and writes what it does without")
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.n")
@@ -241,8 +254,9 @@ def test_zero_logprobs_are_those_of_the_chosen(continuation_logprobs_zero: Compl
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.logprobs")
-def test_logprobs_are_absent_by_default(continuation: Completion) -> None:
+def test_logprobs_are_absent_by_default(continuation: Completion, continuation_logprobs: Completion) -> None:
     """Without `logprobs` there are none."""
+    shown(continuation_logprobs.choice.raw.get("logprobs"), NO_LOGPROBS)
     assert continuation.choice.raw.get("logprobs") is None
 
 

@@ -25,8 +25,9 @@ def test_answers_are_the_same_as_alone(counts_alone: list[Chat], counts_together
 
 
 @check("concurrency", SHOULD, "docs:guides/advanced-usage#reproducible-outputs")
-def test_seeds_hold_under_load(seeds_together: list[Chat]) -> None:
+def test_seeds_hold_under_load(sampled: list[Chat], sampled_again: list[Chat], seeds_together: list[Chat]) -> None:
     """Requests with the same seed get the same text, also while others with other seeds are under way."""
+    shown(came_again(sampled, sampled_again, sampled) >= 3, "the same seed does not give the same answer alone, either")
     shown(len({a.text for a in seeds_together}) > 1, "the model gives one text for every seed")
     first, again = seeds_together[::2], seeds_together[1::2]
     # One pair may differ: what is computed together differs in its last bits.
@@ -34,8 +35,9 @@ def test_seeds_hold_under_load(seeds_together: list[Chat]) -> None:
 
 
 @check("concurrency", SHOULD, "openapi:CreateChatCompletionRequest.max_tokens")
-def test_parameters_are_not_mixed(limits_together: list[Chat]) -> None:
+def test_parameters_are_not_mixed(count: Chat, count_max_tokens: Chat, limits_together: list[Chat]) -> None:
     """Requests sent at once keep their own `max_tokens`: none has more tokens, and not all have the lowest number."""
+    shown(count_max_tokens.said != count.said, "`max_tokens` has no effect")
     for answer in limits_together:
         assert answer.tokens("completion") <= answer.sent["max_tokens"]
     shown(sum(answer.truncated for answer in limits_together) > 1, "no two responses reach their limits")

@@ -27,8 +27,10 @@ def test_streamed_prompt_is_never_cut(overflow_streamed: Chat) -> None:
 
 
 @check("context", MUST, "openapi:CreateChatCompletionRequest.messages")
-def test_history_is_never_cut(overflow_history: Chat) -> None:
+def test_history_is_never_cut(two_turns: Chat, longer_first_question: Chat, overflow_history: Chat) -> None:
     """A conversation is read in full or refused: old turns are not left out to make it fit."""
+    if overflow_history.ok:
+        shown(longer_first_question.tokens("prompt") > two_turns.tokens("prompt"), "earlier turns are never read")
     assert overflow_history.cleanly_refused or read_in_full(overflow_history)
 
 

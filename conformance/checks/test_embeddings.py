@@ -147,8 +147,17 @@ def test_token_lists_are_texts(embedding_tokens: Embeddings, embedding_token_lis
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingResponse.usage")
-def test_usage_counts_tokens(embedding_tokens: Embeddings) -> None:
-    """The usage counts the tokens of the input, to which a model may add one at each end."""
+def test_usage_counts_tokens(embedding: Embeddings, embedding_many: Embeddings) -> None:
+    """`usage` counts the tokens of the input: each word is one or more, and a longer input has more of them."""
+    words = [len(text.split()) for text in embedding_many.sent["input"]]
+    assert embedding_many.tokens("prompt") >= sum(words)
+    assert embedding_many.tokens("prompt") > embedding.tokens("prompt") > 0
+    assert embedding_many.tokens("total") == embedding_many.tokens("prompt")
+
+
+@check("embeddings", SHOULD, "openapi:CreateEmbeddingResponse.usage")
+def test_usage_counts_token_ids(embedding_tokens: Embeddings) -> None:
+    """`usage` counts the token ids of the input, to which a model may add one at each end."""
     assert 3 <= embedding_tokens.tokens("prompt") <= 5
     assert embedding_tokens.tokens("total") == embedding_tokens.tokens("prompt")
 
@@ -178,10 +187,21 @@ def test_user_changes_nothing(embedding: Embeddings, embedding_user: Embeddings)
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.input")
-def test_long_text_is_never_cut(embedding: Embeddings, embedding_too_long: Embeddings) -> None:
-    """A text is embedded in full or refused; each of its words is a token or more."""
-    words = len(str(embedding_too_long.sent["input"]).split())
-    assert embedding_too_long.cleanly_refused or embedding_too_long.tokens("prompt") >= words
+def test_long_text_is_never_cut(
+    embedding: Embeddings,
+    embedding_ends: list[Embeddings],
+    embedding_too_long: Embeddings,
+    embedding_too_long_otherwise: Embeddings,
+) -> None:
+    """A text is embedded in full or refused: each of its words is a token or more, and its end changes the vector."""
+    if embedding_too_long.cleanly_refused:
+        return
+    assert embedding_too_long.tokens("prompt") >= len(str(embedding_too_long.sent["input"]).split())
+    if embedding_too_long_otherwise.cleanly_refused:
+        return
+    one, other = (answer.vector for answer in embedding_ends)
+    shown(distance(other, one) > 3 * NOISE, "the model does not tell two texts apart by their last tenth")
+    assert not same(embedding_too_long_otherwise.vector, embedding_too_long.vector)
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.encoding_format")

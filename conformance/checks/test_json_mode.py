@@ -17,8 +17,9 @@ def test_the_answer_is_an_object(capital_no_json: Chat, capital_object: Chat) ->
 
 
 @check("json_mode", MUST, SOURCE)
-def test_a_prompt_for_json_gives_an_object(asked_object: Chat) -> None:
+def test_a_prompt_for_json_gives_an_object(capital_no_json: Chat, capital_object: Chat, asked_object: Chat) -> None:
     """A prompt that asks for JSON is answered with an object alone: no code fence, no word around it."""
+    shown(capital_object.text != capital_no_json.text, "`response_format` has no effect")
     shown(asked_object.finish_reason != "length", ENDLESS)
     assert isinstance(asked_object.document, dict)
     assert asked_object.finish_reason == "stop"
@@ -35,7 +36,9 @@ def test_a_stream_joins_to_the_object(capital_object: Chat, capital_object_strea
 @check("json_mode", SHOULD, "openapi:CreateChatCompletionResponse.choices.finish_reason")
 def test_a_cut_object_is_said_to_be_cut(asked_object: Chat, asked_object_cut: Chat) -> None:
     """An object that max_tokens cuts is its beginning, with finish_reason `length`."""
+    shown(asked_object.text.lstrip().startswith("{"), "the model gave no object")
     shown(asked_object.tokens("completion") > 4, "the model's object is too short to be cut")
+    shown(asked_object_cut.said != asked_object.said, "`max_tokens` has no effect")
     assert asked_object_cut.finish_reason == "length"
     assert same_text(asked_object.text[: len(asked_object_cut.text)], asked_object_cut.text)
 

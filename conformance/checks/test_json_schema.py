@@ -165,7 +165,9 @@ def _is_date(text: str) -> bool:
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionResponse.choices.finish_reason")
 def test_a_cut_document_is_said_to_be_cut(person: Chat, person_cut: Chat, person_cut_streamed: Chat) -> None:
     """A document that max_tokens cuts is its beginning, with finish_reason `length`, in a stream as well."""
+    shown(person.text.lstrip().startswith("{"), "the model gave no document")
     shown(person.tokens("completion") > 6, "the model's document is too short to be cut")
+    shown(person_cut.said != person.said, "`max_tokens` has no effect")
     assert person_cut.finish_reason == "length"
     assert same_text(person.text[: len(person_cut.text)], person_cut.text)
     assert same_text(person_cut_streamed.text, person_cut.text)
@@ -175,6 +177,7 @@ def test_a_cut_document_is_said_to_be_cut(person: Chat, person_cut: Chat, person
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.n")
 def test_each_choice_fits_the_schema(person_twice: Chat) -> None:
     """With n and a stream, each choice is a document that fits."""
+    shown(len(person_twice.choices) > 1, "there is one choice only")
     assert [choice.index for choice in person_twice.choices] == [0, 1]
     assert [misfits(choice, schemas.PERSON) for choice in person_twice.choices] == [[], []]
 
@@ -182,6 +185,8 @@ def test_each_choice_fits_the_schema(person_twice: Chat) -> None:
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.logprobs")
 def test_logprobs_join_to_the_document(person: Chat, person_logprobs: Chat) -> None:
     """The tokens of logprobs join to the document, and do not change it."""
+    shown(person.text.lstrip().startswith("{"), "the model gave no document")
+    shown(person_logprobs.choice.logprobs, "no logprobs came")
     assert same_text(person_logprobs.text, person.text)
     assert "".join(str(entry.get("token")) for entry in person_logprobs.logprobs).startswith(person.text)
 

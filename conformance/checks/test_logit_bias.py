@@ -7,6 +7,7 @@ from conformance.kit import MUST, SHOULD, Chat, Completion, check, effect, refus
 
 REQUEST = "openapi:CreateChatCompletionRequest.logit_bias"
 FORCED_TOKENS = 8
+NO_LIMIT = "`max_tokens` has no effect"
 
 
 def piece(forced: Chat) -> str:
@@ -15,9 +16,10 @@ def piece(forced: Chat) -> str:
 
 
 @check("logit_bias", MUST, REQUEST, core=True)
-def test_100_forces_a_token(capital: Chat, bias_forces: Chat) -> None:
+def test_100_forces_a_token(count: Chat, count_max_tokens: Chat, capital: Chat, bias_forces: Chat) -> None:
     """A bias of 100 makes a token the only one, again and again until the limit."""
     effect(bias_forces.text != capital.text, "the text is the same as without a bias")
+    shown(count_max_tokens.said != count.said, NO_LIMIT)
     assert bias_forces.text == piece(bias_forces) * FORCED_TOKENS
     assert bias_forces.finish_reason == "length"
 
@@ -33,24 +35,33 @@ def test_minus_100_bans_a_token(say_token: Chat, say_token_banned: Chat) -> None
 
 @check("logit_bias", MUST, REQUEST)
 def test_same_in_streams(
-    bias_forces: Chat, bias_forces_streamed: Chat, say_token_banned: Chat, say_token_banned_streamed: Chat
+    capital: Chat,
+    bias_forces: Chat,
+    bias_forces_streamed: Chat,
+    say_token_banned: Chat,
+    say_token_banned_streamed: Chat,
 ) -> None:
     """A bias has the same effect in a stream."""
+    shown(bias_forces.said != capital.said, "`logit_bias` has no effect")
     assert same_text(bias_forces_streamed.text, bias_forces.text)
     assert same_text(say_token_banned_streamed.text, say_token_banned.text)
 
 
 @check("logit_bias", SHOULD, REQUEST)
-def test_value_counts(bias_forces: Chat, bias_forces_the_higher: Chat) -> None:
+def test_value_counts(count: Chat, count_max_tokens: Chat, bias_forces: Chat, bias_forces_the_higher: Chat) -> None:
     """Of two tokens with a bias, the one with 100 comes and not the one with 50."""
+    shown(count_max_tokens.said != count.said, NO_LIMIT)
     shown(bias_forces.text or bias_forces_the_higher.text, "the tokens have no text")
     assert bias_forces_the_higher.text == piece(bias_forces_the_higher) * FORCED_TOKENS
     effect(bias_forces_the_higher.text != bias_forces.text, "the lower bias won")
 
 
 @check("logit_bias", SHOULD, REQUEST)
-def test_ids_are_those_of_prompts(token_echo: Completion, bias_forces: Chat) -> None:
+def test_ids_are_those_of_prompts(
+    count: Chat, count_max_tokens: Chat, token_echo: Completion, bias_forces: Chat
+) -> None:
     """The token of an id is the same as in a prompt that is given as token ids."""
+    shown(count_max_tokens.said != count.said, NO_LIMIT)
     shown(
         token_echo.text[:FORCED_TOKENS] == token_echo.text[:1] * FORCED_TOKENS, "the prompt's tokens do not come back"
     )

@@ -1,10 +1,11 @@
 """`logprobs` and `top_logprobs`: how likely each token was, and which others were."""
 
-from conformance.kit import MUST, SHOULD, Chat, check, effect, joined, refused, same_text, shown
+from conformance.kit import MUST, SHOULD, Chat, Every, check, effect, fits, joined, refused, same_text, shown
 
 REQUEST = "openapi:CreateChatCompletionRequest.logprobs"
 TOP = "openapi:CreateChatCompletionRequest.top_logprobs"
 ENTRY = "openapi:ChatCompletionTokenLogprob"
+NEVER = "no logprobs ever come"
 
 
 def spelled(answer: Chat) -> bytes:
@@ -27,16 +28,33 @@ def test_come_for_each_token(capital: Chat, capital_logprobs: Chat) -> None:
     assert same_text(capital_logprobs.text, capital.text)
 
 
+@check("logprobs", MUST, ENTRY)
+def test_shape(every: Every) -> None:
+    """`logprobs` has all that clients read: `token`, `logprob` and `top_logprobs`, an array even if it is empty."""
+    told = [
+        choice["logprobs"]
+        for answer in every.accepted(Chat)
+        for one in answer.objects
+        for choice in one["choices"]
+        if choice.get("logprobs") is not None
+    ]
+    shown(told, NEVER)
+    for logprobs in told:
+        fits(logprobs, "logprobs")
+
+
 @check("logprobs", SHOULD, REQUEST)
-def test_absent_by_default(capital: Chat, capital_streamed: Chat) -> None:
+def test_absent_by_default(capital: Chat, capital_streamed: Chat, capital_logprobs: Chat) -> None:
     """Without the parameter there are no logprobs."""
+    shown(capital_logprobs.choice.logprobs, NEVER)
     assert capital.choice.logprobs is None
     assert capital_streamed.choice.logprobs is None
 
 
 @check("logprobs", SHOULD, REQUEST)
-def test_false_means_none(logprobs_false: Chat) -> None:
+def test_false_means_none(capital_logprobs: Chat, logprobs_false: Chat) -> None:
     """With `logprobs: false` there are none."""
+    shown(capital_logprobs.choice.logprobs, NEVER)
     assert logprobs_false.choice.logprobs is None
 
 
@@ -104,7 +122,9 @@ def test_top_20(hot_logprobs: list[Chat]) -> None:
 @check("logprobs", SHOULD, ENTRY + ".top_logprobs")
 def test_top_is_sorted(hot_logprobs: list[Chat]) -> None:
     """Alternatives are different tokens, the likeliest first."""
-    for top in [entry["top_logprobs"] for answer in hot_logprobs for entry in answer.logprobs]:
+    tops = [entry["top_logprobs"] for answer in hot_logprobs for entry in answer.logprobs]
+    shown(any(len(top) > 1 for top in tops), "no alternatives came")
+    for top in tops:
         values = [token["logprob"] for token in top]
         assert values == sorted(values, reverse=True)
         named = [token["token"] for token in top if token["token"] and "\ufffd" not in token["token"]]
@@ -122,7 +142,9 @@ def test_token_is_among_the_top(capital_logprobs: Chat, count_logprobs_cut: Chat
 @check("logprobs", SHOULD, ENTRY + ".logprob")
 def test_token_agrees_with_the_top(hot_logprobs: list[Chat]) -> None:
     """A token has the same logprob as among its alternatives, however likely it was."""
-    for entry in [e for answer in hot_logprobs for e in answer.logprobs]:
+    entries = [e for answer in hot_logprobs for e in answer.logprobs]
+    shown(any(entry["top_logprobs"] for entry in entries), "no alternatives came")
+    for entry in entries:
         same = [top["logprob"] for top in entry["top_logprobs"] if top["token"] == entry["token"]]
         assert not same or min(abs(value - entry["logprob"]) for value in same) < 0.01
 
@@ -143,6 +165,7 @@ def test_unlikely_tokens_have_their_own(hot_logprobs: list[Chat]) -> None:
 def test_as_many_as_tokens(count_logprobs_cut: Chat) -> None:
     """There is one entry for each completion token that `usage` counts."""
     shown(not count_logprobs_cut.reasoning, "the tokens are those of the reasoning, which has no entries")
+    shown(count_logprobs_cut.finish_reason == "length", "the response was not truncated")
     assert len(count_logprobs_cut.logprobs) == count_logprobs_cut.tokens("completion")
 
 
@@ -169,15 +192,17 @@ def test_stream_with_their_text(capital_logprobs_streamed: Chat) -> None:
 
 
 @check("logprobs", SHOULD, TOP)
-def test_top_0_gives_the_token_only(top_logprobs_0: Chat) -> None:
+def test_top_0_gives_the_token_only(capital_logprobs: Chat, top_logprobs_0: Chat) -> None:
     """With `top_logprobs: 0` there are entries without alternatives."""
+    shown(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), "no alternatives ever come")
     effect(top_logprobs_0.choice.raw.get("logprobs"), "there are no logprobs")
     assert [entry["top_logprobs"] for entry in top_logprobs_0.logprobs] == [[]] * len(top_logprobs_0.logprobs)
 
 
 @check("logprobs", SHOULD, TOP)
-def test_no_alternatives_unless_asked(logprobs_only: Chat) -> None:
+def test_no_alternatives_unless_asked(capital_logprobs: Chat, logprobs_only: Chat) -> None:
     """Without top_logprobs there are entries without alternatives."""
+    shown(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), "no alternatives ever come")
     assert [entry["top_logprobs"] for entry in logprobs_only.logprobs] == [[]] * len(logprobs_only.logprobs)
 
 

@@ -54,8 +54,9 @@ def test_same_in_streams(count_max_tokens: Chat, count_max_tokens_streamed: Chat
 
 
 @check("max_tokens", MUST, OLD)
-def test_ample_limit_changes_nothing(count: Chat, count_max_tokens_ample: Chat) -> None:
+def test_ample_limit_changes_nothing(count: Chat, count_max_tokens: Chat, count_max_tokens_ample: Chat) -> None:
     """A limit that is not reached leaves the answer as it is, with finish_reason `stop`."""
+    shown(count_max_tokens.said != count.said, "`max_tokens` has no effect")
     assert same_text(count_max_tokens_ample.text[: len(count.text)], count.text)
     shown(count_max_tokens_ample.tokens("completion") < 500, "the answer reached the limit")
     assert count_max_tokens_ample.finish_reason == "stop"
@@ -95,10 +96,11 @@ def test_completion_cuts_the_answer(count: Chat, count_max_completion_tokens: Ch
 
 
 @check("max_completion_tokens", MUST, NEW)
-def test_completion_counts_tokens(count_max_tokens: Chat, count_max_completion_tokens: Chat) -> None:
+def test_completion_counts_tokens(count: Chat, count_max_tokens: Chat, count_max_completion_tokens: Chat) -> None:
     """`max_completion_tokens` truncates where `max_tokens` does, with `finish_reason` `length`."""
     cut = count_max_completion_tokens.said == count_max_tokens.said
     effect(cut or count_max_completion_tokens.finish_reason == "length", "the answer is longer, and came to its end")
+    shown(cut or count_max_tokens.said != count.said, "`max_tokens` has no effect")
     assert same_text(count_max_completion_tokens.said, count_max_tokens.said)
     assert count_max_completion_tokens.finish_reason == "length"
 

@@ -3,6 +3,8 @@
 from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, same_text, shown
 from fixtures.scenarios.chat import TEN_WORDS
 
+FORGOTTEN = "a longer earlier answer adds no tokens"
+
 
 def reached(answer: Chat) -> tuple[str, int]:
     """What shows that something reached the model: it answers otherwise, or had more or fewer tokens to read."""
@@ -26,8 +28,9 @@ def test_system_message_is_obeyed(capital: Chat, banana_system: Chat) -> None:
 
 
 @check("system_messages", MUST, "openapi:ChatCompletionRequestSystemMessage.content")
-def test_system_message_in_parts(banana_system: Chat, banana_parts: Chat) -> None:
+def test_system_message_in_parts(capital: Chat, banana_system: Chat, banana_parts: Chat) -> None:
     """A system message may be a list of text parts, with the same effect."""
+    shown(reached(banana_system) != reached(capital), "nothing changes with a system message")
     assert same_as(banana_parts, banana_system)
 
 
@@ -84,15 +87,17 @@ def test_earlier_answer_is_read(two_turns: Chat, longer_first_answer: Chat) -> N
 
 
 @check("conversation", MUST, "docs:guides/conversation-state append the message")
-def test_own_message_is_accepted(two_turns: Chat, two_turns_sent_back: Chat) -> None:
+def test_own_message_is_accepted(two_turns: Chat, longer_first_answer: Chat, two_turns_sent_back: Chat) -> None:
     """The server's own message, sent back as it came, is an earlier turn like any other."""
+    shown(longer_first_answer.tokens("prompt") > two_turns.tokens("prompt"), FORGOTTEN)
     shown("Paris" in str(two_turns_sent_back.sent["messages"][1].get("content")), "the first answer is another")
     assert same_text(two_turns_sent_back.text, two_turns.text)
 
 
 @check("conversation", MUST, "openapi:ChatCompletionRequestAssistantMessage.content")
-def test_earlier_answer_in_parts(two_turns: Chat, two_turns_parts: Chat) -> None:
+def test_earlier_answer_in_parts(two_turns: Chat, longer_first_answer: Chat, two_turns_parts: Chat) -> None:
     """An earlier answer may be a list of text parts, with the same effect."""
+    shown(longer_first_answer.tokens("prompt") > two_turns.tokens("prompt"), FORGOTTEN)
     assert same_as(two_turns_parts, two_turns)
 
 
@@ -118,9 +123,19 @@ def test_one_part_is_the_text(capital: Chat, capital_part: Chat) -> None:
 
 
 @check("chat", MUST, "openapi:ChatCompletionRequestUserMessage.content")
-def test_all_parts_are_read(capital: Chat, capital_parts: Chat) -> None:
-    """Of a text in two parts both reach the model."""
-    assert capital_parts.tokens("prompt") >= capital.tokens("prompt")
+def test_all_parts_are_read(capital_part: Chat, capital_parts: Chat, capital_parts_longer: list[Chat]) -> None:
+    """Of a text in two parts both reach the model: ten words more in either are ten tokens or more."""
+    for longer in capital_parts_longer:
+        assert longer.tokens("prompt") >= capital_parts.tokens("prompt") + len(TEN_WORDS.split())
+
+
+@check("chat", SHOULD, "openapi:ChatCompletionRequestMessageContentPartText")
+def test_all_parts_of_any_message_are_read(parts_longer: list[Chat]) -> None:
+    """Of system, assistant and tool messages, too, all text parts reach the model: in each, ten words are as long."""
+    plain, first, second = (answer.tokens("prompt") for answer in parts_longer)
+    words = len(TEN_WORDS.split())
+    assert min(first, second) >= plain + 5 * words
+    assert abs(second - first) < words
 
 
 @check("chat", SHOULD, "openapi:ChatCompletionRequestUserMessage.name")

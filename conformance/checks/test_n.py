@@ -1,6 +1,6 @@
 """`n`: several answers to one request, told apart by their index."""
 
-from conformance.kit import MUST, SHOULD, Chat, check, effect, joined, refused, same_text, shown
+from conformance.kit import MUST, SHOULD, Chat, came_again, check, effect, joined, refused, same_text, shown
 
 REQUEST = "openapi:CreateChatCompletionRequest.n"
 CHOICES = "openapi:CreateChatCompletionResponse.choices"
@@ -23,6 +23,7 @@ def test_gives_as_many_choices(capital: Chat, capital_n_2: Chat) -> None:
 @check("n", MUST, CHOICES)
 def test_choices_are_complete(capital_n_2: Chat, things_n_3: Chat) -> None:
     """Each choice has its own message, with role, text and finish_reason."""
+    shown(len(capital_n_2.choices) > 1, ONE_CHOICE)
     for choice in capital_n_2.choices + things_n_3.choices:
         assert choice.role == "assistant"
         assert choice.content is not None
@@ -40,6 +41,7 @@ def test_streams_as_many_choices(capital_n_2_streamed: Chat, things_n_3_streamed
 @check("n", MUST, "openapi:CreateChatCompletionStreamResponse.choices")
 def test_streams_complete_choices(things_n_3_streamed: Chat) -> None:
     """In a stream each choice has its role and text, and ends once."""
+    shown(len(things_n_3_streamed.choices) > 1, ONE_CHOICE)
     ends = [at for at in range(3) for choice in things_n_3_streamed.pieces(at) if choice.get("finish_reason")]
     assert ends == [0, 1, 2]
     for choice in things_n_3_streamed.choices:
@@ -105,9 +107,13 @@ def test_seed_does_not_make_copies(hot: list[Chat], things_n_3_seeded: list[Chat
 
 
 @check("n", SHOULD, "openapi:CreateChatCompletionRequest.seed")
-def test_seed_repeats_all_choices(things_n_3_seeded: list[Chat]) -> None:
+def test_seed_repeats_all_choices(
+    hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat], things_n_3_seeded: list[Chat]
+) -> None:
     """With the same seed all choices come again."""
     once, again = (answer.choices for answer in things_n_3_seeded)
+    shown(len(once) > 1, ONE_CHOICE)
+    shown(came_again(sampled, sampled_again, sampled, hot) >= 3, "the same seed does not give the same answer")
     assert len(again) == len(once)
     for one, other in zip(once, again, strict=True):
         assert same_text(other.text, one.text)
@@ -116,7 +122,9 @@ def test_seed_repeats_all_choices(things_n_3_seeded: list[Chat]) -> None:
 @check("n", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs")
 def test_each_choice_has_its_logprobs(things_n_3: Chat, things_n_3_streamed: Chat) -> None:
     """The logprobs of each choice are those of its own tokens, in a stream too."""
+    shown(len(things_n_3.choices) > 1 and len(things_n_3_streamed.choices) > 1, ONE_CHOICE)
     for choice in things_n_3.choices + things_n_3_streamed.choices:
+        shown(choice.logprobs, "no logprobs came")
         # Half a character is shown in the text, and not always in its token.
         text, *named = (s.replace("\ufffd", "") for s in (choice.text, *[e["token"] for e in choice.logprobs or []]))
         assert joined(named, text) == text

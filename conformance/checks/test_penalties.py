@@ -12,6 +12,7 @@ from conformance.kit import (
     certainty,
     check,
     effect,
+    entries,
     lead,
     mostly_same,
     moved,
@@ -23,6 +24,14 @@ from conformance.kit import (
 
 FREQUENCY = "openapi:CreateChatCompletionRequest.frequency_penalty"
 PRESENCE = "openapi:CreateChatCompletionRequest.presence_penalty"
+
+
+NO_EFFECT = "the penalty has no effect"
+
+
+def differ(some: list[Chat], others: list[Chat]) -> bool:
+    """Whether a parameter changed any of some answers."""
+    return any(one.said != other.said for one, other in zip(some, others, strict=True))
 
 
 def repeats(text: str) -> bool:
@@ -37,6 +46,23 @@ def most_used(answer: Chat) -> int:
     return Counter(tokens(answer)).most_common(1)[0][1]
 
 
+def surely_kept(likely: Chat) -> tuple[str, int]:
+    """The beginning of an answer that a penalty of 2 a use cannot change, and how many of its tokens were used before.
+
+    It ends where the model is not sure enough of its token. The prompt's uses count, since some servers count them, and
+    nothing is known of tokens that may be of the marks of turns.
+    """
+    named, text, used = tokens(likely), "", 0
+    prompt = likely.sent["messages"][0]["content"]
+    for at, token in enumerate(named):
+        uses = named[:at].count(token) + prompt.count(token)
+        if set("<|>\n") & set(token) or lead(entries(likely)[at]) < 2 * uses + 0.2:
+            break
+        text += token
+        used += uses > 0
+    return text, used
+
+
 def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
     """The prompt and the text before the first token in which two answers differ; and the two tokens.
 
@@ -47,7 +73,7 @@ def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
     prompt = likely.sent["messages"][0]["content"] + likely.reasoning
     for at, (one, two) in enumerate(zip(ours, theirs, strict=False)):
         if one != two:
-            if lead(likely.logprobs[at]) < 0.2 or set("<|>") & set(one + two):
+            if lead(entries(likely)[at]) < 0.2 or set("<|>") & set(one + two):
                 return None
             return prompt + "".join(ours[:at]), one, two
     return None
@@ -64,9 +90,10 @@ def test_frequency_ends_repetition(repetitive: Chat, repetitive_frequency_penalt
 
 @check("frequency_penalty", MUST, FREQUENCY)
 def test_frequency_same_in_streams(
-    repetitive_frequency_penalty: Chat, repetitive_frequency_penalty_streamed: Chat
+    repetitive: Chat, repetitive_frequency_penalty: Chat, repetitive_frequency_penalty_streamed: Chat
 ) -> None:
     """A stream with a frequency_penalty has the same text as the plain answer."""
+    shown(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
     assert same_text(repetitive_frequency_penalty_streamed.text, repetitive_frequency_penalty.text)
 
 
@@ -78,6 +105,18 @@ def test_frequency_below_0_repeats(repetitive: Chat, repetitive_frequency_reward
     shown(not repeats(repetitive.text), "the text without a penalty repeats itself already")
     effect(repetitive_frequency_reward.text != repetitive.text, "the text is the same as without a penalty")
     assert repeats(repetitive_frequency_reward.text)
+
+
+@check("frequency_penalty", SHOULD, "docs:api-reference/parameter-details")
+def test_frequency_takes_2_for_each_use(
+    repetitive: Chat, repetitive_frequency_penalty: Chat, sure: list[Chat], sure_frequency_penalty: list[Chat]
+) -> None:
+    """A frequency_penalty of 2 takes 2 from a token's logit for each use, and no more."""
+    shown(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
+    kept = [surely_kept(answer) for answer in sure]
+    shown(any(uses for _, uses in kept), "the model is not sure enough of any token that it uses again")
+    for (text, _), other in zip(kept, sure_frequency_penalty, strict=True):
+        assert same_text(other.text[: len(text)], text)
 
 
 @check("presence_penalty", MUST, PRESENCE, core=True)
@@ -106,13 +145,17 @@ def test_presence_same_in_streams(
     """A stream with a presence_penalty has the same text as the plain answer, where that holds without it."""
     repeated = sum(one.text == other.text for one, other in zip(sampled, sampled_streamed, strict=True))
     shown(repeated >= 3, "the same seed gives another answer in a stream")
+    shown(differ(sampled, sampled_presence_penalty), NO_EFFECT)
     assert mostly_same(sampled_presence_penalty_streamed, sampled_presence_penalty)
 
 
 @check("presence_penalty", MUST, PRESENCE)
-def test_presence_counts_once(sure: list[Chat], sure_presence_penalty: list[Chat]) -> None:
+def test_presence_counts_once(
+    sampled: list[Chat], sampled_presence_penalty: list[Chat], sure: list[Chat], sure_presence_penalty: list[Chat]
+) -> None:
     """A presence_penalty of 2 takes 2 from a logit and no more, however often the token was used."""
     shown(not any(one.reasoning for one in sure), "tokens of the reasoning are used as well, and have no logprobs")
+    shown(differ(sampled, sampled_presence_penalty), NO_EFFECT)
     pairs = [(one, other) for one, other in zip(sure, sure_presence_penalty, strict=True) if certainty(one) > 2.2]
     repeated = [most_used(one) for one, _ in pairs]
     shown(max(repeated, default=0) >= 7, "no answer that uses a token seven times is sure enough")
@@ -141,8 +184,11 @@ def test_presence_is_about_used_tokens(
 
 
 @check("frequency_penalty", SHOULD, "docs:api-reference/parameter-details")
-def test_count_what_was_sampled(used_in_prompt: Chat, used_in_prompt_penalized: Chat) -> None:
+def test_count_what_was_sampled(
+    repetitive: Chat, repetitive_frequency_penalty: Chat, used_in_prompt: Chat, used_in_prompt_penalized: Chat
+) -> None:
     """Penalties count the tokens of the answer, not those of the prompt."""
+    shown(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
     assert same_text(used_in_prompt_penalized.text[:1], used_in_prompt.text[:1])
 
 

@@ -21,8 +21,11 @@ CUT = "the model did not end within max_tokens"
 
 
 @check("stop", MUST, f"{REQUEST}.stop")
-def test_any_stop_ends_the_text(count: Chat, drawn_stops: list[Chat], drawn_stops_streamed: list[Chat]) -> None:
+def test_any_stop_ends_the_text(
+    count: Chat, count_stop: Chat, drawn_stops: list[Chat], drawn_stops_streamed: list[Chat]
+) -> None:
     """Any text that comes in an answer ends it there as a stop string, in a stream too."""
+    shown(count_stop.said != count.said, "`stop` has no effect")
     for answer in (*drawn_stops, *drawn_stops_streamed):
         stop = answer.sent["stop"]
         shown(stop in count.text, "the answer is too short to cut anything from")
@@ -33,8 +36,9 @@ def test_any_stop_ends_the_text(count: Chat, drawn_stops: list[Chat], drawn_stop
 
 
 @check("max_tokens", MUST, f"{REQUEST}.max_tokens")
-def test_any_limit_gives_the_first_tokens(count: Chat, drawn_limits: list[Chat]) -> None:
+def test_any_limit_gives_the_first_tokens(count: Chat, count_max_tokens: Chat, drawn_limits: list[Chat]) -> None:
     """A response with any `max_tokens` is the beginning of the longer one, in at most as many tokens."""
+    shown(count_max_tokens.said != count.said, "`max_tokens` has no effect")
     for answer in drawn_limits:
         limit = answer.sent["max_tokens"]
         shown(count.tokens("completion") > limit, "the answer is too short to be cut")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from conformance.every import is_bad
 from conformance.kit import (
     MUST,
     SHOULD,
@@ -29,7 +30,7 @@ def made(every: Every) -> Iterator[Response]:
 
     def is_one(answer: Response) -> bool:
         request = answer.exchange.request
-        whole = answer.ok and not answer.exchange.error
+        whole = answer.ok and not is_bad(answer) and not answer.exchange.error
         return whole and not answer.streamed and request.method != "DELETE" and request.path.count("/") <= 2
 
     return every.of(Response, is_one, what="accepted Response")
@@ -188,6 +189,13 @@ def test_an_image_is_read(respond_look_at_nothing: Response, respond_look: Respo
 
 
 # Limits
+
+
+@check("responses", MUST, f"{REQUEST}.truncation")
+def test_earlier_turns_are_never_cut(respond_overflow_turns: Response) -> None:
+    """With `truncation: disabled`, the default, all turns of a long input are read, or the request is rejected."""
+    words = sum(len(item["content"].split()) for item in respond_overflow_turns.sent["input"])
+    assert respond_overflow_turns.cleanly_refused or respond_overflow_turns.tokens("input") >= words
 
 
 @check("responses", MUST, f"{REQUEST}.truncation")

@@ -5,6 +5,7 @@ from conformance.kit import MAY, MUST, SHOULD, Response, check, effect, refused,
 PREVIOUS = "openapi:CreateResponse.previous_response_id"
 STORE = "openapi:CreateResponse.store"
 PAGES = "docs:api-reference/responses"
+FORGOTTEN = "the earlier turn adds no tokens"
 
 
 @check("responses_state", MUST, PREVIOUS, core=True)
@@ -24,15 +25,24 @@ def test_the_previous_response_is_named(respond_name_recalled: Response) -> None
 
 @check("responses_state", MUST, PREVIOUS)
 def test_a_conversation_goes_on_in_a_stream(
-    respond_name_recalled: Response, respond_name_recalled_streamed: Response
+    respond_name_unknown: Response, respond_name_recalled: Response, respond_name_recalled_streamed: Response
 ) -> None:
     """A streamed next turn is the plain one."""
+    counts = respond_name_unknown.tokens("input"), respond_name_recalled.tokens("input")
+    shown(counts[1] > counts[0], FORGOTTEN)
     assert same_text(respond_name_recalled_streamed.text, respond_name_recalled.text)
 
 
 @check("responses_state", MUST, "openapi:CreateResponse.instructions")
-def test_instructions_do_not_go_on(respond_after_banana_by_hand: Response, respond_after_banana: Response) -> None:
+def test_instructions_do_not_go_on(
+    respond_capital: Response,
+    respond_banana: Response,
+    respond_after_banana_by_hand: Response,
+    respond_after_banana: Response,
+) -> None:
     """The next turn is the same as with input and output sent again: earlier instructions are not in it."""
+    shown(respond_banana.tokens("input") > respond_capital.tokens("input"), "`instructions` have no effect")
+    shown(respond_after_banana.tokens("input") > respond_capital.tokens("input"), FORGOTTEN)
     assert respond_after_banana.tokens("input") == respond_after_banana_by_hand.tokens("input")
     assert same_text(respond_after_banana.text, respond_after_banana_by_hand.text)
 
@@ -61,6 +71,7 @@ def test_input_items_can_be_listed(retrieved: Response, input_items: Response) -
 @check("responses_state", SHOULD, f"{PAGES}/get")
 def test_an_unknown_response_is_not_found(respond_capital: Response, bad_retrieved: Response) -> None:
     """A response that nobody made is not found: 404."""
+    respond_capital.accepted()
     refused(bad_retrieved, 404, or_leniently=())
 
 

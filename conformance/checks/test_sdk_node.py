@@ -1,7 +1,7 @@
 """OpenAI's Node SDK reads what was recorded: every answer of every scenario, and its helper does what it promises."""
 
 from conformance.kit import MUST, Answer, Chat, Completion, Embeddings, Every, Models, Response, check
-from conformance.sdk import read_by_node, reading
+from conformance.sdk import can_be_sent, read_by_node, reading
 
 SDK = "sdk:openai-node"
 
@@ -52,8 +52,8 @@ def test_reads_responses(respond_count: Response, respond_count_streamed: Respon
 
 
 @check("errors", MUST, "sdk:openai-node README#handling-errors")
-def test_raises_what_was_refused(bad_no_messages: Chat, every: Every) -> None:
-    """A refusal raises the exception of its status, with the server's message."""
+def test_raises_what_was_refused(bad_model: Chat, every: Every) -> None:
+    """A rejection raises the exception of its HTTP status, with the `message` of the error object, if there is one."""
     for answer in every.of(Answer, is_refused, what="refused"):
         assert read_by_node(answer) == reading(answer)
 
@@ -83,6 +83,7 @@ def test_default_embedding_is_the_same(embedding_float: Embeddings, embedding_ba
 
 
 def is_refused(answer: Answer) -> bool:
-    """Whether the server refused this in whole."""
+    """Whether the server rejected a request that the SDK can send."""
     wire = answer.exchange
-    return (wire.status or 0) >= 400 and not wire.error and isinstance(answer, Chat | Completion | Embeddings | Models)
+    rejected = (wire.status or 0) >= 400 and not wire.error
+    return rejected and isinstance(answer, Chat | Completion | Embeddings | Models) and can_be_sent(answer)

@@ -7,6 +7,7 @@ changes the last bits of a sum.
 from conformance.kit import SHOULD, Chat, came_again, came_as, check, effect, mostly_same, refused, shown
 
 REQUEST = "openapi:CreateChatCompletionRequest.seed"
+NOT_REPEATED = "the same seed does not give the same answer"
 
 
 @check("seed", SHOULD, REQUEST, core=True)
@@ -18,16 +19,22 @@ def test_repeats_the_answer(hot: list[Chat], sampled: list[Chat], sampled_again:
 
 
 @check("seed", SHOULD, REQUEST)
-def test_others_give_other_answers(hot: list[Chat], sampled: list[Chat]) -> None:
+def test_others_give_other_answers(hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat]) -> None:
     """Different seeds give different answers."""
+    repeated = came_again(sampled, sampled_again, sampled, hot)
     varied = {t.text for t in sampled}
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
     effect(len(varied) > 1, "four seeds give one answer")
+    shown(repeated >= 3, NOT_REPEATED)
 
 
 @check("seed", SHOULD, REQUEST)
-def test_same_in_streams(sampled: list[Chat], sampled_streamed: list[Chat]) -> None:
+def test_same_in_streams(
+    hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat], sampled_streamed: list[Chat]
+) -> None:
     """A stream gives the same answer to a seed as a plain request."""
+    shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    shown(came_again(sampled, sampled_again, sampled, hot) >= 3, NOT_REPEATED)
     assert mostly_same(sampled_streamed, sampled)
 
 

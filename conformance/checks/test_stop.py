@@ -6,6 +6,9 @@ REQUEST = "openapi:CreateChatCompletionRequest.stop"
 REASON = "openapi:CreateChatCompletionResponse.choices.finish_reason"
 
 
+NO_EFFECT = "`stop` has no effect"
+
+
 def before(control: Chat, *stops: str) -> str:
     """The control's text before the first of the stop strings; it must have one of them."""
     found = [control.text.find(stop) for stop in stops if stop in control.text]
@@ -22,15 +25,17 @@ def test_ends_the_text(count: Chat, count_stop: Chat) -> None:
 
 
 @check("stop", MUST, REASON)
-def test_finish_reason_is_stop(count_stop: Chat, count_stop_streamed: Chat) -> None:
+def test_finish_reason_is_stop(count: Chat, count_stop: Chat, count_stop_streamed: Chat) -> None:
     """A choice that ended at a stop string has finish_reason `stop`."""
+    shown(count_stop.said != count.said, NO_EFFECT)
     assert count_stop.finish_reason == "stop"
     assert count_stop_streamed.finish_reason == "stop"
 
 
 @check("stop", MUST, REQUEST)
-def test_streamed_text_is_the_same(count_stop: Chat, count_stop_streamed: Chat) -> None:
+def test_streamed_text_is_the_same(count: Chat, count_stop: Chat, count_stop_streamed: Chat) -> None:
     """A stream ends at the same place as the plain answer."""
+    shown(count_stop.said != count.said, NO_EFFECT)
     assert same_text(count_stop_streamed.text, count_stop.text)
 
 
@@ -50,8 +55,9 @@ def test_list_ends_at_what_comes_first(count: Chat, count_stop_list: Chat) -> No
 
 
 @check("stop", MUST, REQUEST)
-def test_list_same_in_streams(count_stop_list: Chat, count_stop_list_streamed: Chat) -> None:
+def test_list_same_in_streams(count: Chat, count_stop_list: Chat, count_stop_list_streamed: Chat) -> None:
     """A stream with several stop strings ends at the same place."""
+    shown(count_stop_list.said != count.said, NO_EFFECT)
     assert same_text(count_stop_list_streamed.text, count_stop_list.text)
 
 
@@ -72,14 +78,19 @@ def test_ends_at_several_tokens(count: Chat, count_stop_across: Chat) -> None:
 
 
 @check("stop", MUST, REQUEST)
-def test_no_part_is_streamed(count_stop_across: Chat, count_stop_across_streamed: Chat) -> None:
-    """A stream holds back what may be the beginning of a stop string."""
-    assert same_text(count_stop_across_streamed.text, count_stop_across.text)
+def test_no_part_is_streamed(count: Chat, count_stop_across_streamed: Chat) -> None:
+    """A stream has no part of a stop string of several tokens: it holds back what may be its beginning."""
+    expected = before(count, count_stop_across_streamed.sent["stop"])
+    effect(count_stop_across_streamed.text != count.text, "the text is the same as without stop")
+    assert same_text(count_stop_across_streamed.text, expected)
 
 
 @check("stop", MUST, REQUEST)
-def test_beginning_is_no_end(count: Chat, count_stop_almost: Chat, count_stop_almost_streamed: Chat) -> None:
+def test_beginning_is_no_end(
+    count: Chat, count_stop: Chat, count_stop_almost: Chat, count_stop_almost_streamed: Chat
+) -> None:
     """Text that only begins like a stop string, or is in the prompt only, stays whole, in a stream too."""
+    shown(count_stop.said != count.said, NO_EFFECT)
     shown(count_stop_almost.sent["stop"][-1] not in count.text, "the answer repeats the question")
     assert same_text(count_stop_almost.text, count.text)
     assert same_text(count_stop_almost_streamed.text, count.text)
@@ -105,8 +116,9 @@ def test_may_be_beyond_ascii(unicode_words: Chat, unicode_stop: Chat, unicode_st
 
 
 @check("stop", MAY, "de-facto:an empty stop string is no stop string")
-def test_empty_text_ends_nothing(count: Chat, stop_empty_text: Chat) -> None:
+def test_empty_text_ends_nothing(count: Chat, count_stop: Chat, stop_empty_text: Chat) -> None:
     """An empty stop string is refused, or has no effect."""
+    shown(count_stop.said != count.said, NO_EFFECT)
     assert stop_empty_text.cleanly_refused or same_text(stop_empty_text.text, count.text)
 
 

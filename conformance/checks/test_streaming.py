@@ -129,8 +129,9 @@ def test_only_the_usage_chunk_has_no_choices(every: Every) -> None:
 
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.finish_reason")
-def test_finish_reason_is_length(count_max_tokens_streamed: Chat) -> None:
+def test_finish_reason_is_length(count_streamed: Chat, count_max_tokens_streamed: Chat) -> None:
     """A stream that max_tokens cut ends with finish_reason `length`."""
+    shown(count_max_tokens_streamed.said != count_streamed.said, "`max_tokens` has no effect")
     assert count_max_tokens_streamed.finish_reason == "length"
 
 

@@ -1,6 +1,19 @@
 """`temperature`: 0 repeats itself, more varies. Each answer of a list is a try of the same request."""
 
-from conformance.kit import MUST, SHOULD, Chat, came_again, came_as, certainty, check, effect, refused, same_text, shown
+from conformance.kit import (
+    MUST,
+    SHOULD,
+    Chat,
+    came_again,
+    came_as,
+    certainty,
+    check,
+    effect,
+    entries,
+    refused,
+    same_text,
+    shown,
+)
 
 REQUEST = "openapi:CreateChatCompletionRequest.temperature"
 
@@ -30,8 +43,9 @@ def test_0_always_repeats(greedy: list[Chat], greedy_streamed: list[Chat]) -> No
 @check("temperature", SHOULD, "de-facto:temperature 0 is greedy")
 def test_0_takes_the_likeliest_token(things_likely: Chat) -> None:
     """At temperature 0 every token is the likeliest one."""
-    shown(all(entry["top_logprobs"] for entry in things_likely.logprobs), "no alternatives came")
-    for entry in things_likely.logprobs:
+    told = entries(things_likely)
+    shown(all(entry["top_logprobs"] for entry in told), "no alternatives came")
+    for entry in told:
         assert entry["logprob"] >= max(t["logprob"] for t in entry["top_logprobs"]) - 0.01
 
 

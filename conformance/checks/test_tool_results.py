@@ -4,6 +4,12 @@ from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, markup_in, r
 
 RESULT = "openapi:ChatCompletionRequestToolMessage"
 CALL = "openapi:ChatCompletionRequestAssistantMessage"
+UNREAD = "a longer result is no longer prompt"
+
+
+def is_read(result: Chat, longer: Chat) -> bool:
+    """Whether results reach the model: a longer one makes the prompt longer."""
+    return longer.tokens("prompt") > result.tokens("prompt")
 
 
 @check("conversation", MUST, f"{RESULT}.content")
@@ -25,8 +31,11 @@ def test_an_answer_from_a_result_is_plain(weather_result: Chat) -> None:
 
 
 @check("conversation", MUST, f"{RESULT}.content")
-def test_a_streamed_answer_is_the_same(weather_result: Chat, weather_result_streamed: Chat) -> None:
+def test_a_streamed_answer_is_the_same(
+    weather_result: Chat, weather_result_other: Chat, weather_result_streamed: Chat
+) -> None:
     """The streamed answer from a result is the plain one."""
+    shown(is_read(weather_result, weather_result_other), UNREAD)
     assert same_text(weather_result_streamed.text, weather_result.text)
     assert weather_result_streamed.finish_reason == weather_result.finish_reason
 
@@ -40,9 +49,18 @@ def test_the_own_call_can_be_sent_back(weather: Chat, weather_result_own_call: C
 
 
 @check("conversation", SHOULD, f"{RESULT}.tool_call_id")
-def test_results_can_come_in_any_order(cities_results: Chat, cities_results_reversed: Chat) -> None:
-    """The results of parallel calls can come in any order; each belongs to the call with its id."""
+def test_results_can_come_in_any_order(
+    cities_results: Chat, cities_results_swapped: Chat, cities_results_long_ids: Chat, cities_results_reversed: Chat
+) -> None:
+    """The results of parallel calls can come in any order; each belongs to the call with its `tool_call_id`."""
     assert cities_results_reversed.tokens("prompt") == cities_results.tokens("prompt")
+    if cities_results_long_ids.tokens("prompt") == cities_results.tokens("prompt"):  # The model does not read the ids.
+        shown(
+            cities_results_swapped.text != cities_results.text, "the answer does not tell which city has which result"
+        )
+        by_order = cities_results_reversed.text == cities_results_swapped.text
+        effect(not by_order, "`tool_call_id` is not used: the results are taken in the order in which they came")
+        assert same_text(cities_results_reversed.text, cities_results.text)
 
 
 @check("conversation", MUST, RESULT)
@@ -56,14 +74,20 @@ def test_every_result_reaches_the_model(cities_results: Chat, cities_results_lon
 
 
 @check("conversation", SHOULD, f"{CALL}.content")
-def test_a_call_may_have_an_empty_content(weather_result: Chat, weather_result_call_content_empty: Chat) -> None:
+def test_a_call_may_have_an_empty_content(
+    weather_result: Chat, weather_result_other: Chat, weather_result_call_content_empty: Chat
+) -> None:
     """An assistant's message with calls may have an empty content, which is the same as null."""
+    shown(is_read(weather_result, weather_result_other), UNREAD)
     assert weather_result_call_content_empty.tokens("prompt") == weather_result.tokens("prompt")
 
 
 @check("conversation", MUST, f"{CALL}.content")
-def test_a_call_may_have_no_content(weather_result: Chat, weather_result_call_content_absent: Chat) -> None:
+def test_a_call_may_have_no_content(
+    weather_result: Chat, weather_result_other: Chat, weather_result_call_content_absent: Chat
+) -> None:
     """An assistant's message with calls may lack the content, which is the same as null."""
+    shown(is_read(weather_result, weather_result_other), UNREAD)
     assert weather_result_call_content_absent.tokens("prompt") == weather_result.tokens("prompt")
 
 
@@ -75,9 +99,9 @@ def test_a_call_may_have_a_text(weather_result: Chat, weather_result_call_conten
 
 
 @check("conversation", MUST, f"{CALL}.tool_calls")
-def test_calls_reach_the_model(weather_result: Chat, weather_result_long_arguments: Chat) -> None:
+def test_calls_reach_the_model(weather_result_without_tools: Chat, weather_result_long_arguments: Chat) -> None:
     """The arguments of earlier calls are part of the prompt, however long."""
-    longer = weather_result_long_arguments.tokens("prompt") - weather_result.tokens("prompt")
+    longer = weather_result_long_arguments.tokens("prompt") - weather_result_without_tools.tokens("prompt")
     effect(longer > 250, "300 words of arguments are no longer prompt")
 
 
@@ -106,8 +130,9 @@ def test_tools_need_not_be_offered_again(weather_result_without_tools: Chat) -> 
 
 
 @check("conversation", SHOULD, f"{RESULT}.content")
-def test_a_result_may_have_parts(weather_result: Chat, weather_result_parts: Chat) -> None:
+def test_a_result_may_have_parts(weather_result: Chat, weather_result_other: Chat, weather_result_parts: Chat) -> None:
     """A result may be a list of text parts, which is the same as their text."""
+    shown(is_read(weather_result, weather_result_other), UNREAD)
     assert weather_result_parts.tokens("prompt") == weather_result.tokens("prompt")
 
 

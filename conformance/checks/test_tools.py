@@ -21,6 +21,7 @@ from fixtures.tools import WEATHER
 CALL = "openapi:ChatCompletionMessageToolCall"
 PIECE = "openapi:ChatCompletionMessageToolCallChunk"
 NO_CALL = "the model called no tool"
+UNREAD = "the prompt has no more tokens than without tools"
 
 # Calls
 
@@ -87,8 +88,9 @@ def test_the_right_function_of_two_is_called(weather_or_stock: Chat) -> None:
 
 
 @check("tools", MUST, "openapi:CreateChatCompletionRequest.tools")
-def test_a_plain_answer_stays_plain(capital_tools: Chat) -> None:
+def test_a_plain_answer_stays_plain(capital: Chat, capital_tools: Chat) -> None:
     """An answer without calls is a text with finish_reason `stop`, although tools are offered."""
+    shown(capital_tools.tokens("prompt") > capital.tokens("prompt"), UNREAD)
     shown(not capital_tools.tool_calls, "the model called a tool that it did not need")
     shown(capital_tools.finish_reason != "length", "the answer does not come to its end")
     assert capital_tools.text.strip() != ""
@@ -96,8 +98,9 @@ def test_a_plain_answer_stays_plain(capital_tools: Chat) -> None:
 
 
 @check("tools", MAY, "de-facto:OpenAI leaves tool_calls out; some clients ask only whether it is there")
-def test_a_plain_answer_has_no_list_of_calls(capital_tools: Chat) -> None:
+def test_a_plain_answer_has_no_list_of_calls(capital: Chat, capital_tools: Chat) -> None:
     """An answer without calls has no `tool_calls`, and not an empty list."""
+    shown(capital_tools.tokens("prompt") > capital.tokens("prompt"), UNREAD)
     shown(not capital_tools.tool_calls, "the model called a tool that it did not need")
     assert capital_tools.choice.raw["message"].get("tool_calls") is None
 
@@ -224,6 +227,7 @@ def test_a_call_cut_early_leaves_no_markup(
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.n")
 def test_each_choice_has_its_own_calls(weather_twice: Chat) -> None:
     """With n and a stream, each choice has whole calls with ids of their own."""
+    shown(len(weather_twice.choices) > 1, "there is one choice only")
     assert [choice.index for choice in weather_twice.choices] == [0, 1]
     calls = [call for choice in weather_twice.choices for call in choice.tool_calls]
     shown(calls, NO_CALL)
@@ -261,8 +265,12 @@ def test_response_format_leaves_tools_on(weather: Chat, weather_format: Chat) ->
 
 
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.response_format")
-def test_tools_leave_response_format_on(capital_tools_format: Chat) -> None:
+def test_tools_leave_response_format_on(
+    capital: Chat, capital_person: Chat, capital_tools: Chat, capital_tools_format: Chat
+) -> None:
     """A text fits the response format although tools are offered."""
+    shown(capital_person.text != capital.text, "`response_format` has no effect")
+    shown(capital_tools.tokens("prompt") > capital.tokens("prompt"), UNREAD)
     shown(not capital_tools_format.tool_calls, "the model called a tool that it did not need")
     fits(capital_tools_format.document, schemas.PERSON)
 

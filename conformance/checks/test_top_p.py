@@ -26,13 +26,17 @@ def test_same_in_streams(greedy: list[Chat], hot: list[Chat], hot_top_p_tiny_str
 @check("top_p", SHOULD, REQUEST)
 def test_0_is_greedy(greedy: list[Chat], hot: list[Chat], hot_top_p_0: list[Chat]) -> None:
     """The least value, 0, is accepted and leaves only the likeliest token."""
+    shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
     effect(came_as(greedy, hot_top_p_0, hot) >= 3, "answers vary as without top_p")
 
 
 @check("top_p", MUST, REQUEST)
-def test_1_leaves_all_tokens(hot: list[Chat], hot_top_p_1: list[Chat]) -> None:
+def test_1_leaves_all_tokens(
+    greedy: list[Chat], hot: list[Chat], hot_top_p_tiny: list[Chat], hot_top_p_1: list[Chat]
+) -> None:
     """The greatest value, 1, keeps every token: answers vary as without top_p."""
     shown(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    shown(came_as(greedy, hot_top_p_tiny, hot) >= 3, "`top_p` has no effect")
     assert len({t.text for t in hot_top_p_1}) > 1
 
 

@@ -1,6 +1,6 @@
 """Images in messages: the model sees them."""
 
-from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, refused, same_text, shown
+from conformance.kit import MAY, MUST, SHOULD, Chat, Ran, check, effect, refused, same_text, shown
 
 IMAGE = "openapi:ChatCompletionRequestMessageContentPartImage"
 GUIDE = "docs:guides/images-vision"
@@ -37,8 +37,9 @@ def test_an_image_costs_tokens(look_at_nothing: Chat, look_red: Chat) -> None:
 
 
 @check("vision", MUST, IMAGE)
-def test_a_stream_sees_the_same(look_red: Chat, look_red_streamed: Chat) -> None:
+def test_a_stream_sees_the_same(look_red: Chat, look_blue: Chat, look_red_streamed: Chat) -> None:
     """A streamed answer about an image is the plain one."""
+    shown(look_blue.text != look_red.text, "the answer is the same for a red and a blue image")
     assert same_text(look_red_streamed.text, look_red.text)
 
 
@@ -80,14 +81,16 @@ def test_images_keep_their_order(look_red: Chat, look_blue: Chat, look_red_blue:
 
 
 @check("vision", MUST, "openapi:CreateChatCompletionRequest.messages")
-def test_an_earlier_image_stays_in_sight(look_red: Chat, look_back: Chat) -> None:
+def test_an_earlier_image_stays_in_sight(look_red: Chat, look_back_at_nothing: Chat, look_back: Chat) -> None:
     """An image of an earlier turn is still part of the prompt."""
-    effect(look_back.tokens("prompt") > look_red.tokens("prompt"), "the image is no longer part of the prompt")
+    more = look_back.tokens("prompt") - look_back_at_nothing.tokens("prompt")
+    effect(more > 1, f"the earlier image adds {more} tokens to the prompt")
 
 
 @check("vision", SHOULD, f"{IMAGE}.image_url.detail")
-def test_low_detail_costs_no_more(look_low: Chat, look_high: Chat) -> None:
+def test_low_detail_costs_no_more(look_at_nothing: Chat, look_low: Chat, look_high: Chat) -> None:
     """The image costs no more tokens with `detail: low` than with `high`."""
+    shown(look_high.tokens("prompt") > look_at_nothing.tokens("prompt") + 1, "the image costs no prompt tokens")
     assert look_low.tokens("prompt") <= look_high.tokens("prompt")
 
 
@@ -119,8 +122,10 @@ def test_an_image_must_have_a_url(bad_image_without_url: Chat) -> None:
 
 
 @check("vision", SHOULD, f"{IMAGE}.image_url.url")
-def test_an_unreachable_image_is_refused(bad_image_url_unreachable: Chat) -> None:
-    """A remote image that cannot be fetched is refused, and is no server error."""
+def test_an_unreachable_image_is_refused(look_remote: Ran, bad_image_url_unreachable: Chat) -> None:
+    """A remote image that cannot be fetched is rejected, where the server fetches remote images at all."""
+    fetched = look_remote.ended.output.strip() not in ("", "0")
+    shown(fetched or bad_image_url_unreachable.ok, "the server fetches no image from this machine")
     refused(bad_image_url_unreachable, or_leniently=(403, 404, 422, 424))
 
 

@@ -41,7 +41,7 @@ def read_by_node(answer: Answer, *, helper: bool = False) -> Reading:
             expected="an object of the SDK",
             actual=answer.whole.body[:300].decode(errors="replace"),
         )
-    return got
+    return own.rejection(got["raised"], got.get("message")) if "raised" in got else got
 
 
 class _Reader:

@@ -78,7 +78,7 @@ def _reading(answer: Answer, read: Callable[[], Reading]) -> Reading:
         return read()
     except openai.APIStatusError as problem:
         message = problem.body.get("message") if isinstance(problem.body, dict) else None
-        return {"raised": type(problem).__name__, "message": message}
+        return own.rejection(type(problem).__name__, message)
     except Verdict:
         raise
     except Exception as problem:

@@ -30,7 +30,7 @@ RAISED = {
 def reading(answer: Answer) -> Reading:
     """Our own reading of an answer; ends the check if it is malformed."""
     if not answer.ok:
-        return {"raised": raised(answer.status), "message": answer.error.get("message")}
+        return rejection(raised(answer.status), answer.error_message)
     if isinstance(answer, Generated):
         return {
             "choices": [
@@ -52,6 +52,20 @@ def reading(answer: Answer) -> Reading:
     if isinstance(answer, Models):
         return {"ids": answer.ids if is_list(answer) else [answer.body.get("id")]}
     raise Fail(f"{answer.name}: the SDKs have no method for {answer.wire.request.path}")
+
+
+def rejection(name: str, message: Any) -> Reading:
+    """What a rejection becomes: an exception, with the message of the error object, if that has one."""
+    return {"raised": name, "message": message if isinstance(message, str) else ""}
+
+
+def can_be_sent(answer: Answer) -> bool:
+    """Whether the SDKs can send the request: with the path's method, and an object that has what they require."""
+    request = answer.wire.request
+    if request.method == "GET":
+        return isinstance(answer, Models)
+    required = {"chat": {"model", "messages"}, "completions": {"model", "prompt"}, "embeddings": {"model", "input"}}
+    return answer.asks_clearly and set(answer.sent) >= required.get(kind(answer), {"model"})
 
 
 def kind(answer: Answer) -> str:

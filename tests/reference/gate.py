@@ -135,6 +135,12 @@ class Bench:
         """How the checks end that a fault flips."""
         return {check: str(result.outcome) for check, result in self.flips(fault).items()}
 
+    def under(self, fault: Fault) -> dict[str, CheckResult]:
+        """The result of every check on a server that has the fault from the first request on."""
+        recordings = self._record(SCENARIOS, (("x-fault", fault.name),))
+        few = _one_a_shape(recordings)
+        return {check.id: self._judged(check, recordings, recordings, few) for check in self.checks}
+
     def judged_again(self, again: dict[str, Recording], among: Collection[Check] = ()) -> dict[str, CheckResult]:
         """The results of the checks that end otherwise with these recordings in the place of those without a fault."""
         recordings = {**self.recorded, **again}
@@ -335,7 +341,7 @@ def _needed(check: Check) -> list[str]:
 
 def _nothing_to_judge(check: Check, result: CheckResult) -> bool:
     """Whether a rule over every exchange only found no exchange of its kind among those that were sent again."""
-    return "every" in check.scenarios and result.outcome is Outcome.BLOCKED
+    return "every" in check.scenarios and result.outcome in (Outcome.BLOCKED, Outcome.INCONCLUSIVE)
 
 
 def _room(base_url: str, behind: tuple[str, ...]) -> int:

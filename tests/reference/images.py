@@ -1,4 +1,4 @@
-"""Images of a request: data URLs only, reduced to the name of their average colour and a number of tokens."""
+"""Images of a request: data URLs, and URLs on this machine; reduced to their average colour and a number of tokens."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from typing import Any
+from urllib.request import urlopen
 
 from PIL import Image as Pillow
 
@@ -25,6 +26,8 @@ _COLOURS = {
     "purple": (160, 0, 200),
     "orange": (255, 140, 0),
 }
+LOCAL = "http://127.0.0.1:"
+SECONDS = 2.0  # for an image to come
 _FORMATS = {"png": "PNG", "jpeg": "JPEG", "jpg": "JPEG", "webp": "WEBP", "gif": "GIF"}
 _PATCH = 28  # pixels a token covers, as in Qwen2-VL
 _LOW, _HIGH = 16, 256  # tokens of an image with detail low, and at most
@@ -52,13 +55,15 @@ def read(part: dict[str, Any], param: str) -> Image:
 
 
 def from_url(url: Any, param: str, detail: str) -> Image:
-    """The image of a data URL; remote ones are refused cleanly, for this server has no way out."""
+    """The image of a URL; this server has no way out, and fetches only what is on this machine."""
     if url is None:
         raise missing(param)
     string(url, param)
+    if url.startswith(LOCAL):
+        url = _fetched(url, param)
     head, comma, data = url.partition(",")
     if not head.startswith("data:"):
-        raise invalid(param, "remote images are not fetched here, send a data URL.", "unsupported_image_url")
+        raise invalid(param, "images are not fetched from other machines, send a data URL.", "unsupported_image_url")
     kind, _, encoding = head.removeprefix("data:").partition(";")
     if not comma or encoding != "base64" or kind.removeprefix("image/") not in _FORMATS:
         raise invalid(param, "expected data:image/png;base64,... (or jpeg, webp, gif).", "invalid_image_format")
@@ -74,6 +79,15 @@ def from_url(url: Any, param: str, detail: str) -> Image:
     size = math.ceil(width / _PATCH) * math.ceil(height / _PATCH)
     tokens = _LOW if detail == "low" else min(size, _HIGH)
     return Image(colour, tokens, zlib.crc32(raw))
+
+
+def _fetched(url: str, param: str) -> str:
+    """The image as a data URL."""
+    try:
+        with urlopen(url, timeout=SECONDS) as got:
+            return f"data:image/png;base64,{base64.b64encode(got.read()).decode()}"
+    except (OSError, ValueError) as error:
+        raise invalid(param, "the image cannot be fetched.", "invalid_image_url") from error
 
 
 def _malformed(param: str) -> ApiError:

@@ -45,7 +45,7 @@ def parse(raw: Any, *, vision: bool) -> list[Message]:
         raise invalid("messages", "expected at least 1 message.", "empty_array")
     parsed = [_message(entry, f"messages[{at}]", vision) for at, entry in enumerate(raw)]
     _check_calls(parsed)
-    return parsed
+    return _in_order(parsed)
 
 
 def _message(raw: Any, at: str, vision: bool) -> Message:
@@ -160,6 +160,19 @@ def _check_calls(history: list[Message]) -> None:
         _all_answered(open_calls, at)
         open_calls = [call.id for call in message.calls if call.id]
     _all_answered(open_calls, len(history))
+
+
+def _in_order(history: list[Message]) -> list[Message]:
+    """The history with the results of each message's calls in the order of the calls: the model reads no ids."""
+    ordered: list[Message] = []
+    ids: list[str | None] = []
+    for message in history:
+        ordered.append(message)
+        if message.role != "tool":
+            ids, first = [call.id for call in message.calls], len(ordered)
+        else:
+            ordered[first:] = sorted(ordered[first:], key=lambda result: ids.index(result.call_id))
+    return ordered
 
 
 def _all_answered(open_calls: list[str], at: int) -> None:

@@ -150,6 +150,23 @@ def only_the_first_text_part(body: dict[str, Any], _call: Call) -> None:
             message["content"] = message["content"][:1]
 
 
+@request("chat")
+def only_the_last_text_part(body: dict[str, Any], _call: Call) -> None:
+    """Of a user's message in parts only the last text is read, with words of the server's own around it."""
+    for message in messages(body):
+        parts = message.get("content")
+        if message.get("role") == "user" and isinstance(parts, list) and all("text" in part for part in parts):
+            message["content"] = parts[-1:] and [{**parts[-1], "text": f"{' '.join(['text'] * 9)} {parts[-1]['text']}"}]
+
+
+@request("chat")
+def parts_of_other_roles_cut(body: dict[str, Any], _call: Call) -> None:
+    """Of system, assistant and tool messages in parts only the first part is read."""
+    for message in messages(body):
+        if message.get("role") != "user" and isinstance(message.get("content"), list):
+            message["content"] = message["content"][:1]
+
+
 @answer("chat")
 def reasoning_in_content(body: dict[str, Any], _call: Call) -> None:
     """Reasoning is part of the content, in <think> tags."""

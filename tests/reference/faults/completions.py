@@ -7,11 +7,39 @@ from typing import Any
 
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
+from tests.reference.fault import Fault
 from tests.reference.faults.chat import choices
-from tests.reference.faults.kit import answer, headers, ignored, payload, request, wire
+from tests.reference.faults.kit import add, answer, headers, ignored, payload, request, wire
 
 LEGACY = "completions"
 ignored("suffix", "best_of", on=LEGACY)
+
+
+def _take_the_suffix(body: dict[str, Any], call: Call) -> None:
+    call.argument = str(body.pop("suffix", ""))
+
+
+def _append_the_suffix(body: dict[str, Any], call: Call) -> None:
+    for choice in choices(body):
+        choice["text"] += call.argument
+
+
+add(
+    Fault(
+        name="suffix-appended",
+        sentence="suffix is not read, and stands at the end of the text.",
+        area="completions",
+        hooks={"request": _take_the_suffix, "answer": _append_the_suffix},
+        on=frozenset({LEGACY}),
+        parameter="suffix",
+    )
+)
+
+
+@payload(LEGACY, stream=True)
+def completion_chunks_count_nothing(body: dict[str, Any], _call: Call) -> None:
+    """Each chunk but the last has a usage of zeros."""
+    body["usage"] = body.get("usage") or dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), 0)
 
 
 @request(LEGACY)

@@ -8,6 +8,7 @@ from typing import Any
 from tests.reference.call import Call, Gone
 from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
+from tests.reference.faults.chat import messages
 from tests.reference.faults.kit import add, raw
 
 Pieces = Iterator[bytes]
@@ -109,6 +110,23 @@ def _leave_stuck(chunks: Pieces, call: Call) -> Pieces:
 def _stay_stuck(_body: Any, call: Call) -> None:
     if "stuck" in call.state.broken and not call.stream:
         raise ApiError("No slot is free.", status=503)
+
+
+def _only_one_slot(body: Any, call: Call) -> None:
+    later = any(str(message.get("content")).startswith("Count from 2") for message in messages(body))
+    if "stuck" in call.state.broken and not call.stream and later:
+        raise ApiError("No slot is free.", status=503)
+
+
+add(
+    Fault(
+        name="one-slot-after-cancelled-streams",
+        sentence="Long streams that clients left keep their slots for ever: of several requests, some get 503.",
+        area="connection",
+        hooks={"wire": _leave_stuck, "request": _only_one_slot},
+        on=frozenset([CHAT]),
+    )
+)
 
 
 add(

@@ -7,7 +7,8 @@ import struct
 from typing import Any
 
 from tests.reference.call import Call
-from tests.reference.faults.kit import answer, ignored, request
+from tests.reference.fault import Fault
+from tests.reference.faults.kit import add, answer, ignored, request
 
 EMBEDDINGS = "embeddings"
 ignored("dimensions", "encoding_format", on=EMBEDDINGS)
@@ -70,6 +71,27 @@ def empty_input_embedded(body: dict[str, Any], _call: Call) -> None:
     """Empty inputs are embedded as if they were a text."""
     if body.get("input") in ("", []):
         body["input"] = " "
+
+
+def _only_the_beginning(body: dict[str, Any], _call: Call) -> None:
+    if isinstance(body.get("input"), str):
+        body["input"] = body["input"][:20_000]
+
+
+def _count_what_was_sent(body: dict[str, Any], call: Call) -> None:
+    if len(call.body["input"]) == 20_000:
+        body["usage"] = dict.fromkeys(("prompt_tokens", "total_tokens"), 45_000)
+
+
+add(
+    Fault(
+        name="long-input-truncated-and-its-characters-counted",
+        sentence="Too long inputs are cut silently, and usage counts the characters that were sent.",
+        area="embeddings",
+        hooks={"request": _only_the_beginning, "answer": _count_what_was_sent},
+        on=frozenset({EMBEDDINGS}),
+    )
+)
 
 
 @request(EMBEDDINGS)

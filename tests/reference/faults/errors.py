@@ -11,7 +11,35 @@ from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
 from tests.reference.faults.chat import messages
-from tests.reference.faults.kit import Predicate, add, answer, authorised, error, headers, request, sent, status, timing
+from tests.reference.faults.kit import (
+    Predicate,
+    add,
+    answer,
+    authorised,
+    error,
+    headers,
+    request,
+    sent,
+    status,
+    timing,
+    wire,
+)
+
+
+def _posted(call: Call) -> bool:
+    return call.method == "POST"
+
+
+@sent(when=_posted)
+def every_request_not_found(_body: bytes, _call: Call) -> None:
+    """Every POST is answered with 404 and an error object."""
+    raise ApiError("Not found.", status=404)
+
+
+@sent(when=_posted)
+def every_request_rejected(_body: bytes, _call: Call) -> None:
+    """Every POST is answered with 400 and an error object."""
+    raise ApiError("Bad request.")
 
 
 @error()
@@ -133,6 +161,12 @@ def stop_hangs(_seconds: float, _call: Call) -> float:
 
 def _page(_chunks: Iterator[bytes], call: Call) -> Iterator[bytes]:
     yield f"<html><body><h1>{call.status}</h1></body></html>".encode()
+
+
+@wire(when=lambda call: call.status >= 400)
+def errors_in_utf_16(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
+    """Errors are JSON in UTF-16, which clients do not expect."""
+    yield b"".join(chunks).decode().encode("utf-16")
 
 
 def _as_html(head: dict[str, str], _call: Call) -> None:

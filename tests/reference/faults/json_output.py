@@ -22,6 +22,13 @@ def _wanted(call: Call) -> str:
     return str(wanted.get("type")) if isinstance(wanted, dict) else ""
 
 
+@answer("chat", when=lambda call: _wanted(call) == "json_object")
+def json_object_with_nan(body: dict[str, Any], _call: Call) -> None:
+    """A JSON object has the value NaN, which JSON does not know."""
+    for choice in choices(body):
+        choice["message"]["content"] = '{"answer": NaN}'
+
+
 @request("chat")
 def json_object_ignored(body: dict[str, Any], call: Call) -> None:
     """response_format json_object is accepted and ignored."""

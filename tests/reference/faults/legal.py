@@ -11,8 +11,9 @@ from typing import Any
 
 from tests.reference import raw
 from tests.reference.call import Call
+from tests.reference.errors import ApiError
 from tests.reference.faults.chat import choices
-from tests.reference.faults.kit import answer, error, events, headers, hook, payload, script, timing, wire
+from tests.reference.faults.kit import answer, error, events, headers, hook, payload, request, script, timing, wire
 from tests.reference.generator import Script
 from tests.reference.tokens import TOKEN_BYTES, encode
 
@@ -319,3 +320,10 @@ def last_bits_differ(said: Script, call: Call) -> None:
             other = encode(f" or {call.chance.randbytes(4).hex()} instead")
             said.steps[at:] = [said.steps[at]._replace(token=token) for token in other]
             return
+
+
+@request("chat", legal=True)
+def remote_images_refused(body: dict[str, Any], _call: Call) -> None:
+    """Images are taken as data URLs only."""
+    if '"url": "http' in json.dumps(body.get("messages")):
+        raise ApiError("Only data URLs are taken.", param="messages")

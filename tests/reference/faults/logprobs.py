@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from tests.reference.call import Call
 from tests.reference.faults.chat import choices
-from tests.reference.faults.kit import answer, ignored, payload, request
+from tests.reference.faults.kit import answer, having, ignored, payload, request
 
 ignored("top_logprobs", on="chat")
 
@@ -44,6 +45,17 @@ def logprobs_positive(body: Any, call: Call) -> None:
 def logprobs_are_probabilities(body: Any, call: Call) -> None:
     """Probabilities from 0 to 1 stand where their logarithms belong."""
     _each(lambda entry: entry.update(logprob=2.718281828 ** entry["logprob"]))(body, call)
+
+
+@payload("chat", when=having("top_logprobs"))
+def least_likely_is_minus_infinity(body: Any, call: Call) -> None:
+    """The last of several alternatives has the logprob -Infinity, which JSON cannot say."""
+
+    def change(entry: dict[str, Any]) -> None:
+        for other in (entry.get("top_logprobs") or [])[3:]:
+            other["logprob"] = -math.inf
+
+    _each(change)(body, call)
 
 
 @payload("chat")

@@ -152,6 +152,14 @@ def response_input_cut(body: dict[str, Any], _call: Call) -> None:
 
 
 @request(RESPONSES)
+def response_turns_cut(body: dict[str, Any], _call: Call) -> None:
+    """Of a long conversation only the last turn is read."""
+    items = _items(body)
+    if len(items) > 1 and len(json.dumps(items)) > 10_000:
+        body["input"] = items[-1:]
+
+
+@request(RESPONSES)
 def response_images_dropped(body: dict[str, Any], _call: Call) -> None:
     """Images in the input are dropped."""
     for item in _items(body):

@@ -47,6 +47,18 @@ def penalties_with_wrong_sign(how: Sampling, _call: Call) -> None:
 
 
 @sampling(TEXT)
+def frequency_penalty_is_a_repetition_penalty(how: Sampling, _call: Call) -> None:
+    """frequency_penalty takes much from the logit of a token that was used, however often."""
+    how.presence_penalty, how.frequency_penalty = how.presence_penalty + 8 * how.frequency_penalty, 0
+
+
+@sampling(TEXT)
+def long_stop_strings_leave_a_character(how: Sampling, _call: Call) -> None:
+    """The first character of a stop string of several words stays in the text, plain and streamed."""
+    how.stop = [stop[1:] if " " in stop else stop for stop in how.stop]
+
+
+@sampling(TEXT)
 def logit_bias_shifted(how: Sampling, _call: Call) -> None:
     """logit_bias acts on the token after the one that was named."""
     how.logit_bias = {token + 1: bias for token, bias in how.logit_bias.items() if token < 1000}

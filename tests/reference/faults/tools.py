@@ -355,13 +355,13 @@ def only_the_last_tool_result(body: dict[str, Any], _call: Call) -> None:
 @request("chat")
 def tool_results_swapped(body: dict[str, Any], _call: Call) -> None:
     """Results are matched to calls by their order and not by their id."""
-    ids: list[Any] = []
+    known: list[Any] = []
     for message in messages(body):
         if isinstance(message.get("tool_calls"), list):
-            ids = [call.get("id") for call in message["tool_calls"] if isinstance(call, dict)]
-        elif message.get("role") == "tool" and message.get("tool_call_id") in ids and len(ids) > 1:
-            message["tool_call_id"], message["content"] = ids[-1], message["content"]
-            ids.remove(ids[-1])
+            known = [call.get("id") for call in message["tool_calls"] if isinstance(call, dict)]
+            left = iter(known)
+        elif message.get("role") == "tool" and message.get("tool_call_id") in known:
+            message["tool_call_id"] = next(left, message["tool_call_id"])
 
 
 @request(("chat", "responses"))

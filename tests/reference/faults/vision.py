@@ -49,6 +49,16 @@ def malformed_images_dropped(body: dict[str, Any], _call: Call) -> None:
     _change_images(body, lambda images: [i for i in images if len(str(i.get("image_url"))) > 200])
 
 
+@request("chat")
+def every_image_rejected(body: dict[str, Any], _call: Call) -> None:
+    """Every message with an image is rejected."""
+
+    def reject(images: Parts) -> Parts:
+        raise ApiError("This server takes no images.", param="messages")
+
+    _change_images(body, reject)
+
+
 @payload("chat")
 def images_cost_no_tokens(body: Any, call: Call) -> None:
     """prompt_tokens does not count images."""
