@@ -69,8 +69,8 @@ class Judge:
         """
         outcome, message, expected, actual = self._ending(problem, arguments)
         proofs = plain_requests(arguments) if outcome.good and source else []
-        if source and (why := unproved(source, proofs)):
-            outcome, message = Outcome.BLOCKED, why
+        if source and (nothing := unproved(source, proofs)):
+            outcome, message = Outcome.BLOCKED, nothing
         if outcome.good:  # What is missing was not judged.
             arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
         judged, controls = _exchanges(arguments)
