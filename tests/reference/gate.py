@@ -137,7 +137,7 @@ class Bench:
 
     def under(self, fault: Fault) -> dict[str, CheckResult]:
         """The result of every check on a server that has the fault from the first request on."""
-        recordings = self._record(SCENARIOS, (("x-fault", fault.name),))
+        recordings = self._record(SCENARIOS, fault)
         few = _one_a_shape(recordings)
         return {check.id: self._judged(check, recordings, recordings, few) for check in self.checks}
 

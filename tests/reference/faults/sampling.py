@@ -13,6 +13,7 @@ from tests.reference.tokens import encode
 TEXT = ("chat", "completions", "responses")
 ignored("seed", "frequency_penalty", "presence_penalty", "logit_bias", on=TEXT)
 ignored("logit_bias", on=TEXT, where="in streams", stream=True)
+ignored("seed", on="chat", where="in streams", stream=True)
 
 
 @sampling(TEXT)
@@ -111,6 +112,13 @@ def same_seed_other_answer(body: dict[str, Any], call: Call) -> None:
     if call.body.get("seed") is not None and call.body.get("temperature") != 0:
         for choice in choices(body):
             choice["message"]["content"] = f"{call.chance.randbytes(2).hex()} {choice['message']['content']}"
+
+
+@answer("chat", when=having("seed"))
+def seed_of_the_first_choice_only(body: dict[str, Any], call: Call) -> None:
+    """With n and a seed only the first choice comes again."""
+    for choice in choices(body)[1:]:
+        choice["message"]["content"] = f"{call.chance.randbytes(2).hex()} {choice['message']['content']}"
 
 
 @answer(("chat", "completions"))
