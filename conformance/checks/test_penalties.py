@@ -113,6 +113,7 @@ def test_frequency_takes_2_for_each_use(
 ) -> None:
     """A frequency_penalty of 2 takes 2 from a token's logit for each use, and no more."""
     shown(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
+    shown(not any(one.reasoning for one in sure), "tokens of the reasoning are used as well, and have no logprobs")
     kept = [surely_kept(answer) for answer in sure]
     shown(any(uses for _, uses in kept), "the model is not sure enough of any token that it uses again")
     for (text, _), other in zip(kept, sure_frequency_penalty, strict=True):
