@@ -186,10 +186,10 @@ def test_presence_is_about_used_tokens(
 
 @check("frequency_penalty", SHOULD, "docs:api-reference/parameter-details")
 def test_count_what_was_sampled(
-    repetitive: Chat, repetitive_frequency_penalty: Chat, used_in_prompt: Chat, used_in_prompt_penalized: Chat
+    sampled: list[Chat], sampled_presence_penalty: list[Chat], used_in_prompt: Chat, used_in_prompt_penalized: Chat
 ) -> None:
     """Penalties count the tokens of the answer, not those of the prompt."""
-    shown(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
+    shown(differ(sampled, sampled_presence_penalty), NO_EFFECT)
     assert same_text(used_in_prompt_penalized.text[:1], used_in_prompt.text[:1])
 
 
