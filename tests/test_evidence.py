@@ -28,7 +28,7 @@ IGNORED = {
     "n-ignored": ("n", ["n.may_be_1"]),
     "seed-ignored": ("seed", []),
     "top-p-ignored": ("top_p", ["top_p.above_1_is_refused", "top_p.negative_is_refused", "top_p.text_is_refused"]),
-    "frequency-penalty-ignored": ("frequency_penalty", []),
+    "frequency-penalty-ignored": ("frequency_penalty", ["penalties.count_what_was_sampled"]),  # It sends both.
     "presence-penalty-ignored": ("presence_penalty", []),
     "logit-bias-ignored": ("logit_bias", []),
     "logprobs-ignored": ("logprobs", ["logprobs.shape"]),  # There is no entry whose shape could be judged.

@@ -31,8 +31,9 @@ def test_counts_tokens(count_logprobs: Chat, count_max_tokens: Chat) -> None:
 
 
 @check("usage", MUST, "openapi:CompletionUsage.completion_tokens")
-def test_usage_is_the_limit(count_max_tokens: Chat, count_max_tokens_1: Chat) -> None:
+def test_usage_is_the_limit(count: Chat, count_max_tokens: Chat, count_max_tokens_1: Chat) -> None:
     """`usage.completion_tokens` of a truncated response is at most `max_tokens`."""
+    shown(count_max_tokens.said != count.said, "`max_tokens` has no effect")
     assert count_max_tokens.tokens("completion") <= 4
     assert count_max_tokens_1.tokens("completion") <= 1
 
