@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from conformance.answers import Answer, Missing
+from conformance.absence import given
+from conformance.answers import Absent, Answer, Missing, view
 from conformance.outcomes import Blocked
-from conformance.recording import Source, answers
+from conformance.recording import Source
 from fixtures.scenario import SCENARIOS
 
 A = TypeVar("A", bound=Answer)
@@ -17,7 +18,8 @@ class Every:
     """The recorded answers of a target, as the parameter `every` of a check.
 
     Iterating remembers which answer is being judged, so that a failing `assert` is shown with its exchange.
-    Answers to OPTIONS and HEAD are left out: they have no body.
+    Answers to OPTIONS and HEAD are left out: they have no body. So are those of absent endpoints, whose errors are all
+    the same: what an unknown path is answered with has a scenario of its own.
     """
 
     @classmethod
@@ -27,20 +29,21 @@ class Every:
         Those that share a connection are left out: whether a server closes it before the next request arrives is a race
         that has its own check, and would make every rule here end differently from run to run.
         """
-        found: list[Answer] = []
+        found: list[Answer | Missing] = []
         fatal: list[str] = []
         for name in names:
-            got = answers(source, name)
             if source.recording(name).get("fatal"):
                 fatal.append(name)
-            if not isinstance(got, Missing) and not SCENARIOS[name].one_connection:
+            if not SCENARIOS[name].one_connection:
+                got = given(source, name)
                 found += got if isinstance(got, list) else [got]
-        return cls(found, fatal)
+        return cls([a for a in found if isinstance(a, Answer)], [a for a in found if isinstance(a, Absent)], fatal)
 
-    def __init__(self, answers: list[Answer], fatal: Sequence[str] = ()) -> None:
+    def __init__(self, answers: list[Answer], absent: Sequence[Absent] = (), fatal: Sequence[str] = ()) -> None:
         self.fatal = list(fatal)
         """The scenarios during which the server stopped answering anybody."""
         self._answers = [a for a in answers if a.exchange.request.method not in ("OPTIONS", "HEAD")]
+        self._absent = absent
         self.judged: Answer | None = None
 
     @property
@@ -52,6 +55,9 @@ class Every:
         """The answers of a kind for which `where` holds; the check is blocked if there is none (`what` names them)."""
         fitting = [answer for answer in self._answers if isinstance(answer, kind) and where(answer)]
         if not fitting:
+            for one in self._absent:
+                if issubclass(view(one.exchange.request.path), kind):
+                    raise one.verdict or Blocked(one.why)
             raise Blocked(f"no {what or kind.__name__} exchange was recorded that this could be judged on")
         for answer in fitting:
             self.judged = answer

@@ -11,7 +11,7 @@ from conformance.answers import Answer, Missing, Refused
 from conformance.check import Check
 from conformance.every import Every
 from conformance.excuses import excuse
-from conformance.outcomes import Outcome, Verdict, watch_leniency
+from conformance.outcomes import EndpointAbsent, Outcome, Verdict, watch_leniency
 from conformance.recording import Source
 from conformance.results import CheckResult
 from conformance.shapes import misshapen
@@ -67,6 +67,11 @@ class Judge:
         identical requests differ. What the model did, and the server could not help, is `inconclusive`.
         """
         outcome, message, expected, actual = self._ending(problem, arguments)
+        cause = ""
+        if isinstance(problem, EndpointAbsent):
+            cause = problem.sentence
+            if check.feature in problem.rows:
+                outcome, message = Outcome.REJECTED, cause
         if outcome.good:  # What is missing was not judged.
             arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
         judged, controls = _exchanges(arguments)
@@ -95,6 +100,7 @@ class Judge:
             held=[self.clean(said if seen == said else f"{said}    # {seen}", SHORT) for said, seen in self._held],
             exchanges=judged,
             controls=controls,
+            cause=cause,
             duration=round(duration, 4),
         )
 

@@ -30,6 +30,7 @@ from backends.access import Access
 from backends.target import Deployment, Target
 from backends.wire import Exchange, Request, Role
 from conformance import catalogue, schema, shapes
+from conformance.absence import given
 from conformance.answers import Missing
 from conformance.check import Check
 from conformance.every import Every
@@ -150,6 +151,12 @@ class Bench:
                 flipped[check.id] = result
         return flipped
 
+    def without(self, asked: str) -> dict[str, CheckResult]:
+        """All results on a server that lacks endpoints, as `X-Absent` names them."""
+        recordings = self._record(SCENARIOS, (("x-absent", asked),))
+        few = _one_a_shape(recordings)
+        return {c.id: self._judged(c, recordings, recordings, few) for c in self.checks}
+
     def _touches(self, fault: Fault, name: str) -> bool:
         if fault.concurrent and not SCENARIOS[name].together:
             return False
@@ -214,7 +221,7 @@ class Bench:
         try:
             for name in check.scenarios:
                 chosen = few if check.id.startswith("sdk_") else anew
-                arguments[name] = Every.of_scenarios(source, chosen) if name == "every" else answers(source, name)
+                arguments[name] = Every.of_scenarios(source, chosen) if name == "every" else given(source, name)
             check.function(**arguments)
         except Exception as raised:
             problem = raised

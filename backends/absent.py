@@ -1,0 +1,40 @@
+"""What an answer looks like where a server has no such endpoint."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+from backends.wire import Exchange, Request
+
+STATUSES = (404, 405, 501)
+"""Not found, method not allowed, not implemented."""
+
+
+def looks_absent(answer: Exchange) -> bool:
+    """Whether an answer says that the server has no such endpoint, whatever the form of its body.
+
+    A 404 that is about the model, or about the response in the path, comes from an endpoint that is there.
+    """
+    if answer.status not in STATUSES or answer.error:
+        return False
+    text = answer.body.decode(errors="replace").replace("\\/", "/")
+    if text.lstrip().startswith("<"):
+        return True  # An API says in JSON that it has no such model.
+    for address in _addresses(answer):
+        text = text.replace(address, "")
+    things = ["model", *_named(answer.request)]
+    if answer.request.path.startswith("/responses/"):
+        things += ["response", answer.request.path.split("/")[2]]
+    return not any(thing.lower() in text.lower() for thing in things)
+
+
+def _addresses(answer: Exchange) -> list[str]:
+    """What was asked for, in the forms in which an error may repeat it; the longest first."""
+    asked = {answer.url, urlsplit(answer.url).path, answer.request.path.partition("?")[0]}
+    return sorted(filter(None, asked | set(map(unquote, asked))), key=len, reverse=True)
+
+
+def _named(request: Request) -> list[str]:
+    """The name of the model that was asked for."""
+    name = request.body.get("model") if isinstance(request.body, dict) else request.path.partition("/models/")[2]
+    return [unquote(name)] if isinstance(name, str) and name else []
