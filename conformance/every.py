@@ -45,6 +45,8 @@ class Every:
         self._answers = [a for a in answers if a.exchange.request.method not in ("OPTIONS", "HEAD")]
         self._absent = absent
         self.judged: Answer | None = None
+        self._fitting: Sequence[Answer] = []
+        self._only: Answer | None = None
 
     @property
     def judged_with(self) -> list[Answer]:
@@ -53,15 +55,24 @@ class Every:
 
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
         """The answers of a kind for which `where` holds; the check is blocked if there is none (`what` names them)."""
-        fitting = [answer for answer in self._answers if isinstance(answer, kind) and where(answer)]
+        among = [self._only] if self._only else self._answers
+        fitting = [answer for answer in among if isinstance(answer, kind) and where(answer)]
         if not fitting:
             for one in self._absent:
                 if issubclass(view(one.exchange.request.path), kind):
                     raise one.verdict or Blocked(one.why)
             raise Blocked(f"no {what or kind.__name__} exchange was recorded that this could be judged on")
+        self._fitting = fitting
         for answer in fitting:
             self.judged = answer
             yield answer
+
+    def one_by_one(self) -> Iterator[Answer]:
+        """The answers of the last `of`. While one is yielded, `of` gives it alone, so that a check can be run on it."""
+        for answer in self._fitting:
+            self._only = answer
+            yield answer
+        self._only = None
 
     def accepted(self, kind: type[A], *, streamed: bool | None = None, malformed: bool = False) -> Iterator[A]:
         """The whole 2xx answers of a kind; only streams, or only plain ones, if `streamed` is given.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from backends.wire import REDACTED
@@ -16,6 +17,9 @@ from conformance.recording import Source
 from conformance.results import CheckResult
 from conformance.shapes import misshapen
 from conformance.steadiness import tolerant, unsteady, watch_parting
+
+SHOWN = 3
+"""Exchanges that are shown of all that break a rule."""
 
 HELD = 8
 """Assertions that held of which a result tells: the last ones."""
@@ -74,8 +78,11 @@ class Judge:
                 outcome, message = Outcome.REJECTED, cause
         if outcome.good:  # What is missing was not judged.
             arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
+        held = list(self._held)
         judged, controls = _exchanges(arguments)
-        if outcome in ACCUSING and self._parted and source and (drift := unsteady(source)):
+        accused = outcome in ACCUSING
+        mode: AbstractContextManager[None] = nullcontext()
+        if accused and self._parted and source and (drift := unsteady(source)):
             self._lenient.clear()
             with tolerant(drift):
                 outcome, message, expected, actual = self._ending(_problem(check, arguments), arguments)
@@ -83,7 +90,18 @@ class Judge:
                 message = f"{message}; identical requests get different responses, too ({' and '.join(drift.shows)})"
             judged += [name for name in drift.shows if name not in judged]
             controls += [name for name in drift.shows if name not in controls]
-        if outcome in ACCUSING and (why := excuse(_read(arguments))):
+            mode = tolerant(drift)
+        breaks: list[str] = []
+        every = next((a for a in arguments.values() if isinstance(a, Every) and a.judged), None)
+        if every and accused:
+            with mode:
+                broken, of = self._breaking(check, arguments, every)
+            if broken:
+                breaks = list(broken)
+                outcome, message, expected, actual = broken[breaks[0]]
+                message = f"{len(breaks)} of {of} responses: {message or check.requirement}"
+                judged = list(dict.fromkeys([*(name.partition("[")[0] for name in breaks[:SHOWN]), *judged]))
+        if outcome in ACCUSING and not breaks and (why := excuse(_read(arguments))):
             outcome, message = Outcome.INCONCLUSIVE, f"{why}; without that: {message}"
         return CheckResult(
             id=check.id,
@@ -97,10 +115,11 @@ class Judge:
             message=self.clean(message),
             expected=self.clean(expected),
             actual=self.clean(actual),
-            held=[self.clean(said if seen == said else f"{said}    # {seen}", SHORT) for said, seen in self._held],
+            held=[self.clean(said if seen == said else f"{said}    # {seen}", SHORT) for said, seen in held],
             exchanges=judged,
             controls=controls,
             cause=cause,
+            breaks=breaks,
             duration=round(duration, 4),
         )
 
@@ -125,6 +144,28 @@ class Judge:
         if malformed := next(filter(None, map(misshapen, _read(arguments))), None):
             return Outcome.FAIL, str(malformed), _text(malformed.expected), _text(malformed.actual)
         return Outcome.ERROR, f"our own fault: {type(problem).__name__}: {problem}", "", ""
+
+    def _breaking(
+        self, check: Check, arguments: dict[str, Any], every: Every
+    ) -> tuple[dict[str, tuple[Outcome, str, str, str]], int]:
+        """How a rule over every exchange ends on each that breaks it, by name, and how many it is a rule for.
+
+        The check is run on each by itself; what the model explains breaks nothing. Nothing does if the one that the
+        check ended on does not by itself: then the rule is about all together.
+        """
+        last = every.judged
+        ends: dict[Answer, tuple[Outcome, str, str, str]] = {}
+        excused: set[Answer] = set()
+        for one in every.one_by_one():
+            self._compared = None
+            ends[one] = self._ending(_problem(check, arguments), arguments)
+            if ends[one][0] in ACCUSING and excuse(every.judged_with):
+                excused.add(one)
+        every.judged = last
+        if last not in ends or ends[last][0].good:
+            return {}, len(ends)
+        broken = {one.name: ending for one, ending in ends.items() if ending[0] in ACCUSING and one not in excused}
+        return broken, len(ends)
 
     def _difference(self) -> tuple[str, str]:
         if self._compared is None:

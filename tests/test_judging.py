@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance import catalogue, matrix
-from conformance.answers import Answer, Missing
+from conformance.answers import Answer, Chat, Missing
 from conformance.check import Check, check
 from conformance.every import Every
 from conformance.grading import Agreement, Status, agreement, grade, status
@@ -29,7 +30,7 @@ CHECK = Check(
     source="openapi:X",
     requirement="It is so.",
     scenarios=("subject",),
-    function=lambda: None,
+    function=lambda **_: None,
 )
 
 
@@ -171,6 +172,36 @@ def test_every_names_the_answer_that_was_judged() -> None:
     answers = every.accepted(type(answer(chat_body())))
     next(answers), next(answers)
     assert judged(AssertionError(), every=every).exchanges == ["b"]
+
+
+def broken(function: Callable[[Every], None]) -> CheckResult:
+    """The result of a rule over four answers, a to d, of which b and d have no text."""
+    texts = {"a": "Paris", "b[1]": "", "c": "Rome", "d": ""}
+    every = Every([answer(chat_body(text), name=name) for name, text in texts.items()])
+    problem = ending(lambda: function(every))
+    check = replace(CHECK, scenarios=("every",), function=function)
+    return Judge().result(check, target="t", problem=problem, arguments={"every": every}, duration=0)
+
+
+def test_a_rule_over_every_exchange_tells_all_that_break_it() -> None:
+    def has_text(every: Every) -> None:
+        for one in every.accepted(Chat):
+            assert one.text, "no text"
+
+    result = broken(has_text)
+    assert (result.breaks, result.exchanges) == (["b[1]", "d"], ["b", "d"])
+    assert result.message == "2 of 4 responses: no text"
+
+
+def test_a_rule_about_all_exchanges_together_tells_where_it_ended() -> None:
+    def texts_differ(every: Every) -> None:
+        seen: list[str] = []
+        for one in every.accepted(Chat):
+            assert one.text not in seen, "twice"
+            seen.append(one.text)
+
+    result = broken(texts_differ)
+    assert (result.breaks, result.exchanges, result.message) == ([], ["d"], "twice")
 
 
 def test_every_without_fitting_answers_is_blocked() -> None:

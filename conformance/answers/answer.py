@@ -69,7 +69,7 @@ class Answer:
         """Whether this is a stream: one was asked for, or one came unasked, which is read with the same words."""
         return self.asks_for_stream or self.unasked
 
-    @property
+    @cached_property
     def asked(self) -> str:
         """What was asked, whether plain or streamed: the request without `stream` and `stream_options`, as text."""
         request = self.exchange.request

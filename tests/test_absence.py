@@ -1,0 +1,180 @@
+"""Endpoints that a server lacks: told from every other 404, and one fact instead of hundreds of failures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from backends.absent import looks_absent
+from backends.wire import Exchange, Request
+from conformance import matrix
+from conformance.absence import ENDPOINTS, absent, given
+from conformance.answers import Absent
+from conformance.causes import causes
+from conformance.grading import status
+from conformance.outcomes import EndpointAbsent, Outcome
+from conformance.recording import Recording
+from conformance.results import CheckResult
+from fixtures import scenario
+from tests.reference.absent import STYLES, VARIATIONS
+
+if TYPE_CHECKING:
+    from tests.reference.gate import Bench
+
+NO_PATH = b'{"detail":"Not Found"}'
+NO_MODEL = b'{"error":{"message":"The model `m` does not exist.","type":"NotFoundError","param":"model","code":404}}'
+
+
+def got(body: bytes, status: int = 404, path: str = "/embeddings", method: str = "POST") -> Exchange:
+    asked = Request(method=method, path=path, body={"model": "org/m:1"} if method == "POST" else None)
+    return Exchange(request=asked, url=f"http://localhost/v1{path}", status=status, body=body)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, NO_PATH),
+        (404, b""),
+        (404, b"404 page not found"),
+        (404, b'{"error":{"message":"Invalid URL (POST /v1/embeddings)","type":"invalid_request_error"}}'),
+        (404, b'{"status":404,"error":"Not Found","path":"\\/v1\\/embeddings"}'),
+        (404, b"<html><body>Not here. See our models.</body></html>"),
+        (404, b'{"message":"no Route matched with those values"}'),
+        (405, b'{"detail":"Method Not Allowed"}'),
+        (501, b'{"error":{"message":"This server does not support embeddings.","code":501}}'),
+        (404, b"\xff\xfe"),
+    ],
+)
+def test_an_absent_endpoint_is_recognised_whatever_its_body(status: int, body: bytes) -> None:
+    assert looks_absent(got(body, status))
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, NO_MODEL),
+        (404, b'{"error":{"message":"no such thing: org/m:1"}}'),
+        (404, b'{"detail":"Model not found"}'),
+        (404, b"model not found"),
+        (501, b'{"error":{"message":"This model does not embed."}}'),
+        (400, NO_PATH),
+        (500, b""),
+        (200, NO_PATH),
+        (401, b""),
+    ],
+)
+def test_other_refusals_come_from_an_endpoint_that_is_there(status: int, body: bytes) -> None:
+    assert not looks_absent(got(body, status))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "is_absent"),
+    [
+        ("/models/org/m:1", NO_PATH, True),
+        ("/models/org%2Fm%3A1", b'{"error":"GET /v1/models/org/m:1 is no route"}', True),
+        ("/models/org/m:1", b'{"error":"org/m:1 is not loaded"}', False),
+        ("/responses/resp_1", NO_PATH, True),
+        ("/responses/resp_1", b'{"error":{"message":"Response with id \'resp_1\' not found."}}', False),
+        ("/responses/resp_1", b'{"detail":"resp_1 is unknown"}', False),
+    ],
+)
+def test_an_unknown_id_is_no_absent_path(path: str, body: bytes, is_absent: bool) -> None:
+    assert looks_absent(got(body, path=path, method="GET")) is is_absent
+
+
+class Recorded:
+    """A source with the same answer for each witness of POST /embeddings."""
+
+    def __init__(self, **answers: tuple[int, bytes]) -> None:
+        scenario.load()
+        self._answers = answers
+
+    def recording(self, name: str) -> Recording:
+        if name not in self._answers:
+            return Recording(unsent=f"no {name}", blocked=True, single=True)
+        status, body = self._answers[name]
+        return Recording(exchanges=[got(body, status).to_json()], single=True)
+
+
+EMBEDDINGS = next(one for one in ENDPOINTS if one.path == "/embeddings")
+
+
+def test_one_accepted_witness_shows_that_an_endpoint_is_there() -> None:
+    assert absent(Recorded(embedding=(404, NO_PATH), embedding_many=(404, b"")), EMBEDDINGS) == (
+        "POST /v1/embeddings is absent (404)"
+    )
+    assert absent(Recorded(embedding=(404, NO_PATH), embedding_many=(405, b"")), EMBEDDINGS) == (
+        "POST /v1/embeddings is absent (404, 405)"
+    )
+    assert absent(Recorded(embedding=(404, NO_PATH), embedding_many=(200, b"{}")), EMBEDDINGS) is None
+    assert absent(Recorded(embedding=(404, NO_MODEL), embedding_many=(404, NO_PATH)), EMBEDDINGS) is None
+    assert absent(Recorded(), EMBEDDINGS) is None
+
+
+def test_what_was_sent_can_be_read_of_an_absent_answer_and_nothing_else() -> None:
+    source = Recorded(embedding=(404, NO_PATH), embedding_many=(404, NO_PATH), bad_embedding_empty=(400, b"{}"))
+    for name in ("embedding", "bad_embedding_empty"):  # Whatever was sent there.
+        found = given(source, name)
+        assert isinstance(found, Absent)
+        assert found.sent == {"model": "org/m:1"}
+        with pytest.raises(EndpointAbsent, match="POST /v1/embeddings is absent"):
+            found.status  # noqa: B018
+
+
+def test_endpoints_name_rows_and_scenarios_that_exist() -> None:
+    known = scenario.load()
+    for endpoint in ENDPOINTS:
+        assert set(endpoint.rows) <= set(matrix.features())
+        assert set(endpoint.witnesses) <= set(known)
+
+
+def test_witnesses_are_accepted_by_a_server_that_has_the_endpoint(on: Bench) -> None:
+    for endpoint in ENDPOINTS:
+        sent = [e for name in endpoint.witnesses for e in on.recorded[name].exchanges if endpoint.is_at(e.request.path)]
+        assert [e.status for e in sent if e.request.method == endpoint.method] != []
+        assert {e.status for e in sent if e.request.method == endpoint.method} == {200}
+
+
+def test_every_endpoint_that_scenarios_ask_is_listed(on: Bench) -> None:
+    asked = [e.request for recording in on.recorded.values() for e in recording.exchanges]
+    others = {one.path for one in asked if not any(e.method == one.method and e.is_at(one.path) for e in ENDPOINTS)}
+    assert others == {"/no/such/path", "/chat/completions"}  # The latter with GET and OPTIONS.
+
+
+def test_the_reference_lacks_endpoints_in_every_style() -> None:
+    assert {style for _, style in GATE} == set(STYLES)
+    assert {variation for variation, _ in GATE} == set(VARIATIONS)
+
+
+GATE = [*zip(VARIATIONS, STYLES, strict=False), ("only-embeddings", "fastapi"), ("no-completions", "honest")]
+
+
+@pytest.mark.parametrize(("variation", "style"), GATE)
+def test_a_server_without_an_endpoint_is_accused_of_nothing(on: Bench, variation: str, style: str) -> None:
+    results = on.without(f"{variation} {style}")
+    assert {r.id: r.message for r in results.values() if r.outcome.bad} == {}
+    rows: dict[str, list[CheckResult]] = {}
+    for result in results.values():
+        rows.setdefault(result.feature, []).append(result)
+    said = {row: str(status(some)) for row, some in rows.items()}
+    lost = {sentence.partition(" is absent")[0] for r in results.values() if (sentence := r.cause)}
+    own = {row for endpoint in ENDPOINTS if endpoint.name in lost for row in endpoint.rows}
+    assert {row for row, word in said.items() if word == "no"} <= own
+    assert {said[row] for row in own} <= {"no", "partial"}
+    assert {word for row, word in said.items() if row not in own} <= {"yes", "unknown"}
+    found = causes(results.values())
+    assert sum(len(cause.checks) for cause in found) == sum(not r.outcome.good for r in results.values())
+    assert {cause.sentence.partition(" is absent")[0] for cause in found} == lost
+
+
+def test_only_embeddings_is_three_causes_and_three_rows(on: Bench) -> None:
+    results = on.without("only-embeddings fastapi")
+    found = causes(results.values())
+    assert [cause.sentence for cause in found if len(cause.checks) > 20] == [
+        "POST /v1/chat/completions is absent (404)",
+        "POST /v1/responses is absent (404)",
+        "POST /v1/completions is absent (404)",
+    ]
+    judged = {r.feature for r in results.values() if r.outcome is Outcome.PASS and r.core}
+    assert judged >= {"embeddings", "models", "retrieve_model"}
