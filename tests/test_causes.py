@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.known import Deviation
 from conformance.causes import Cause, causes, gist, leading, shown_by
-from conformance.outcomes import Level, Outcome
+from conformance.outcomes import Fail, Level, Outcome
+from conformance.refusals import refused
 from conformance.results import CheckResult, Finding, read
-from tests import reports_data
+from tests import made, reports_data
 
 ABSENT = "POST /v1/embeddings is absent (404)"
 
@@ -51,13 +53,47 @@ def test_one_message_on_several_exchanges_is_one_cause() -> None:
 
 
 def test_comparisons_that_look_alike_are_not_one_cause() -> None:
-    same = {"message": "not so: False", "exchanges": ["count"]}
+    same: dict[str, Any] = {"message": "not so: False", "exchanges": ["count"]}
     some = [check("a.a", **same), check("a.b", **same), check("a.c", **{**same, "exchanges": ["other"]})]
     assert sorted(len(cause.checks) for cause in causes(some)) == [1, 2]
 
 
 def test_the_outcomes_of_one_cause_are_equal() -> None:
-    assert len(causes([check("a.a", "fail", "no text"), check("a.b", "ignored", "no text")])) == 2
+    same: dict[str, Any] = {"message": "no text", "source": "docs:guide"}
+    assert len(causes([check("a.a", "fail", **same), check("a.b", "ignored", **same)])) == 2
+
+
+def test_a_parameter_that_is_ignored_is_the_cause_of_what_fails_with_it() -> None:
+    asked, answered = "openapi:CreateChatCompletionRequest.n", "openapi:CreateChatCompletionResponse.id"
+    some = [
+        check("n.a", "ignored", "accepted, but there is one choice", source=asked),
+        check("n.b", "ignored", "accepted, but all are copies", source="openapi:CreateCompletionRequest.n"),
+        check("n.c", message="not so: [0] == [0, 1]", source=asked),
+        check("n.d", message="bad_n was accepted", source=asked, exchanges=["bad_n"]),
+        check("n.e", message="not so: 1 == 2", source=answered),
+        check("n.f", message="not so: 1 == 2", source="openapi:CreateChatCompletionRequest.stop", requirement="Stop."),
+    ]
+    found = causes(some)
+    assert found[0].sentence == "`n`: accepted, but there is one choice"
+    assert [[one.id for one in cause.checks] for cause in found] == [["n.a", "n.b", "n.c"], ["n.d"], ["n.e"], ["n.f"]]
+
+
+def test_invalid_requests_that_are_accepted_are_one_cause() -> None:
+    some = []
+    for name in ("bad_one", "bad_two"):
+        with pytest.raises(Fail) as caught:
+            refused(made.answer(made.chat_body(), name=f"{name}[1]"))
+        some.append(check(f"a.{name}", message=str(caught.value), exchanges=[name]))
+    assert [cause.sentence for cause in causes(some)] == ["Invalid requests are accepted instead of rejected"]
+
+
+def test_rules_that_one_response_breaks_are_one_cause() -> None:
+    broken = {"exchanges": ["bad_path"], "breaks": ["bad_path"]}
+    some = [
+        check("wire.a", message="1 of 9 responses: bad_path: the body is not JSON", **broken),
+        check("wire.b", message="1 of 9 responses: not so: 'text/plain' == 'application/json'", **broken),
+    ]
+    assert said(causes(some)) == {"bad_path: the body is not JSON": ["wire.a", "wire.b"]}
 
 
 def test_a_finding_takes_what_failed_on_its_exchanges() -> None:
@@ -72,8 +108,8 @@ def test_a_finding_takes_what_failed_on_its_exchanges() -> None:
 def test_a_listed_deviation_is_the_cause() -> None:
     listed = Deviation(outcome="fail", checks=("a.a", "a.b"), reason="b is not read", link="https://example.com/1")
     found = causes([check("a.a", message="x"), check("a.b", "ignored", "y"), check("a.c")], listed=[listed])
-    assert {cause.sentence: cause.link for cause in found} == {"b is not read": listed.link, "It must.": ""}
-    assert [len(cause.checks) for cause in found] == [1, 1, 1]
+    assert {cause.sentence: cause.link for cause in found} == {"b is not read": listed.link, "`stop`: y": ""}
+    assert [cause.kind for cause in found] == ["parameter", "known"]
 
 
 def test_must_comes_before_should_and_many_before_few() -> None:
