@@ -181,7 +181,8 @@ def _named(
 def _alike(check: CheckResult, ignored: set[str]) -> tuple[tuple[str, ...], _Fold]:
     """What a check has in common with others, as a key and the fold that it begins."""
     alike, parameter = gist(check), _parameter(check)
-    if parameter and parameter in ignored and alike != _ACCEPTED:
+    violates = check.outcome in (Outcome.FAIL, Outcome.IGNORED)
+    if parameter and parameter in ignored and violates and alike != _ACCEPTED:
         return ("parameter", parameter), _Fold("parameter", [])
     if not alike or alike.startswith(_COMPARISONS):  # These look alike by chance, unless they judged the same.
         return ("message", check.outcome, check.message, *(check.exchanges or [check.id])), _Fold("message", [])
@@ -205,7 +206,7 @@ def _cause(fold: _Fold) -> Cause:
         sentence = said if said.startswith(name) else f"{name}: {said}"
     elif first and kind == "parameter":
         first = next((check for check in fold.checks if check.outcome is Outcome.IGNORED), first)
-        sentence = f"`{_parameter(first)}`: {first.message}"
+        sentence = f"`{_parameter(first)}`: {first.message or first.requirement}"
     elif first and kind == "message":
         sentence = _in_common(first)
     shown = dict.fromkeys([*fold.exchanges, *(name for check in fold.checks for name in shown_by(check))])
