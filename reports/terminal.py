@@ -1,4 +1,4 @@
-"""A run in the terminal: the matrix, then what is wrong by its causes, then what did not run."""
+"""A run in the terminal: the matrix, then what was found by its causes, then what did not run."""
 
 from __future__ import annotations
 
@@ -147,10 +147,11 @@ def _causes(console: Console, shown: Table, *, verbose: bool) -> None:
         if not told:
             continue
         violations = sum(len(news) for _, news in told)
-        counts = f"({count(len(told), 'cause')} of {count(violations, 'violation')}, MUST first)"
+        of = f" of {count(violations, 'violation')}" if violations else ", no violation"
+        counts = f"({count(len(told), 'cause')}{of}, MUST first)"
         where = f" on {visible(column.name)}" if len(shown.columns) > 1 else ""
         console.print()
-        console.print(Text(f"What is wrong{where}", "bold"), Text(counts, "dim"))
+        console.print(Text(f"What was found{where}", "bold"), Text(counts, "dim"))
         for cause, news in told:
             if cause.kind == "check":
                 console.print(_violation(news[0]), soft_wrap=True)

@@ -266,12 +266,18 @@ def test_the_terminal_folds_checks_into_causes(tmp_path: Path) -> None:
     ]
     shown = table([results(tmp_path, made)])
     text = terminal.text(shown, width=80, colour=False)
-    assert "What is wrong (2 causes of 2 violations, MUST first)" in text
+    assert "What was found (2 causes of 2 violations, MUST first)" in text
     folded = "✕ fail    MUST   2 checks  Invalid requests are accepted instead of rejected  (count_stop, stop_empty)\n"
     assert folded in text
     assert f"⊖ absent  MUST   2 checks  {absent}\n" in text
     assert "stop.a" not in text
     assert "    ✕ fail    MUST   stop.a" in terminal.text(shown, width=80, colour=False, verbose=True)
+
+
+def test_a_server_without_violations_may_lack_an_endpoint(tmp_path: Path) -> None:
+    shown = table([results(tmp_path, [check("n.a", "rejected", message="x", cause="GET /v1/models is absent (404)")])])
+    text = terminal.text(shown, width=80, colour=False)
+    assert "What was found (1 cause, no violation, MUST first)" in text
 
 
 def test_the_terminal_has_colour_of_ours_only(tmp_path: Path) -> None:

@@ -148,6 +148,7 @@ def test_causes_lead_to_their_checks_and_exchanges(tmp_path: Path) -> None:
     linked = [link.removeprefix("#") for link in page.links if link.startswith(("#wire/", "#llamacpp/"))]
     assert set(shown) | {f"llamacpp/{one.id}" for one in made} <= set(linked)
     assert set(linked) <= set(page.ids)
+    assert "<dt>Broken by</dt><dd><code>t[1]</code></dd>" in whole
     apart = Page(built(tmp_path, run, limit=0))
     for link in (link for link in apart.links if "#wire/" in link or "#llamacpp/" in link):
         path, _, anchor = link.partition("#")
