@@ -87,6 +87,12 @@ def absent(source: Source, endpoint: Endpoint) -> str | None:
     return f"{endpoint.name} is absent ({', '.join(statuses)})"
 
 
+def is_unknown(exchange: Exchange) -> bool:
+    """Whether a request asked for what the API does not have, either: another path, or another method."""
+    path = exchange.request.path.partition("?")[0]
+    return not any(one.method == exchange.request.method and one.is_at(path) for one in ENDPOINTS)
+
+
 def _or_absent(source: Source, answer: Answer) -> Answer | Absent:
     """The answer, or what stands for one of an absent endpoint."""
     verdict = None if answer.ok else _verdict(source, answer.exchange)

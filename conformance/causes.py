@@ -5,10 +5,11 @@ Each check belongs to one cause, by the first rule that fits:
 1. the judge named the cause: an endpoint is absent;
 2. a finding about the whole server has the exchange on which the check failed;
 3. `known.toml` lists the check with this outcome: its entry is the cause;
-4. a parameter is ignored: by its source the check is about that parameter, too;
-5. other checks ended in the same way with the same message, names of exchanges and numbers aside;
-6. other checks failed on the same single exchange;
-7. otherwise the check stands alone.
+4. the judge saw that it failed on errors of unknown paths alone;
+5. a parameter is ignored: by its source the check is about that parameter, too;
+6. other checks ended in the same way with the same message, names of exchanges and numbers aside;
+7. other checks failed on the same single exchange;
+8. otherwise the check stands alone.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _COMPARISONS = ("not so: ", "the texts differ")
 _ACCEPTED = "… was accepted"
 
 
-Kind = Literal["absent", "finding", "known", "parameter", "message", "exchange", "check"]
+Kind = Literal["absent", "finding", "known", "paths", "parameter", "message", "exchange", "check"]
 """By which rule checks are folded: those above, in their order."""
 
 
@@ -166,7 +167,7 @@ def _named(
     check: CheckResult, findings: Sequence[Finding], listed: Sequence[Deviation]
 ) -> tuple[tuple[str, ...], _Fold] | None:
     """The cause that somebody named for a check, as a key and the fold that it begins; None if nobody has."""
-    if check.cause:
+    if check.cause and not check.outcome.bad:
         return ("absent", check.cause), _Fold("absent", [], check.cause)
     failed = {_scenario(name) for name in shown_by(check)}
     for finding in findings:
@@ -180,6 +181,8 @@ def _named(
 
 def _alike(check: CheckResult, ignored: set[str]) -> tuple[tuple[str, ...], _Fold]:
     """What a check has in common with others, as a key and the fold that it begins."""
+    if check.cause:
+        return ("paths", check.cause), _Fold("paths", [], check.cause)
     alike, parameter = gist(check), _parameter(check)
     violates = check.outcome in (Outcome.FAIL, Outcome.IGNORED)
     if parameter and parameter in ignored and violates and alike != _ACCEPTED:

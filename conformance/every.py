@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from conformance.absence import given
@@ -52,6 +52,10 @@ class Every:
     def judged_with(self) -> list[Answer]:
         """The answer that is being judged, and those to the same request."""
         return [a for a in self._answers if self.judged and a.asked == self.judged.asked]
+
+    def named(self, names: Collection[str]) -> list[Answer]:
+        """The answers with these names."""
+        return [a for a in self._answers if a.name in names]
 
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
         """The answers of a kind for which `where` holds; the check is blocked if there is none (`what` names them)."""

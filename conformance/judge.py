@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from backends.wire import REDACTED
+from conformance.absence import is_unknown
 from conformance.answers import Answer, Missing, Refused
 from conformance.check import Check
 from conformance.every import Every
@@ -17,6 +18,9 @@ from conformance.recording import Source
 from conformance.results import CheckResult
 from conformance.shapes import misshapen
 from conformance.steadiness import tolerant, unsteady, watch_parting
+
+UNKNOWN_PATHS = "Errors of unknown paths and methods are not those of the API"
+"""The cause of what fails on nothing else."""
 
 SHOWN = 3
 """Exchanges that are shown of all that break a rule."""
@@ -103,6 +107,8 @@ class Judge:
                 judged = list(dict.fromkeys([*(name.partition("[")[0] for name in breaks[:SHOWN]), *judged]))
         if outcome in ACCUSING and not breaks and (why := excuse(_read(arguments))):
             outcome, message = Outcome.INCONCLUSIVE, f"{why}; without that: {message}"
+        if outcome is Outcome.FAIL and _only_unknown_paths(breaks, message, arguments):
+            cause = UNKNOWN_PATHS
         return CheckResult(
             id=check.id,
             target=target,
@@ -187,6 +193,16 @@ def _only_control(refused: Answer, arguments: dict[str, Any]) -> bool:
     """Whether the refused answer is a control, and something else is what the check judges."""
     others = [a for argument in arguments.values() for a in _answers(argument) if not a.control]
     return refused.control and bool(others)
+
+
+def _only_unknown_paths(breaks: list[str], message: str, arguments: dict[str, Any]) -> bool:
+    """Whether a check failed on answers to unknown paths alone: all that break its rule, or the one it complains of."""
+    read = [
+        *_read(arguments),
+        *(a for every in arguments.values() if isinstance(every, Every) for a in every.named(breaks)),
+    ]
+    failed = [a for a in read if a.name in breaks or message.startswith(f"{a.name}:")]
+    return bool(failed) and all(is_unknown(a.exchange) for a in failed)
 
 
 def _exchanges(arguments: dict[str, Any]) -> tuple[list[str], list[str]]:

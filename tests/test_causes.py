@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from backends.known import Deviation
 from conformance.causes import Cause, causes, gist, leading, shown_by
+from conformance.judge import UNKNOWN_PATHS
 from conformance.outcomes import Fail, Level, Outcome
 from conformance.refusals import refused
 from conformance.results import CheckResult, Finding, read
@@ -96,6 +97,13 @@ def test_rules_that_one_response_breaks_are_one_cause() -> None:
         check("wire.b", message="1 of 9 responses: not so: 'text/plain' == 'application/json'", **broken),
     ]
     assert said(causes(some)) == {"bad_path: the body is not JSON": ["wire.a", "wire.b"]}
+
+
+def test_errors_of_unknown_paths_are_one_cause() -> None:
+    some = [check("wire.a", message="x", cause=UNKNOWN_PATHS), check("wire.b", message="y", cause=UNKNOWN_PATHS)]
+    listed = Deviation(outcome="fail", checks=("wire.b",), reason="known so")
+    assert said(causes(some)) == {UNKNOWN_PATHS: ["wire.a", "wire.b"]}
+    assert said(causes(some, listed=[listed])) == {UNKNOWN_PATHS: ["wire.a"], "known so": ["wire.b"]}
 
 
 def test_a_finding_takes_what_failed_on_its_exchanges() -> None:

@@ -17,8 +17,9 @@ VARIATIONS: dict[str, tuple[str, ...]] = {
     "no-models": ("models(/.+)?",),
     "no-single-models": ("models/.+",),
     "no-stored-responses": ("responses/.+",),
+    "none-but-unknown": ("no/such/path",),
 }
-"""Patterns of the paths below /v1 that a server lacks."""
+"""Patterns of the paths below /v1 that a server lacks; the last has all, and shows its style on unknown paths alone."""
 
 STYLES: dict[str, tuple[int, str, str]] = {
     "openai": (404, "application/json", '{"error": {"message": "Invalid URL (%s)", "type": "invalid_request_error"}}'),
