@@ -15,6 +15,7 @@ Each check belongs to one cause, by the first rule that fits:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -115,7 +116,7 @@ def causes(
                 folds.setdefault(named[0], named[1]).checks.append(check)
             else:
                 others.append(check)
-    ignored = {_parameter(check) for check in others if check.outcome is Outcome.IGNORED}
+    ignored = {_parameter(check) for check in others if check.outcome is Outcome.IGNORED and not check.cause}
     for check in others:
         key, fold = _alike(check, ignored)
         folds.setdefault(key, fold).checks.append(check)
@@ -205,11 +206,11 @@ def _cause(fold: _Fold) -> Cause:
     if first and kind == "check":
         sentence, detail = first.requirement, first.message
     elif first and kind == "exchange":
-        name, said = _failed_on(first), _COUNTED.sub("", first.message) or first.requirement
-        sentence = said if said.startswith(name) else f"{name}: {said}"
+        name, message = _failed_on(first), _COUNTED.sub("", first.message) or first.requirement
+        sentence = message if message.startswith(name) else f"{name}: {message}"
     elif first and kind == "parameter":
-        first = next((check for check in fold.checks if check.outcome is Outcome.IGNORED), first)
-        sentence = f"`{_parameter(first)}`: {first.message or first.requirement}"
+        said = Counter(one.message or one.requirement for one in fold.checks if one.outcome is Outcome.IGNORED)
+        sentence = f"`{_parameter(first)}`: {said.most_common(1)[0][0]}"
     elif first and kind == "message":
         sentence = _in_common(first)
     shown = dict.fromkeys([*fold.exchanges, *(name for check in fold.checks for name in shown_by(check))])
