@@ -130,17 +130,6 @@ def causes(
     return sorted(map(_cause, together.values()), key=_first_to_read)
 
 
-def leading(found: Iterable[Cause], feature: str) -> Cause | None:
-    """The cause that matters most for a row: of those with its unmet checks the one with a core check, else the highest
-    level, else most checks of the row."""
-
-    def weight(cause: Cause) -> tuple[bool, int, int]:
-        unmet = _unmet(cause, feature)
-        return any(c.core for c in unmet), -min(_LEVELS.index(c.level) for c in unmet), len(unmet)
-
-    return max((cause for cause in found if _unmet(cause, feature)), key=weight, default=None)
-
-
 def shown_by(check: CheckResult) -> list[str]:
     """The exchanges on which a check failed: those that break its rule, the one its message begins with, or all."""
     if check.breaks:
@@ -172,7 +161,8 @@ def _named(
         return ("absent", check.cause), _Fold("absent", [], check.cause)
     failed = {_scenario(name) for name in shown_by(check)}
     for finding in findings:
-        if failed & {_scenario(name) for name in finding.exchanges}:
+        explained = failed & {_scenario(name) for name in finding.exchanges}
+        if explained == failed or (explained and not check.breaks):
             return ("finding", finding.sentence), _Fold("finding", [], finding.sentence)
     for entry in listed:
         if check.id in entry.checks and check.outcome == entry.outcome:
@@ -248,11 +238,6 @@ def _in_common(first: CheckResult) -> str:
 
 def _scenario(exchange: str) -> str:
     return exchange.partition("[")[0]
-
-
-def _unmet(cause: Cause, feature: str) -> list[CheckResult]:
-    rejected = Outcome.REJECTED
-    return [c for c in cause.checks if c.feature == feature and (c.outcome.bad or c.outcome is rejected)]
 
 
 def _worst_first(check: CheckResult) -> tuple[bool, int, bool, str]:

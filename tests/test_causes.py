@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.known import Deviation
-from conformance.causes import Cause, causes, gist, leading, shown_by
+from conformance.causes import Cause, causes, gist, shown_by
 from conformance.judge import UNKNOWN_PATHS
 from conformance.outcomes import Fail, Level, Outcome
 from conformance.refusals import refused
@@ -110,8 +110,10 @@ def test_a_finding_takes_what_failed_on_its_exchanges() -> None:
     finding = Finding(target="llamacpp", sentence="The server cuts streams.", exchanges=["counts_together"])
     cut = check("a.a", message="counts_together[2]: closed", exchanges=["count", "counts_together"])
     other = check("a.b", message="count: closed", exchanges=["count", "counts_together"])
-    found = causes([cut, other], [finding])
-    assert said(found) == {"The server cuts streams.": ["a.a"], "It must.": ["a.b"]}
+    some = {"exchanges": ["counts_together"], "requirement": "All must."}
+    rule = check("a.c", message="2 of 9 responses: x", breaks=["counts_together[1]", "other"], **some)
+    found = causes([cut, other, rule], [finding])
+    assert said(found) == {"The server cuts streams.": ["a.a"], "It must.": ["a.b"], "All must.": ["a.c"]}
     assert causes([], [finding])[0].evidence == ("counts_together",)
 
 
@@ -134,23 +136,6 @@ def test_must_comes_before_should_and_many_before_few() -> None:
         ["c.c"],
         ["b.0", "b.1", "b.2"],
         ["a.may"],
-    ]
-
-
-def test_the_leading_cause_of_a_row() -> None:
-    some = [
-        *(check(f"a.{n}", message="often", feature="stop", level=Level.SHOULD) for n in range(5)),
-        check("b.b", message="once", feature="stop"),
-        check("c.c", message="other", feature="tools", core=True),
-        check("d.d", "blocked", ABSENT, feature="errors", cause=ABSENT),
-    ]
-    found = causes(some)
-    assert [
-        (cause and cause.checks[0].id) for cause in (leading(found, row) for row in ("stop", "tools", "errors"))
-    ] == [
-        "b.b",
-        "c.c",
-        None,
     ]
 
 
