@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote, urlsplit
 
 from backends.wire import Exchange, Request
 
-STATUSES = (404, 405, 501)
-"""Not found, method not allowed, not implemented."""
+ABSENT = (404, 405, 501)
+"""Statuses of an endpoint that is not there: not found, method not allowed, not implemented."""
 
 
 def looks_absent(answer: Exchange) -> bool:
@@ -15,17 +16,17 @@ def looks_absent(answer: Exchange) -> bool:
 
     A 404 that is about the model, or about the response in the path, comes from an endpoint that is there.
     """
-    if answer.status not in STATUSES or answer.error:
+    if answer.status not in ABSENT or answer.error:
         return False
     text = answer.body.decode(errors="replace").replace("\\/", "/")
     if text.lstrip().startswith("<"):
         return True  # An API says in JSON that it has no such model.
     for address in _addresses(answer):
         text = text.replace(address, "")
-    things = ["model", *_named(answer.request)]
+    about = ["model", *(rf"\b{re.escape(name)}\b" for name in _named(answer.request))]
     if answer.request.path.startswith("/responses/"):
-        things += ["response", answer.request.path.split("/")[2]]
-    return not any(thing.lower() in text.lower() for thing in things)
+        about += ["response", re.escape(answer.request.path.split("/")[2])]
+    return not re.search("|".join(about), text, re.IGNORECASE)
 
 
 def _addresses(answer: Exchange) -> list[str]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from backends.absent import looks_absent
+from backends.attach import attach
+from backends.target import Wanted
 from backends.wire import Exchange, Request
 from conformance import matrix
 from conformance.absence import ENDPOINTS, absent, given
@@ -18,6 +20,7 @@ from conformance.outcomes import EndpointAbsent, Outcome
 from conformance.recording import Recording
 from conformance.results import CheckResult
 from fixtures import scenario
+from tests.fake import Reply, as_json, serving
 from tests.reference.absent import STYLES, VARIATIONS
 
 if TYPE_CHECKING:
@@ -27,8 +30,10 @@ NO_PATH = b'{"detail":"Not Found"}'
 NO_MODEL = b'{"error":{"message":"The model `m` does not exist.","type":"NotFoundError","param":"model","code":404}}'
 
 
-def got(body: bytes, status: int = 404, path: str = "/embeddings", method: str = "POST") -> Exchange:
-    asked = Request(method=method, path=path, body={"model": "org/m:1"} if method == "POST" else None)
+def got(
+    body: bytes, status: int = 404, path: str = "/embeddings", method: str = "POST", model: str = "org/m:1"
+) -> Exchange:
+    asked = Request(method=method, path=path, body={"model": model} if method == "POST" else None)
     return Exchange(request=asked, url=f"http://localhost/v1{path}", status=status, body=body)
 
 
@@ -67,6 +72,26 @@ def test_an_absent_endpoint_is_recognised_whatever_its_body(status: int, body: b
 )
 def test_other_refusals_come_from_an_endpoint_that_is_there(status: int, body: bytes) -> None:
     assert not looks_absent(got(body, status))
+
+
+def test_a_models_name_is_a_word() -> None:
+    assert looks_absent(got(b'{"detail":"Method Not Allowed"}', 405, model="m"))
+    assert not looks_absent(got(b'{"detail":"m: not found"}', model="m"))
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+@pytest.mark.parametrize("body", ['{"detail":"Not Found"}', "<html>Not Found</html>", "Not Found", ""])
+def test_a_server_without_chats_is_attached_to(status: int, body: str) -> None:
+    def reply(method: str, path: str, sent: bytes, headers: dict[str, str]) -> Reply:
+        if path == "/v1/models":
+            return as_json({"object": "list", "data": [{"id": "m", "object": "model"}]})
+        if path == "/v1/embeddings":
+            return as_json({"data": [{"index": 0, "embedding": [0.6, 0.8]}]})
+        return status, {"Content-Type": "text/html" if "<" in body else "application/json"}, body.encode()
+
+    with serving(reply) as origin:
+        target = attach(Wanted(backend="url"), f"{origin}/v1", {})
+    assert [(one.role, one.model) for one in target.deployments] == [("chat", "m"), ("embedding", "m"), ("vision", "m")]
 
 
 @pytest.mark.parametrize(
