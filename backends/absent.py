@@ -11,22 +11,38 @@ ABSENT = (404, 405, 501)
 """Statuses of an endpoint that is not there: not found, method not allowed, not implemented."""
 
 
-def looks_absent(answer: Exchange) -> bool:
+_NUMBER = re.compile(r"\d+")
+
+
+def looks_absent(answer: Exchange, unknown: Exchange | None = None) -> bool:
     """Whether an answer says that the server has no such endpoint, whatever the form of its body.
 
-    A 404 that is about the model, or about the response in the path, comes from an endpoint that is there.
+    A 404 that is about the model, or about the response in the path, comes from an endpoint that is there; but not if
+    `unknown`, the answer to a path that is none of the API's, is the same.
     """
     if answer.status not in ABSENT or answer.error:
         return False
-    text = answer.body.decode(errors="replace").replace("\\/", "/")
-    if text.lstrip().startswith("<"):
+    text = _text(answer)
+    if (
+        unknown is not None
+        and answer.status == unknown.status
+        and _NUMBER.sub("", text) == _NUMBER.sub("", _text(unknown))
+    ):
+        return True
+    if text.startswith("<"):
         return True  # An API says in JSON that it has no such model.
-    for address in _addresses(answer):
-        text = text.replace(address, "")
-    about = ["model", *(rf"\b{re.escape(name)}\b" for name in _named(answer.request))]
+    about = ["model", *(rf"(?<!\w){re.escape(name)}(?!\w)" for name in _named(answer.request))]
     if answer.request.path.startswith("/responses/"):
         about += ["response", re.escape(answer.request.path.split("/")[2])]
     return not re.search("|".join(about), text, re.IGNORECASE)
+
+
+def _text(answer: Exchange) -> str:
+    """The body without the address that was asked."""
+    text = answer.body.decode(errors="replace").replace("\\/", "/").strip()
+    for address in _addresses(answer):
+        text = text.replace(address, "")
+    return text
 
 
 def _addresses(answer: Exchange) -> list[str]:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import cast
 
-from backends.absent import looks_absent
+from backends.absent import ABSENT, looks_absent
 from backends.wire import Exchange
 from conformance.answers import Absent, Answer, Missing
 from conformance.outcomes import EndpointAbsent
@@ -43,6 +43,9 @@ class Endpoint:
         id = ".+" if self.path.startswith("/models") else "[^/]+"  # A model's id may have a slash.
         return bool(re.fullmatch(re.sub(r"\{\w+\}", id, self.path), path))
 
+
+UNKNOWN = "bad_path"
+"""The scenario that asks a path which no server has."""
 
 _RESPONSES = ("responses", "responses_stream", "responses_tools", "responses_format", "responses_state")
 _STORED = (("responses_state",), "POST /v1/responses")
@@ -81,7 +84,10 @@ def absent(source: Source, endpoint: Endpoint) -> str | None:
     if not asked and endpoint.parent:
         parent = next(one for one in ENDPOINTS if one.name == endpoint.parent)
         return absent(source, parent)
-    if not asked or not all(map(looks_absent, asked)):
+    if not asked or any(exchange.status not in ABSENT for exchange in asked):
+        return None
+    unknown = next(iter(source.recording(UNKNOWN).exchanges), None)
+    if not all(looks_absent(exchange, unknown) for exchange in asked):
         return None
     statuses = sorted({str(exchange.status) for exchange in asked})
     return f"{endpoint.name} is absent ({', '.join(statuses)})"

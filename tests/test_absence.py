@@ -79,6 +79,15 @@ def test_a_models_name_is_a_word() -> None:
     assert not looks_absent(got(b'{"detail":"m: not found"}', model="m"))
 
 
+def test_the_answer_to_an_unknown_path_is_that_of_an_absent_endpoint() -> None:
+    said = b'{"error":"No route /v1/embeddings on this model server, see log 17"}'
+    unknown = got(said.replace(b"embeddings", b"no/such/path").replace(b"17", b"18"), path="/no/such/path")
+    assert not looks_absent(got(said))
+    assert looks_absent(got(said), unknown)
+    assert not looks_absent(got(said, 501), unknown)
+    assert not looks_absent(got(NO_MODEL), unknown)
+
+
 @pytest.mark.parametrize("status", [404, 405, 501])
 @pytest.mark.parametrize("body", ['{"detail":"Not Found"}', "<html>Not Found</html>", "Not Found", ""])
 def test_a_server_without_chats_is_attached_to(status: int, body: str) -> None:
