@@ -193,6 +193,26 @@ def test_a_rule_over_every_exchange_tells_all_that_break_it() -> None:
     assert result.message == "2 of 4 responses: no text"
 
 
+def test_what_the_model_explains_breaks_no_rule_and_hides_none() -> None:
+    def fits(every: Every) -> None:
+        for one in every.accepted(Chat):
+            assert one.text == "Paris", "another text"
+
+    def ended_on(*texts: str | None) -> CheckResult:
+        bodies = [chat_body(text, **({"refusal": "No."} if text is None else {})) for text in texts]
+        sent = [{"model": "m", "seed": number} for number in range(len(texts))]
+        every = Every([answer(body, name=f"n{at}", sent=sent[at]) for at, body in enumerate(bodies)])
+        problem = ending(lambda: fits(every))
+        check = replace(CHECK, scenarios=("every",), function=fits)
+        return Judge().result(check, target="t", problem=problem, arguments={"every": every}, duration=0)
+
+    only = ended_on("Paris", None)
+    assert (only.outcome, only.breaks) == (Outcome.INCONCLUSIVE, [])
+    both = ended_on(None, "Rome", "Paris")
+    assert (both.outcome, both.breaks, both.exchanges) == (Outcome.FAIL, ["n1"], ["n1", "n0"])
+    assert both.message == "1 of 3 responses: another text"
+
+
 def test_a_rule_about_all_exchanges_together_tells_where_it_ended() -> None:
     def texts_differ(every: Every) -> None:
         seen: list[str] = []

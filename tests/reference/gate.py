@@ -153,7 +153,7 @@ class Bench:
 
     def without(self, asked: str) -> dict[str, CheckResult]:
         """All results on a server that lacks endpoints, as `X-Absent` names them."""
-        recordings = self._record(SCENARIOS, (("x-absent", asked),))
+        recordings = self._record(SCENARIOS, without=asked)
         few = _one_a_shape(recordings)
         return {c.id: self._judged(c, recordings, recordings, few) for c in self.checks}
 
@@ -179,14 +179,14 @@ class Bench:
         return any(area_of(e.request.path) == "responses" for e in self.recorded[name].exchanges)
 
     def _record(
-        self, names: Collection[str], fault: Fault | None = None, *, one_by_one: bool = False
+        self, names: Collection[str], fault: Fault | None = None, *, one_by_one: bool = False, without: str = ""
     ) -> dict[str, Recording]:
         """Send the scenarios, needed ones first, many at a time; those whose times are judged last."""
         chosen = [SCENARIOS[n] for n in scenario.with_needs(SCENARIOS) if n in names]
         source = _UnderWay(self.recorded)
         self._runs += 1
         active = ",".join([*self._behind, *([fault.name] if fault else [])])
-        headers = (("x-fault", active),) if active else ()
+        headers = ((("x-fault", active),) if active else ()) + ((("x-absent", without),) if without else ())
 
         def begin(one: Scenario) -> Future[Recording]:
             chance = ("x-chance", f"{one.name}#{self._runs}")
