@@ -275,6 +275,7 @@ class Graded:
     id: str = "area.name"
     exchanges: list[str] = field(default_factory=list)
     controls: list[str] = field(default_factory=list)
+    cause: str = ""
 
 
 REFUSAL = {"exchanges": ["capital", "bad_role"], "controls": ["capital"]}
@@ -342,6 +343,11 @@ def test_a_cell_says_what_fails_for_a_user() -> None:
     assert grade([stop, later, first]).because == "fourth `stop` string has no effect"
     assert grade([Graded(Outcome.FAIL, core=True, id="stop.ends_the_text")]).because == "text goes on past `stop`"
     assert grade([Graded(Outcome.REJECTED, core=True)]).because == "rejected with an error"
+    assert grade([Graded(Outcome.REJECTED, core=True, cause="absent")]).because == "endpoint absent"
+    assert grade([Graded(Outcome.REJECTED, core=True, cause="absent", id=DIMENSIONS)]).because == "endpoint absent"
+    needs = Graded(Outcome.BLOCKED, core=True, cause="absent")
+    assert grade([needs]).because == grade([Graded(Outcome.PASS, core=True), replace(needs, core=False)]).because
+    assert grade([needs]).because == "needs an absent endpoint"
     assert grade([Graded(Outcome.IGNORED, core=True)]).because == ""
     assert grade([CORE]).because == ""
 
