@@ -30,10 +30,11 @@ def linked(column: Column, check: CheckResult) -> known.Deviation | None:
     return next((one for one in deviations(column, check) if one.link.startswith("https://")), None)
 
 
-def applying(backend: str, version: str | None) -> list[known.Deviation]:
-    """All that is listed for this version of a backend."""
-    some = {id(one): one for listed in _listed(backend).values() for one in listed}
-    return [one for one in some.values() if one.applies_to(version)]
+def applying(column: Column) -> list[known.Deviation]:
+    """All that is listed for a column's version and code path."""
+    about = column.target.get("version"), column.target.get("code_path")
+    some = {id(one): one for listed in _listed(column.backend).values() for one in listed}
+    return [one for one in some.values() if one.applies_to(*about)]
 
 
 @cache

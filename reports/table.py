@@ -76,8 +76,7 @@ class Column:
     def causes(self) -> list[Cause]:
         """Why checks did not pass, by `conformance.causes`; what a server honestly rejects is left out."""
         findings = [found for found in self.results.findings if found.target == self.name]
-        listed = applying(self.backend, self.target.get("version"))
-        return [cause for cause in causes(self.checks, findings, listed) if cause.told]
+        return [cause for cause in causes(self.checks, findings, applying(self)) if cause.told]
 
     @property
     def not_run(self) -> dict[str, int]:

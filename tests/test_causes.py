@@ -101,7 +101,7 @@ def test_rules_that_one_response_breaks_are_one_cause() -> None:
 
 def test_errors_of_unknown_paths_are_one_cause() -> None:
     some = [check("wire.a", message="x", cause=UNKNOWN_PATHS), check("wire.b", message="y", cause=UNKNOWN_PATHS)]
-    listed = Deviation(outcome="fail", checks=("wire.b",), reason="known so")
+    listed = Deviation(outcome="fail", checks=("wire.b",), reason="known so", versions=("b1",))
     assert said(causes(some)) == {UNKNOWN_PATHS: ["wire.a", "wire.b"]}
     assert said(causes(some, listed=[listed])) == {UNKNOWN_PATHS: ["wire.a"], "known so": ["wire.b"]}
 
@@ -118,7 +118,8 @@ def test_a_finding_takes_what_failed_on_its_exchanges() -> None:
 
 
 def test_a_listed_deviation_is_the_cause() -> None:
-    listed = Deviation(outcome="fail", checks=("a.a", "a.b"), reason="b is not read", link="https://example.com/1")
+    link = "https://example.com/1"
+    listed = Deviation(outcome="fail", checks=("a.a", "a.b"), reason="b is not read", versions=("b1",), link=link)
     found = causes([check("a.a", message="x"), check("a.b", "ignored", "y"), check("a.c")], listed=[listed])
     assert {cause.sentence: cause.link for cause in found} == {"b is not read": listed.link, "`stop`: y": ""}
     assert [cause.kind for cause in found] == ["parameter", "known"]
