@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,7 +96,9 @@ def test_a_server_without_chats_is_attached_to(status: int, body: str) -> None:
         if path == "/v1/models":
             return as_json({"object": "list", "data": [{"id": "m", "object": "model"}]})
         if path == "/v1/embeddings":
-            return as_json({"data": [{"index": 0, "embedding": [0.6, 0.8]}]})
+            texts = json.loads(sent)["input"]
+            some = enumerate(texts if isinstance(texts, list) else [texts])
+            return as_json({"data": [{"index": at, "embedding": [1.0, float(len(text))]} for at, text in some]})
         return status, {"Content-Type": "text/html" if "<" in body else "application/json"}, body.encode()
 
     with serving(reply) as origin:
