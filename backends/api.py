@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
+from backends.absent import ABSENT
 from backends.errors import CannotMeasure, NoModel, NotOpenAI
-from backends.explain import ABSENT, NOT_READY, is_html, must_be_an_api
+from backends.explain import NOT_READY, is_html, must_be_an_api
 from backends.roles import PROBE, message, parsed
 from backends.wire import Client, Exchange, Request, send
 

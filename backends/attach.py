@@ -7,9 +7,10 @@ import time
 from typing import Any
 
 from backends import api, identify, overlap, patience, roles, room, wire
+from backends.absent import ABSENT, looks_absent
 from backends.address import root
 from backends.errors import NoModel, NotOpenAI
-from backends.explain import ABSENT, NOT_READY, must_be_an_api
+from backends.explain import NOT_READY, must_be_an_api
 from backends.roles import Cast, message, parsed
 from backends.target import ONE_AT_A_TIME, Deployment, Target, Wanted
 from backends.wire import Exchange, Request
@@ -49,7 +50,8 @@ def attach(wanted: Wanted, base_url: str, data: dict[str, Any], found: str = "")
         can = capabilities(ask, base_url, speaks)
         parts = roles.cast(ask, listed or [wanted.models["chat"]], wanted.models, can, speaks)
         if parts.hello is not None and roles.said(parts.hello) is None:
-            must_be_an_api(parts.hello, base_url, wanted.access)
+            if not (listed and looks_absent(parts.hello)):  # It may have other endpoints.
+                must_be_an_api(parts.hello, base_url, wanted.access)
             _must_know(wanted.models.get("chat"), parts.hello, base_url, listed)
             _must_be_of_use(parts, ask_once, base_url, parts.models.get("chat") or listed[0])
         rooms = _rooms(ask, parts)

@@ -17,9 +17,6 @@ from backends.wire import Exchange
 NOT_READY = (429, 503)
 """Statuses of a server that may answer soon: it still loads its model, or has too much to do."""
 
-ABSENT = (404, 405, 501)
-"""Statuses of an endpoint that is not there."""
-
 
 def must_be_an_api(answer: Exchange, base_url: str, access: Access) -> None:
     """Raise the fitting CannotMeasure if the answer shows that nothing can be measured here."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backends import wire
+from backends.absent import looks_absent
 from backends.target import ROLES
 from backends.wire import Exchange, Request, Role
 
@@ -179,7 +180,7 @@ def _try(role: Role, candidates: list[str], ask: Ask, parts: Cast) -> None:
             break
     if first is None:
         parts.missing[role] = "the server lists no model for it"
-    elif first.status in ABSENT or (role == "chat" and first.status == 501):
+    elif first.status in ABSENT or looks_absent(first) or (role == "chat" and first.status == 501):
         # The endpoint itself is absent. That is the server's answer, and is measured as such.
         parts.models[role], parts.chosen[role] = candidates[0], f"although the server answers {first.status} to it"
     else:

@@ -2,18 +2,23 @@
 
 Each check belongs to one cause, by the first rule that fits:
 
-1. the judge named the cause (an endpoint that is absent);
+1. the judge named the cause: an endpoint is absent;
 2. a finding about the whole server has the exchange on which the check failed;
 3. `known.toml` lists the check with this outcome: its entry is the cause;
-4. other checks ended in the same way with the same message, names of exchanges and numbers aside;
-5. otherwise the check stands alone.
+4. the judge saw that it failed on errors of unknown paths alone;
+5. a parameter is ignored: by its source the check is about that parameter, too;
+6. other checks ended in the same way with the same message, names of exchanges and numbers aside;
+7. other checks failed on the same single exchange;
+8. otherwise the check stands alone.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from backends.known import Deviation
 from conformance.outcomes import Level, Outcome
@@ -24,17 +29,34 @@ EVIDENCE = 3
 
 _LEVELS = list(Level)
 _COUNTED = re.compile(r"^\d+ of \d+ \w+: ")
-_COMPARISON = "not so: "
+_COMPARISONS = ("not so: ", "the texts differ")
 _ACCEPTED = "… was accepted"
+
+
+Kind = Literal["absent", "finding", "known", "paths", "parameter", "message", "exchange", "check"]
+"""By which rule checks are folded: those above, in their order."""
+
+
+_PARAMETERS = {
+    "ChatCompletionAllowedTools": "tool_choice",
+    "ChatCompletionNamedToolChoice": "tool_choice",
+    "ChatCompletionToolChoiceOption": "tool_choice",
+    "ParallelToolCalls": "parallel_tool_calls",
+    "ResponseFormat": "response_format",
+    "TextResponseFormat": "text.format",
+    "ToolChoice": "tool_choice",
+}
+"""The parameter that a schema of the document is the value of, by how the schema's name begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:
     """One reason why checks did not pass: a sentence, the checks (worst first), and the exchanges that show it.
 
-    `detail` is the message of the first check where `sentence` is only its rule; `link` leads to a known issue.
+    `detail` is the message of the first check where `sentence` is its requirement; `link` leads to a known issue.
     """
 
+    kind: Kind
     sentence: str
     checks: tuple[CheckResult, ...]
     exchanges: tuple[str, ...]
@@ -47,14 +69,31 @@ class Cause:
         return tuple(check for check in self.checks if check.outcome.bad)
 
     @property
+    def told(self) -> bool:
+        """Whether it is told without being asked for: what a server honestly rejects is no news."""
+        return bool(self.violations) or self.kind in ("absent", "finding")
+
+    @property
     def level(self) -> Level:
         """The highest level among its violations, or among its checks if none is one."""
-        return min((check.level for check in self.violations or self.checks), key=_LEVELS.index)
+        levels = [check.level for check in self.violations or self.checks]
+        return min(levels, key=_LEVELS.index, default=Level.MUST)
 
     @property
     def evidence(self) -> tuple[str, ...]:
         """The exchanges to look at first, by the names of their scenarios, numbered if a scenario has several."""
         return self.exchanges[:EVIDENCE]
+
+
+@dataclass
+class _Fold:
+    """Checks that belong together so far."""
+
+    kind: Kind
+    checks: list[CheckResult]
+    sentence: str = ""
+    link: str = ""
+    exchanges: tuple[str, ...] = ()
 
 
 def causes(
@@ -65,30 +104,30 @@ def causes(
     What passed, or was not decided for a reason that is not the server's, belongs to no cause. `listed` are the known
     deviations that apply to the target's version.
     """
-    folded: dict[tuple[str, ...], list[CheckResult]] = {}
-    told: dict[tuple[str, ...], tuple[str, str]] = {}
-    for check in checks:
-        if not (check.cause or check.outcome.bad or check.outcome is Outcome.REJECTED):
-            continue
-        key, sentence, link = _cause(check, findings, listed)
-        folded.setdefault(key, []).append(check)
-        told[key] = sentence, link
-    for finding in findings:  # A finding is worth telling even if it failed no check.
-        folded.setdefault(("finding", finding.sentence), [])
-        told[("finding", finding.sentence)] = finding.sentence, ""
-    found = [_made(key, *told[key], sorted(group, key=_worst_first), findings) for key, group in folded.items()]
-    return sorted(found, key=_first_to_read)
-
-
-def leading(found: Iterable[Cause], feature: str) -> Cause | None:
-    """The cause that matters most for a row: of those with its unmet checks the one with a core check, else the highest
-    level, else most checks of the row."""
-
-    def weight(cause: Cause) -> tuple[bool, int, int]:
-        unmet = _unmet(cause, feature)
-        return any(c.core for c in unmet), -min(_LEVELS.index(c.level) for c in unmet), len(unmet)
-
-    return max((cause for cause in found if _unmet(cause, feature)), key=weight, default=None)
+    folds: dict[tuple[str, ...], _Fold] = {
+        ("finding", one.sentence): _Fold("finding", [], one.sentence, exchanges=tuple(one.exchanges))
+        for one in findings
+    }
+    others: list[CheckResult] = []
+    for check in sorted(checks, key=_worst_first):
+        if check.cause or check.outcome.bad or check.outcome is Outcome.REJECTED:
+            named = _named(check, findings, listed)
+            if named:
+                folds.setdefault(named[0], named[1]).checks.append(check)
+            else:
+                others.append(check)
+    ignored = {_parameter(check) for check in others if check.outcome is Outcome.IGNORED and not check.cause}
+    for check in others:
+        key, fold = _alike(check, ignored)
+        folds.setdefault(key, fold).checks.append(check)
+    together: dict[tuple[str, ...], _Fold] = {}
+    for key, fold in folds.items():
+        if fold.kind == "message" and len(fold.checks) == 1:
+            exchange = _failed_on(fold.checks[0])
+            key = ("exchange", exchange) if exchange else ("check", fold.checks[0].id)
+            fold.kind = "exchange" if exchange else "check"
+        together.setdefault(key, _Fold(fold.kind, [], fold.sentence, fold.link, fold.exchanges)).checks += fold.checks
+    return sorted(map(_cause, together.values()), key=_first_to_read)
 
 
 def shown_by(check: CheckResult) -> list[str]:
@@ -114,54 +153,91 @@ def gist(check: CheckResult) -> str:
     return kept + re.sub(r"\w*\d\w*", "…", text[len(kept) :])
 
 
-def _cause(
+def _named(
     check: CheckResult, findings: Sequence[Finding], listed: Sequence[Deviation]
-) -> tuple[tuple[str, ...], str, str]:
-    """What a check is folded by, the cause's sentence (empty: made of its checks), and its link."""
-    if check.cause:
-        return ("named", check.cause), check.cause, ""
-    bases = {name.partition("[")[0] for name in shown_by(check)}
+) -> tuple[tuple[str, ...], _Fold] | None:
+    """The cause that somebody named for a check, as a key and the fold that it begins; None if nobody has."""
+    if check.cause and not check.outcome.bad:
+        return ("absent", check.cause), _Fold("absent", [], check.cause)
+    failed = {_scenario(name) for name in shown_by(check)}
     for finding in findings:
-        if bases & {name.partition("[")[0] for name in finding.exchanges}:
-            return ("finding", finding.sentence), finding.sentence, ""
+        explained = failed & {_scenario(name) for name in finding.exchanges}
+        if explained == failed or (explained and not check.breaks):
+            return ("finding", finding.sentence), _Fold("finding", [], finding.sentence)
     for entry in listed:
         if check.id in entry.checks and check.outcome == entry.outcome:
-            return ("known", entry.reason), entry.reason, entry.link
-    if not check.message:
-        return ("alone", check.id), "", ""
-    if check.message.startswith(_COMPARISON):  # Two comparisons look alike by chance unless they judged the same.
-        return ("compared", check.outcome, check.message, *check.exchanges), "", ""
-    return ("message", check.outcome, gist(check)), "", ""
+            return ("known", entry.reason), _Fold("known", [], entry.reason, entry.link)
+    return None
 
 
-def _made(
-    key: tuple[str, ...], sentence: str, link: str, checks: list[CheckResult], findings: Sequence[Finding]
-) -> Cause:
-    seen = dict.fromkeys(name for check in checks for name in shown_by(check))
-    for finding in findings:
-        if key == ("finding", finding.sentence):
-            seen = dict.fromkeys([*finding.exchanges, *seen])
-    detail = ""
-    if not sentence and len(checks) == 1:
-        sentence, detail = checks[0].requirement, checks[0].message
-    elif not sentence:
-        sentence = _sentence(checks[0], key)
-    return Cause(sentence=sentence, checks=tuple(checks), exchanges=tuple(seen), detail=detail, link=link)
+def _alike(check: CheckResult, ignored: set[str]) -> tuple[tuple[str, ...], _Fold]:
+    """What a check has in common with others, as a key and the fold that it begins."""
+    if check.cause:
+        return ("paths", check.cause), _Fold("paths", [], check.cause)
+    alike, parameter = gist(check), _parameter(check)
+    violates = check.outcome in (Outcome.FAIL, Outcome.IGNORED)
+    if parameter and parameter in ignored and violates and alike != _ACCEPTED:
+        return ("parameter", parameter), _Fold("parameter", [])
+    if not alike or alike.startswith(_COMPARISONS):  # These look alike by chance, unless they judged the same.
+        return ("message", check.outcome, check.message, *(check.exchanges or [check.id])), _Fold("message", [])
+    return ("message", check.outcome, alike), _Fold("message", [])
 
 
-def _sentence(first: CheckResult, key: tuple[str, ...]) -> str:
+def _failed_on(check: CheckResult) -> str:
+    """The only exchange on which a check failed, if its result names one."""
+    shown = shown_by(check)
+    return shown[0] if len(shown) == 1 and (check.breaks or check.message.startswith(shown[0])) else ""
+
+
+def _cause(fold: _Fold) -> Cause:
+    first = fold.checks[0] if fold.checks else None
+    kind: Kind = "check" if fold.kind == "exchange" and len(fold.checks) == 1 else fold.kind
+    sentence, detail = fold.sentence, ""
+    if first and kind == "check":
+        sentence, detail = first.requirement, first.message
+    elif first and kind == "exchange":
+        name, message = _failed_on(first), _COUNTED.sub("", first.message) or first.requirement
+        sentence = message if message.startswith(name) else f"{name}: {message}"
+    elif first and kind == "parameter":
+        said = Counter(one.message or one.requirement for one in fold.checks if one.outcome is Outcome.IGNORED)
+        sentence = f"`{_parameter(first)}`: {said.most_common(1)[0][0]}"
+    elif first and kind == "message":
+        sentence = _in_common(first)
+    shown = dict.fromkeys([*fold.exchanges, *(name for check in fold.checks for name in shown_by(check))])
+    return Cause(
+        kind=kind,
+        sentence=sentence,
+        checks=tuple(fold.checks),
+        exchanges=tuple(shown),
+        detail=detail,
+        link=fold.link,
+    )
+
+
+def _parameter(check: CheckResult) -> str:
+    """The request's parameter that a check is about, by its source; empty if it is about something else."""
+    kind, _, where = check.source.partition(":")
+    schema, _, field = where.partition(".")
+    if kind != "openapi":
+        return ""
+    if schema in ("CreateChatCompletionRequest", "CreateCompletionRequest", "CreateEmbeddingRequest", "CreateResponse"):
+        return field.partition(".")[0]
+    return next((name for begins, name in _PARAMETERS.items() if schema.startswith(begins)), "")
+
+
+def _in_common(first: CheckResult) -> str:
     """The message that checks have in common, as a sentence of its own."""
-    if key[0] != "message":
-        return first.message
-    if key[-1] == _ACCEPTED:
+    alike = gist(first)
+    if alike == _ACCEPTED:
         return "Invalid requests are accepted instead of rejected"
-    text = re.sub(r"^…(\[…\])?", "A request", key[-1])
-    return text[:1].upper() + text[1:]
+    if not alike or alike.startswith(_COMPARISONS):
+        return first.message or first.requirement
+    text = re.sub(r"^…(\[…\])?", "A request", alike)
+    return text[:1].upper() + text[1:] if re.match(r"[a-z]+[ ,]", text) else text  # A field keeps its name.
 
 
-def _unmet(cause: Cause, feature: str) -> list[CheckResult]:
-    rejected = Outcome.REJECTED
-    return [c for c in cause.checks if c.feature == feature and (c.outcome.bad or c.outcome is rejected)]
+def _scenario(exchange: str) -> str:
+    return exchange.partition("[")[0]
 
 
 def _worst_first(check: CheckResult) -> tuple[bool, int, bool, str]:
@@ -169,5 +245,4 @@ def _worst_first(check: CheckResult) -> tuple[bool, int, bool, str]:
 
 
 def _first_to_read(cause: Cause) -> tuple[int, int, str, str]:
-    level = _LEVELS.index(cause.level) if cause.checks else 0
-    return level, -len(cause.checks), cause.sentence, cause.checks[0].id if cause.checks else ""
+    return _LEVELS.index(cause.level), -len(cause.checks), cause.sentence, cause.checks[0].id if cause.checks else ""

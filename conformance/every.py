@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from conformance.answers import Answer, Missing
+from conformance.absence import standing_in
+from conformance.answers import Absent, Answer, Missing, view
 from conformance.outcomes import Blocked
 from conformance.recording import Source
 from fixtures.scenario import SCENARIOS
@@ -17,7 +18,8 @@ class Every:
     """The recorded answers of a target, as the parameter `every` of a check.
 
     Iterating remembers which answer is being judged, so that a failing `assert` is shown with its exchange.
-    Answers to OPTIONS and HEAD are left out: they have no body.
+    Answers to OPTIONS and HEAD are left out: they have no body. So are those of absent endpoints, whose errors are all
+    the same: what an unknown path is answered with has a scenario of its own.
     """
 
     @classmethod
@@ -27,35 +29,54 @@ class Every:
         Those that share a connection are left out: whether a server closes it before the next request arrives is a race
         that has its own check, and would make every rule here end differently from run to run.
         """
-        found: list[Answer] = []
+        found: list[Answer | Missing] = []
         fatal: list[str] = []
         for name in names:
-            got = source.recording(name).answers(SCENARIOS[name])
             if source.recording(name).get("fatal"):
                 fatal.append(name)
-            if not isinstance(got, Missing) and not SCENARIOS[name].one_connection:
+            if not SCENARIOS[name].one_connection:
+                got = standing_in(source, source.recording(name).answers(SCENARIOS[name]))
                 found += got if isinstance(got, list) else [got]
-        return cls(found, fatal)
+        return cls([a for a in found if isinstance(a, Answer)], [a for a in found if isinstance(a, Absent)], fatal)
 
-    def __init__(self, answers: list[Answer], fatal: Sequence[str] = ()) -> None:
+    def __init__(self, answers: list[Answer], absent: Sequence[Absent] = (), fatal: Sequence[str] = ()) -> None:
         self.fatal = list(fatal)
         """The scenarios during which the server stopped answering anybody."""
         self._answers = [a for a in answers if a.exchange.request.method not in ("OPTIONS", "HEAD")]
+        self._absent = absent
         self.judged: Answer | None = None
+        self._fitting: Sequence[Answer] = []
+        self._only: Answer | None = None
 
     @property
     def judged_with(self) -> list[Answer]:
         """The answer that is being judged, and those to the same request."""
         return [a for a in self._answers if self.judged and a.asked == self.judged.asked]
 
+    def named(self, names: Collection[str]) -> list[Answer]:
+        """The answers with these names."""
+        return [a for a in self._answers if a.name in names]
+
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
         """The answers of a kind for which `where` holds; the check is blocked if there is none (`what` names them)."""
-        fitting = [answer for answer in self._answers if isinstance(answer, kind) and where(answer)]
+        among = [self._only] if self._only else self._answers
+        fitting = [answer for answer in among if isinstance(answer, kind) and where(answer)]
         if not fitting:
+            for one in self._absent:
+                if issubclass(view(one.exchange.request.path), kind):
+                    raise one.verdict or Blocked(one.why)
             raise Blocked(f"no {what or kind.__name__} exchange was recorded that this could be judged on")
+        self._fitting = fitting
         for answer in fitting:
             self.judged = answer
             yield answer
+
+    def one_by_one(self) -> Iterator[Answer]:
+        """The answers of the last `of`. While one is yielded, `of` gives it alone, so that a check can be run on it."""
+        for answer in self._fitting:
+            self._only = answer
+            yield answer
+        self._only = None
 
     def accepted(self, kind: type[A], *, streamed: bool | None = None, malformed: bool = False) -> Iterator[A]:
         """The whole 2xx answers of a kind; only streams, or only plain ones, if `streamed` is given.

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from backends.wire import limit_of
 from conformance.answers import Answer, Chat, Generated, Response
+from conformance.every import is_bad
 from conformance.outcomes import Verdict
 
 LONG = 1000
@@ -13,8 +14,11 @@ LONG = 1000
 
 
 def excuse(answers: Iterable[Answer]) -> str | None:
-    """One sentence on the first answer whose model explains the outcome; None if the server has to."""
-    made = [a for a in answers if isinstance(a, Generated | Response) and a.readable]
+    """One sentence on the first answer whose model explains the outcome; None if the server has to.
+
+    That a request which must be rejected was accepted is never the model's doing.
+    """
+    made = [a for a in answers if isinstance(a, Generated | Response) and a.readable and not is_bad(a)]
     for answer in made:
         try:
             why = _excuse(answer)
@@ -32,8 +36,6 @@ def _excuse(answer: Generated | Response) -> str | None:
         return f"the model refused ({answer.refusal[:80]!r})"
     if answer.truncated and _was_long(answer):
         return "the model did not finish within the tokens that leave room for its answer"
-    if _says_nothing(answer) and _completion_tokens(answer) in (0, 1):
-        return "the model wrote nothing"
     return None
 
 

@@ -38,6 +38,8 @@ class Graded(Protocol):
     def exchanges(self) -> list[str]: ...
     @property
     def controls(self) -> list[str]: ...
+    @property
+    def cause(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,7 @@ class Grade:
 
 _UNMET = {Outcome.FAIL, Outcome.REJECTED, Outcome.IGNORED}
 _BAD_INPUT = "bad input not rejected"
+_ABSENT, _NEEDS_ABSENT = "endpoint absent", "needs an absent endpoint"
 
 
 def status(results: Iterable[Graded]) -> Status:
@@ -84,13 +87,15 @@ def grade(results: Iterable[Graded], cores: Mapping[str, str] | None = None) -> 
         ignored = any(r.outcome is Outcome.IGNORED for r in unmet_core)
         rejected = all(r.outcome is Outcome.REJECTED for r in unmet_core)
         why = "rejected with an error" if rejected else "" if ignored else label(unmet_core[0].id)
+        why = _ABSENT if rejected and any(r.cause for r in unmet_core) else why
         return Grade(status=Status.IGNORED if ignored else Status.NO, because=why)
     if not core or not all(r.outcome.good for r in core):
-        return Grade(status=Status.UNKNOWN, because=_rejected(musts) if any(map(_left_to_model, core)) else "")
+        why = _rejected(musts) if any(map(_left_to_model, core)) else _needs_absent(core)
+        return Grade(status=Status.UNKNOWN, because=why)
     if unmet:
         return Grade(status=Status.PARTIAL, because=label(unmet[0].id))
     if undecided:
-        return Grade(status=Status.UNKNOWN)
+        return Grade(status=Status.UNKNOWN, because=_needs_absent(undecided))
     accepted = any(r.outcome.bad and r.level is not Level.MAY and _judges_bad_input(r) for r in results)
     return Grade(status=Status.YES, because=_rejected(musts) or (_BAD_INPUT if accepted else ""))
 
@@ -112,7 +117,12 @@ def _judges_bad_input(result: Graded) -> bool:
 
 
 def _left_to_model(result: Graded) -> bool:
-    return result.outcome is Outcome.REJECTED and of_model(result.id)
+    return result.outcome is Outcome.REJECTED and of_model(result.id) and not result.cause
+
+
+def _needs_absent(undecided: Iterable[Graded]) -> str:
+    """That something could not be judged without an endpoint that the server does not have."""
+    return _NEEDS_ABSENT if any(r.outcome is Outcome.BLOCKED and r.cause for r in undecided) else ""
 
 
 def _rejected(results: Iterable[Graded]) -> str:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from backends.wire import REDACTED
+from conformance.absence import is_unknown
 from conformance.answers import Answer, Missing, Refused
 from conformance.check import Check
 from conformance.every import Every
 from conformance.evidence import plain_requests, unproved
 from conformance.excuses import excuse
-from conformance.outcomes import Outcome, Verdict, watch_leniency
+from conformance.outcomes import EndpointAbsent, Outcome, Verdict, watch_leniency
 from conformance.recording import Source
 from conformance.results import CheckResult
 from conformance.shapes import misshapen
 from conformance.steadiness import tolerant, unsteady, watch_parting
+
+UNKNOWN_PATHS = "Errors of unknown paths and methods are not those of the API"
+"""The cause of what fails on nothing else."""
+
+SHOWN = 3
+"""Exchanges that are shown of all that break a rule."""
 
 HELD = 8
 """Assertions that held of which a result tells: the last ones."""
@@ -68,15 +76,23 @@ class Judge:
         identical requests differ. What the model did, and the server could not help, is `inconclusive`.
         """
         outcome, message, expected, actual = self._ending(problem, arguments)
+        cause = ""
+        if isinstance(problem, EndpointAbsent):
+            cause = problem.sentence
+            if check.feature in problem.rows:
+                outcome, message = Outcome.REJECTED, cause
         proofs = plain_requests(arguments) if outcome.good and source else []
         if source and (nothing := unproved(source, proofs)):
             outcome, message = Outcome.BLOCKED, nothing
         if outcome.good:  # What is missing was not judged.
             arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
+        held = list(self._held)
         judged, controls = _exchanges(arguments)
         judged += [name for name in proofs if name not in judged]
         controls += [name for name in proofs if name not in controls]
-        if outcome in ACCUSING and self._parted and source and (drift := unsteady(source)):
+        accused = outcome in ACCUSING
+        mode: AbstractContextManager[None] = nullcontext()
+        if accused and self._parted and source and (drift := unsteady(source)):
             self._lenient.clear()
             with tolerant(drift):
                 outcome, message, expected, actual = self._ending(_problem(check, arguments), arguments)
@@ -84,8 +100,21 @@ class Judge:
                 message = f"{message}; identical requests get different responses, too ({' and '.join(drift.shows)})"
             judged += [name for name in drift.shows if name not in judged]
             controls += [name for name in drift.shows if name not in controls]
-        if outcome in ACCUSING and (why := excuse(_read(arguments))):
+            mode = tolerant(drift)
+        breaks: list[str] = []
+        every = next((a for a in arguments.values() if isinstance(a, Every) and a.judged), None)
+        if every and accused:
+            with mode:
+                broken, of = self._breaking(check, arguments, every)
+            if broken:
+                breaks = list(broken)
+                outcome, message, expected, actual = broken[breaks[0]]
+                message = f"{len(breaks)} of {of} responses: {message or check.requirement}"
+                judged = list(dict.fromkeys([*(name.partition("[")[0] for name in breaks[:SHOWN]), *judged]))
+        if outcome in ACCUSING and not breaks and (why := excuse(_read(arguments))):
             outcome, message = Outcome.INCONCLUSIVE, f"{why}; without that: {message}"
+        if outcome is Outcome.FAIL and _only_unknown_paths(breaks, message, arguments):
+            cause = UNKNOWN_PATHS
         return CheckResult(
             id=check.id,
             target=target,
@@ -98,9 +127,11 @@ class Judge:
             message=self.clean(message),
             expected=self.clean(expected),
             actual=self.clean(actual),
-            held=[self.clean(said if seen == said else f"{said}    # {seen}", SHORT) for said, seen in self._held],
+            held=[self.clean(said if seen == said else f"{said}    # {seen}", SHORT) for said, seen in held],
             exchanges=judged,
             controls=controls,
+            cause=cause,
+            breaks=breaks,
             duration=round(duration, 4),
         )
 
@@ -126,6 +157,28 @@ class Judge:
             return Outcome.FAIL, str(malformed), _text(malformed.expected), _text(malformed.actual)
         return Outcome.ERROR, f"our own fault: {type(problem).__name__}: {problem}", "", ""
 
+    def _breaking(
+        self, check: Check, arguments: dict[str, Any], every: Every
+    ) -> tuple[dict[str, tuple[Outcome, str, str, str]], int]:
+        """How a rule over every exchange ends on each that breaks it, by name, and how many it is a rule for.
+
+        The check is run on each by itself; what the model explains breaks nothing. Nothing does if the one that the
+        check ended on does not by itself: then the rule is about all together.
+        """
+        last = every.judged
+        ends: dict[Answer, tuple[Outcome, str, str, str]] = {}
+        excused: set[Answer] = set()
+        for one in every.one_by_one():
+            self._compared = None
+            ends[one] = self._ending(_problem(check, arguments), arguments)
+            if ends[one][0] in ACCUSING and excuse(every.judged_with):
+                excused.add(one)
+        every.judged = last
+        if last not in ends or ends[last][0].good:
+            return {}, len(ends)
+        broken = {one.name: ending for one, ending in ends.items() if ending[0] in ACCUSING and one not in excused}
+        return broken, len(ends)
+
     def _difference(self) -> tuple[str, str]:
         if self._compared is None:
             return "", ""
@@ -146,6 +199,16 @@ def _only_control(refused: Answer, arguments: dict[str, Any]) -> bool:
     """Whether the refused answer is a control, and something else is what the check judges."""
     others = [a for argument in arguments.values() for a in _answers(argument) if not a.control]
     return refused.control and bool(others)
+
+
+def _only_unknown_paths(breaks: list[str], message: str, arguments: dict[str, Any]) -> bool:
+    """Whether a check failed on answers to unknown paths alone: all that break its rule, or the one it complains of."""
+    read = [
+        *_read(arguments),
+        *(a for every in arguments.values() if isinstance(every, Every) for a in every.named(breaks)),
+    ]
+    failed = [a for a in read if a.name in breaks or message.startswith(f"{a.name}:")]
+    return bool(failed) and all(is_unknown(a.exchange) for a in failed)
 
 
 def _exchanges(arguments: dict[str, Any]) -> tuple[list[str], list[str]]:

@@ -75,6 +75,15 @@ class Blocked(Verdict):
     outcome = Outcome.BLOCKED
 
 
+class EndpointAbsent(Blocked):
+    """The server has no such endpoint, as `sentence` says. In the endpoint's own `rows` that is a rejection."""
+
+    def __init__(self, sentence: str, rows: tuple[str, ...]) -> None:
+        super().__init__(f"not judged: {sentence}")
+        self.sentence = sentence
+        self.rows = rows
+
+
 class TimedOut(Verdict):
     """No answer in time."""
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from conformance import matrix, options
+from conformance.absence import given
 from conformance.every import Every
 from conformance.main_run import MainRun
 from conformance.outcomes import Level
-from conformance.recording import answers
 from conformance.run import Run, WorkerRun
 from fixtures import scenario
 
@@ -55,7 +55,7 @@ def _scenario_fixtures(run: Run) -> object:
 
     def make(name: str) -> Callable[..., Any]:
         def answer(self: object, target: str) -> Any:
-            return answers(run.source(target), name)
+            return given(run.source(target), name)
 
         return pytest.fixture(name=name)(answer)
 

@@ -32,9 +32,10 @@ class CheckResult:
     """The verdict of one check on one target.
 
     `expected` and `actual` are short texts; `held` are the assertions that held, as text; `exchanges` the scenarios
-    that were judged, of which `controls` show what happens without the parameter; `cause` is the cause that the judge
-    knows (an absent endpoint), `breaks` are all exchanges that break a rule over every exchange; `known` says whether
-    the outcome is a listed deviation (`known`), or one that is listed and no longer there (`stale`).
+    that were judged, of which `controls` show what happens without the parameter. `cause` is the cause that the judge
+    sees (an endpoint is absent, or only errors of unknown paths fail); `breaks` are all exchanges that break a rule
+    over every exchange. `known` says whether the outcome is a listed deviation (`known`), or one that is listed and no
+    longer there (`stale`).
     """
 
     id: str

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from backends import known
 from conformance.results import CheckResult
-from reports.table import Column
+
+if TYPE_CHECKING:
+    from reports.table import Column
 
 
 def deviations(column: Column, check: CheckResult) -> list[known.Deviation]:
@@ -25,6 +28,13 @@ def linked(column: Column, check: CheckResult) -> known.Deviation | None:
     if check.outcome.good:
         return None
     return next((one for one in deviations(column, check) if one.link.startswith("https://")), None)
+
+
+def applying(column: Column) -> list[known.Deviation]:
+    """All that is listed for a column's version and code path."""
+    about = column.target.get("version"), column.target.get("code_path")
+    some = {id(one): one for listed in _listed(column.backend).values() for one in listed}
+    return [one for one in some.values() if one.applies_to(*about)]
 
 
 @cache

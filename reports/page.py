@@ -27,13 +27,13 @@ from markupsafe import Markup
 from backends.known import Deviation
 from conformance import matrix, musts
 from conformance.results import CheckResult, Results, suite_version
-from reports import diff_text, words
+from reports import causes, diff_text, words
 from reports.diff import Diff, Kind
 from reports.evidence import EVENTS_OPEN, Shown, duration, evidence
 from reports.history import History
 from reports.hostile import KEPT, cut, difference, visible
 from reports.known import deviations, linked
-from reports.table import Cell, Column, Row, Table, slug, table
+from reports.table import Cell, Column, Row, Table, count, slug, table
 from reports.tool_models import Claims
 
 LIMIT = 8_000_000
@@ -232,6 +232,9 @@ def _environment() -> Environment:
         "by_check": by_check,
         "published": musts.by_check().get,
         "backends": backends,
+        "by_level": causes.by_level,
+        "evidence_of": causes.evidence_of,
+        "check_of": causes.check_of,
     }
     environment.filters |= {
         "code": code,
@@ -279,11 +282,6 @@ def by_check(row: Row) -> list[tuple[str, str, str, list[tuple[str, str, Deviati
 def backends(shown: Table) -> list[str]:
     """The backends of a table's columns, each once."""
     return list(dict.fromkeys(column.backend for column in shown.columns))
-
-
-def count(number: int, thing: str) -> str:
-    """`1 check`, `2 checks`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def moment(seconds: float) -> str:

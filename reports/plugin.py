@@ -42,6 +42,7 @@ class _Show:
     def __init__(self, config: pytest.Config, run: _Run) -> None:
         self._run = run
         self._done = False
+        self._verbose = config.option.verbose > 0
         debug_log.ask_for(config, run.results_file.parent)
         config.pluginmanager.register(debug_log.EscapedCells())
 
@@ -68,7 +69,7 @@ class _Show:
         results_file = self._run.results_file
         try:
             results = read(results_file)
-            show("\n" + terminal.text(table([results]), width=width, colour=colour))
+            show("\n" + terminal.text(table([results]), width=width, colour=colour, verbose=self._verbose))
             show(f"\nReport: {page.build([results], results_file.parent)}")
             if any(check.outcome is not Outcome.NOT_RUN for check in results.checks):
                 _point_latest_at(results_file.parent)

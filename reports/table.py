@@ -12,10 +12,12 @@ from typing import Any
 from markupsafe import Markup
 
 from conformance import matrix
+from conformance.causes import Cause, causes
 from conformance.grading import Agreement, Grade, Status, agreement, grade
 from conformance.matrix import Feature
 from conformance.outcomes import Level, Outcome
 from conformance.results import CheckResult, Results
+from reports.known import applying
 
 OTHER = "Rows of other suite versions"
 """The group of features that results have and `matrix.toml` does not."""
@@ -69,6 +71,12 @@ class Column:
     def outcomes(self) -> dict[Outcome, int]:
         """How many checks ended how, worst first; those without any are left out."""
         return tally(self.checks)
+
+    @cached_property
+    def causes(self) -> list[Cause]:
+        """Why checks did not pass, by `conformance.causes`; what a server honestly rejects is left out."""
+        findings = [found for found in self.results.findings if found.target == self.name]
+        return [cause for cause in causes(self.checks, findings, applying(self)) if cause.told]
 
     @property
     def not_run(self) -> dict[str, int]:
@@ -255,6 +263,11 @@ def tally(checks: Iterable[CheckResult]) -> dict[Outcome, int]:
     """How many checks ended how, worst first."""
     counted = Counter(c.outcome for c in checks)
     return {outcome: counted[outcome] for outcome in _WORST_FIRST if counted[outcome]}
+
+
+def count(number: int, thing: str) -> str:
+    """`1 check`, `2 checks`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 @lru_cache(maxsize=10_000)

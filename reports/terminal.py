@@ -1,4 +1,4 @@
-"""A run in the terminal: the matrix, then the violations, then what did not run."""
+"""A run in the terminal: the matrix, then what was found by its causes, then what did not run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from conformance import matrix
+from conformance.causes import Cause
 from conformance.outcomes import Outcome
 from conformance.results import CheckResult
 from reports import words
 from reports.hostile import line, visible
-from reports.table import Cell, Claim, Column, Table
+from reports.table import Cell, Claim, Column, Table, count
 
 _STATUS = {
     "yes": "green",
@@ -49,8 +50,11 @@ def console_to(out: TextIO, *, width: int, colour: bool) -> Console:
     )
 
 
-def text(shown: Table, *, width: int, colour: bool) -> str:
-    """The summary of a table for a terminal of `width` columns; nothing of a server's text controls the terminal."""
+def text(shown: Table, *, width: int, colour: bool, verbose: bool = False) -> str:
+    """The summary of a table for a terminal of `width` columns; nothing of a server's text controls the terminal.
+
+    `verbose` lists the checks of each cause, too.
+    """
     out = io.StringIO()
     console = console_to(out, width=max(width, 30), colour=colour)
     for trouble in dict.fromkeys(column.trouble for column in shown.columns if column.trouble):
@@ -59,7 +63,7 @@ def text(shown: Table, *, width: int, colour: bool) -> str:
         console.print(_matrix(shown, width))
         _notes(console, shown)
         _unmeasured(console, shown)
-    _violations(console, shown)
+    _causes(console, shown, verbose=verbose)
     for column in shown.columns:
         _not_run(console, column, named=len(shown.columns) > 1)
     return out.getvalue()
@@ -134,25 +138,49 @@ def _unmeasured(console: Console, shown: Table) -> None:
         console.print(Text(f"Not measured, no check of them was selected: {', '.join(left_out)}", "dim"))
 
 
-def _violations(console: Console, shown: Table) -> None:
-    bad = [check for check in shown.violations if check.known != "known"]
-    known = len(shown.violations) - len(bad)
+def _causes(console: Console, shown: Table, *, verbose: bool) -> None:
+    known = sum(check.known == "known" for check in shown.violations)
     if known:
         console.print(Text(f"\nKnown violations, not listed here: {known}", "dim"))
-    if not bad:
-        return
-    console.print()
-    console.print(Text("Violations", "bold"), Text(f"({len(bad)}, MUST first)", "dim"))
-    for check in bad:
-        console.print(_violation(check, named=len(shown.columns) > 1), soft_wrap=True)
+    for column in shown.columns:
+        told = [(cause, news) for cause in column.causes if (news := _news(cause)) or not cause.violations]
+        if not told:
+            continue
+        violations = sum(len(news) for _, news in told)
+        of = f" of {count(violations, 'violation')}" if violations else ", no violation"
+        counts = f"({count(len(told), 'cause')}{of}, MUST first)"
+        where = f" on {visible(column.name)}" if len(shown.columns) > 1 else ""
+        console.print()
+        console.print(Text(f"What was found{where}", "bold"), Text(counts, "dim"))
+        for cause, news in told:
+            if cause.kind == "check":
+                console.print(_violation(news[0]), soft_wrap=True)
+                continue
+            console.print(_cause(cause, news), soft_wrap=True)
+            for check in cause.checks if verbose else ():
+                console.print(Text("    ").append_text(_violation(check)), soft_wrap=True)
 
 
-def _violation(check: CheckResult, *, named: bool) -> Text:
+def _news(cause: Cause) -> list[CheckResult]:
+    """The violations that are not known."""
+    return [check for check in cause.violations if check.known != "known"]
+
+
+def _cause(cause: Cause, news: list[CheckResult]) -> Text:
+    """One line, as `_violation`, with how many checks there are instead of the name of one."""
+    word = str(news[0].outcome) if news else cause.kind
+    glyph = words.OUTCOME if news else words.CAUSE
+    said = Text(f"{glyph[word]} {word:8}", _OUTCOME.get(word, "yellow"))
+    said.append(f"{cause.level:7}", "dim").append(count(len(news) or len(cause.checks), "check"), "bold")
+    said.append(f"  {line(cause.sentence, 200)}")
+    more = " …" if len(cause.exchanges) > len(cause.evidence) else ""
+    return said.append(f"  ({visible(', '.join(cause.evidence))}{more})", "dim") if cause.evidence else said
+
+
+def _violation(check: CheckResult) -> Text:
     """One line; the terminal may wrap it, a grep finds it whole."""
-    said = Text(f"{words.OUTCOME[check.outcome]} {check.outcome:8}", _OUTCOME[check.outcome])
+    said = Text(f"{words.OUTCOME[check.outcome]} {check.outcome:8}", _OUTCOME.get(check.outcome, "yellow"))
     said.append(f"{check.level:7}", "dim").append(visible(check.id), "bold")
-    if named:
-        said.append(f" on {visible(check.target)}")
     said.append(f"  {line(check.requirement, 110)}")
     reason = line(check.message, 120)
     return said.append(f"  {reason}", "dim") if reason else said

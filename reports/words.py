@@ -21,6 +21,9 @@ OUTCOME = {
 }
 """Of a check."""
 
+CAUSE = {"absent": "⊖", "finding": "✕"}
+"""Of a cause without violations: an endpoint that is absent, a finding about the whole server."""
+
 AGREEMENT = {
     Agreement.CONFIRMED: "confirmed",
     Agreement.OVERCLAIMED: "overclaimed",

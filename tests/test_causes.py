@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.known import Deviation
-from conformance.causes import Cause, causes, gist, leading, shown_by
-from conformance.outcomes import Level, Outcome
+from conformance.causes import Cause, causes, gist, shown_by
+from conformance.judge import UNKNOWN_PATHS
+from conformance.outcomes import Fail, Level, Outcome
+from conformance.refusals import refused
 from conformance.results import CheckResult, Finding, read
-from tests import reports_data
+from tests import made, reports_data
 
 ABSENT = "POST /v1/embeddings is absent (404)"
 
@@ -51,29 +54,75 @@ def test_one_message_on_several_exchanges_is_one_cause() -> None:
 
 
 def test_comparisons_that_look_alike_are_not_one_cause() -> None:
-    same = {"message": "not so: False", "exchanges": ["count"]}
+    same: dict[str, Any] = {"message": "not so: False", "exchanges": ["count"]}
     some = [check("a.a", **same), check("a.b", **same), check("a.c", **{**same, "exchanges": ["other"]})]
     assert sorted(len(cause.checks) for cause in causes(some)) == [1, 2]
 
 
 def test_the_outcomes_of_one_cause_are_equal() -> None:
-    assert len(causes([check("a.a", "fail", "no text"), check("a.b", "ignored", "no text")])) == 2
+    same: dict[str, Any] = {"message": "no text", "source": "docs:guide"}
+    assert len(causes([check("a.a", "fail", **same), check("a.b", "ignored", **same)])) == 2
+
+
+def test_a_parameter_that_is_ignored_is_the_cause_of_what_fails_with_it() -> None:
+    asked, answered = "openapi:CreateChatCompletionRequest.n", "openapi:CreateChatCompletionResponse.id"
+    some = [
+        check("n.a", "ignored", "accepted, but there is one choice", source=asked),
+        check("n.b", "ignored", "accepted, but all are copies", source="openapi:CreateCompletionRequest.n"),
+        check("n.c", message="not so: [0] == [0, 1]", source=asked),
+        check("n.r", "rejected", message="x was refused: 400 no n", source=asked, exchanges=["x"]),
+        check("n.d", message="bad_n was accepted", source=asked, exchanges=["bad_n"]),
+        check("n.e", message="not so: 1 == 2", source=answered),
+        check("n.f", message="not so: 1 == 2", source="openapi:CreateChatCompletionRequest.stop", requirement="Stop."),
+    ]
+    found = causes(some)
+    assert found[0].sentence == "`n`: accepted, but there is one choice"
+    folded = [[one.id for one in cause.checks] for cause in found if cause.told]
+    assert folded == [["n.a", "n.b", "n.c"], ["n.d"], ["n.e"], ["n.f"]]
+
+
+def test_invalid_requests_that_are_accepted_are_one_cause() -> None:
+    some = []
+    for name in ("bad_one", "bad_two"):
+        with pytest.raises(Fail) as caught:
+            refused(made.answer(made.chat_body(), name=f"{name}[1]"))
+        some.append(check(f"a.{name}", message=str(caught.value), exchanges=[name]))
+    assert [cause.sentence for cause in causes(some)] == ["Invalid requests are accepted instead of rejected"]
+
+
+def test_rules_that_one_response_breaks_are_one_cause() -> None:
+    broken = {"exchanges": ["bad_path"], "breaks": ["bad_path"]}
+    some = [
+        check("wire.a", message="1 of 9 responses: bad_path: the body is not JSON", **broken),
+        check("wire.b", message="1 of 9 responses: not so: 'text/plain' == 'application/json'", **broken),
+    ]
+    assert said(causes(some)) == {"bad_path: the body is not JSON": ["wire.a", "wire.b"]}
+
+
+def test_errors_of_unknown_paths_are_one_cause() -> None:
+    some = [check("wire.a", message="x", cause=UNKNOWN_PATHS), check("wire.b", message="y", cause=UNKNOWN_PATHS)]
+    listed = Deviation(outcome="fail", checks=("wire.b",), reason="known so", versions=("b1",))
+    assert said(causes(some)) == {UNKNOWN_PATHS: ["wire.a", "wire.b"]}
+    assert said(causes(some, listed=[listed])) == {UNKNOWN_PATHS: ["wire.a"], "known so": ["wire.b"]}
 
 
 def test_a_finding_takes_what_failed_on_its_exchanges() -> None:
     finding = Finding(target="llamacpp", sentence="The server cuts streams.", exchanges=["counts_together"])
     cut = check("a.a", message="counts_together[2]: closed", exchanges=["count", "counts_together"])
     other = check("a.b", message="count: closed", exchanges=["count", "counts_together"])
-    found = causes([cut, other], [finding])
-    assert said(found) == {"The server cuts streams.": ["a.a"], "It must.": ["a.b"]}
+    some = {"exchanges": ["counts_together"], "requirement": "All must."}
+    rule = check("a.c", message="2 of 9 responses: x", breaks=["counts_together[1]", "other"], **some)
+    found = causes([cut, other, rule], [finding])
+    assert said(found) == {"The server cuts streams.": ["a.a"], "It must.": ["a.b"], "All must.": ["a.c"]}
     assert causes([], [finding])[0].evidence == ("counts_together",)
 
 
 def test_a_listed_deviation_is_the_cause() -> None:
-    listed = Deviation(outcome="fail", checks=("a.a", "a.b"), reason="b is not read", link="https://example.com/1")
+    link = "https://example.com/1"
+    listed = Deviation(outcome="fail", checks=("a.a", "a.b"), reason="b is not read", versions=("b1",), link=link)
     found = causes([check("a.a", message="x"), check("a.b", "ignored", "y"), check("a.c")], listed=[listed])
-    assert {cause.sentence: cause.link for cause in found} == {"b is not read": listed.link, "It must.": ""}
-    assert [len(cause.checks) for cause in found] == [1, 1, 1]
+    assert {cause.sentence: cause.link for cause in found} == {"b is not read": listed.link, "`stop`: y": ""}
+    assert [cause.kind for cause in found] == ["parameter", "known"]
 
 
 def test_must_comes_before_should_and_many_before_few() -> None:
@@ -88,23 +137,6 @@ def test_must_comes_before_should_and_many_before_few() -> None:
         ["c.c"],
         ["b.0", "b.1", "b.2"],
         ["a.may"],
-    ]
-
-
-def test_the_leading_cause_of_a_row() -> None:
-    some = [
-        *(check(f"a.{n}", message="often", feature="stop", level=Level.SHOULD) for n in range(5)),
-        check("b.b", message="once", feature="stop"),
-        check("c.c", message="other", feature="tools", core=True),
-        check("d.d", "blocked", ABSENT, feature="errors", cause=ABSENT),
-    ]
-    found = causes(some)
-    assert [
-        (cause and cause.checks[0].id) for cause in (leading(found, row) for row in ("stop", "tools", "errors"))
-    ] == [
-        "b.b",
-        "c.c",
-        None,
     ]
 
 

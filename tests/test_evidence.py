@@ -15,6 +15,7 @@ WITHOUT_A_POST = {
     *("models.encoded_id_is_understood", "models.id_with_a_slash_is_understood"),
     *("models.unknown_id_is_not_found", "models.unknown_id_has_the_code"),
     *("sdk_node.reads_models", "sdk_python.reads_models"),
+    *("sdk_node.raises_what_was_refused", "sdk_python.raises_what_was_refused"),
     *("wire.models_are_json", "wire.models_shape"),
     *("wire.errors_are_json", "wire.error_shape", "wire.full_error_shape"),
     *("wire.answers_are_complete", "wire.no_request_breaks_the_server"),

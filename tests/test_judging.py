@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance import catalogue, matrix
-from conformance.answers import Answer, Missing
+from conformance.answers import Answer, Chat, Missing
 from conformance.check import Check, check
 from conformance.every import Every
 from conformance.grading import Agreement, Status, agreement, grade, status
@@ -29,7 +30,7 @@ CHECK = Check(
     source="openapi:X",
     requirement="It is so.",
     scenarios=("subject",),
-    function=lambda: None,
+    function=lambda **_: None,
 )
 
 
@@ -173,6 +174,56 @@ def test_every_names_the_answer_that_was_judged() -> None:
     assert judged(AssertionError(), every=every).exchanges == ["b"]
 
 
+def broken(function: Callable[[Every], None]) -> CheckResult:
+    """The result of a rule over four answers, a to d, of which b and d have no text."""
+    texts = {"a": "Paris", "b[1]": "", "c": "Rome", "d": ""}
+    every = Every([answer(chat_body(text), name=name) for name, text in texts.items()])
+    problem = ending(lambda: function(every))
+    check = replace(CHECK, scenarios=("every",), function=function)
+    return Judge().result(check, target="t", problem=problem, arguments={"every": every}, duration=0)
+
+
+def test_a_rule_over_every_exchange_tells_all_that_break_it() -> None:
+    def has_text(every: Every) -> None:
+        for one in every.accepted(Chat):
+            assert one.text, "no text"
+
+    result = broken(has_text)
+    assert (result.breaks, result.exchanges) == (["b[1]", "d"], ["b", "d"])
+    assert result.message == "2 of 4 responses: no text"
+
+
+def test_what_the_model_explains_breaks_no_rule_and_hides_none() -> None:
+    def fits(every: Every) -> None:
+        for one in every.accepted(Chat):
+            assert one.text == "Paris", "another text"
+
+    def ended_on(*texts: str | None) -> CheckResult:
+        bodies = [chat_body(text, **({"refusal": "No."} if text is None else {})) for text in texts]
+        sent = [{"model": "m", "seed": number} for number in range(len(texts))]
+        every = Every([answer(body, name=f"n{at}", sent=sent[at]) for at, body in enumerate(bodies)])
+        problem = ending(lambda: fits(every))
+        check = replace(CHECK, scenarios=("every",), function=fits)
+        return Judge().result(check, target="t", problem=problem, arguments={"every": every}, duration=0)
+
+    only = ended_on("Paris", None)
+    assert (only.outcome, only.breaks) == (Outcome.INCONCLUSIVE, [])
+    both = ended_on(None, "Rome", "Paris")
+    assert (both.outcome, both.breaks, both.exchanges) == (Outcome.FAIL, ["n1"], ["n1", "n0"])
+    assert both.message == "1 of 3 responses: another text"
+
+
+def test_a_rule_about_all_exchanges_together_tells_where_it_ended() -> None:
+    def texts_differ(every: Every) -> None:
+        seen: list[str] = []
+        for one in every.accepted(Chat):
+            assert one.text not in seen, "twice"
+            seen.append(one.text)
+
+    result = broken(texts_differ)
+    assert (result.breaks, result.exchanges, result.message) == ([], ["d"], "twice")
+
+
 def test_every_without_fitting_answers_is_blocked() -> None:
     with pytest.raises(Blocked):
         list(Every([]).refused())
@@ -224,6 +275,7 @@ class Graded:
     id: str = "area.name"
     exchanges: list[str] = field(default_factory=list)
     controls: list[str] = field(default_factory=list)
+    cause: str = ""
 
 
 REFUSAL = {"exchanges": ["capital", "bad_role"], "controls": ["capital"]}
@@ -291,6 +343,11 @@ def test_a_cell_says_what_fails_for_a_user() -> None:
     assert grade([stop, later, first]).because == "fourth `stop` string has no effect"
     assert grade([Graded(Outcome.FAIL, core=True, id="stop.ends_the_text")]).because == "text goes on past `stop`"
     assert grade([Graded(Outcome.REJECTED, core=True)]).because == "rejected with an error"
+    assert grade([Graded(Outcome.REJECTED, core=True, cause="absent")]).because == "endpoint absent"
+    assert grade([Graded(Outcome.REJECTED, core=True, cause="absent", id=DIMENSIONS)]).because == "endpoint absent"
+    needs = Graded(Outcome.BLOCKED, core=True, cause="absent")
+    assert grade([needs]).because == grade([Graded(Outcome.PASS, core=True), replace(needs, core=False)]).because
+    assert grade([needs]).because == "needs an absent endpoint"
     assert grade([Graded(Outcome.IGNORED, core=True)]).because == ""
     assert grade([CORE]).because == ""
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.grading import Agreement
+from conformance.outcomes import Level
 from reports import known, page, terminal
 from reports.__main__ import main
 from reports.curl import curl, raw_body
@@ -241,17 +242,42 @@ def test_curl_of_a_very_long_body_takes_it_from_the_file(tmp_path: Path, capfdbi
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
-def test_the_terminal_shows_matrix_violations_and_what_did_not_run(tmp_path: Path, width: int) -> None:
-    made = [check("stop.a", "ignored", message=f"accepted, but {HOSTILE}"), check("n.a", "blocked")]
+def test_the_terminal_shows_matrix_causes_and_what_did_not_run(tmp_path: Path, width: int) -> None:
+    made = [check("stop.a", "fail", message=f"accepted, but {HOSTILE}"), check("n.a", "blocked")]
     run = results(tmp_path, made, planned=[*made, check("logprobs.a")], footer=False)
     text = terminal.text(table([run]), width=width, colour=False)
-    assert "⊘ ignored" in text
+    assert "✕ no" in text
     assert "overclaimed" in text
-    assert "⊘ ignored MUST   stop.a  Generation ends before a `stop` string.  accepted, but <script>" in text
+    assert "✕ fail    MUST   stop.a  Generation ends before a `stop` string.  accepted, but <script>" in text
     assert "Neither passed nor violated: 1 blocked" in text
     assert "Not run: 1 of 3, the run was cut before this check" in text
     assert text.startswith("Incomplete")
     assert "\x1b" not in text
+
+
+def test_the_terminal_folds_checks_into_causes(tmp_path: Path) -> None:
+    absent = "POST /v1/embeddings is absent (404)"
+    made = [
+        check("stop.a", "fail", message="count_stop was accepted", exchanges=["count_stop"]),
+        check("stop.b", "fail", message="stop_empty was accepted", exchanges=["stop_empty"], level=Level.SHOULD),
+        check("embeddings.a", "rejected", message=absent, cause=absent),
+        check("errors.a", "blocked", message=f"not judged: {absent}", cause=absent),
+        check("n.a", "rejected", message="count_n was refused: 400 no n", exchanges=["count_n"]),
+    ]
+    shown = table([results(tmp_path, made)])
+    text = terminal.text(shown, width=80, colour=False)
+    assert "What was found (2 causes of 2 violations, MUST first)" in text
+    folded = "✕ fail    MUST   2 checks  Invalid requests are accepted instead of rejected  (count_stop, stop_empty)\n"
+    assert folded in text
+    assert f"⊖ absent  MUST   2 checks  {absent}\n" in text
+    assert "stop.a" not in text
+    assert "    ✕ fail    MUST   stop.a" in terminal.text(shown, width=80, colour=False, verbose=True)
+
+
+def test_a_server_without_violations_may_lack_an_endpoint(tmp_path: Path) -> None:
+    shown = table([results(tmp_path, [check("n.a", "rejected", message="x", cause="GET /v1/models is absent (404)")])])
+    text = terminal.text(shown, width=80, colour=False)
+    assert "What was found (1 cause, no violation, MUST first)" in text
 
 
 def test_the_terminal_has_colour_of_ours_only(tmp_path: Path) -> None:

@@ -51,6 +51,19 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build([run], directory)
 
 
+def test_evidence_of_a_cause_is_one_click_away_without_script(browser: Any, index: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(index.as_uri())
+    cause = page.locator("details.cause").first
+    cause.locator("summary").click()
+    link = cause.locator("a[href^='#wire/']").first
+    target = link.get_attribute("href").removeprefix("#")
+    link.click()
+    assert page.locator(f"id={target}").is_visible()
+    context.close()
+
+
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of two backends, of which one has regressed since the run before."""

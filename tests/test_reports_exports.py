@@ -73,7 +73,13 @@ def test_a_capability_is_yes_only_if_all_was_seen(outcomes: list[str], said: Any
 def test_the_capability_file_fits_its_schema(tmp_path: Path) -> None:
     Draft202012Validator.check_schema(SCHEMA)
     made = [
-        check("tool_choice.a_name_forces_that_function", "ignored", feature="tool_choice"),
+        check(
+            "tool_choice.a_name_forces_that_function",
+            "ignored",
+            feature="tool_choice",
+            message="x",
+            exchanges=["named"],
+        ),
         check("tool_choice.required_forces_a_call", feature="tool_choice"),
         check("n.gives_as_many_choices", "rejected"),
     ]
@@ -87,6 +93,17 @@ def test_the_capability_file_fits_its_schema(tmp_path: Path) -> None:
     }
     assert said["supports"]["n"] is False
     assert said["rows"] == {"tool_choice": "partial", "n": "unknown"}
+    assert said["causes"] == [
+        {
+            "kind": "parameter",
+            "sentence": "`stop`: x",
+            "level": "MUST",
+            "violations": 1,
+            "checks": ["tool_choice.a_name_forces_that_function"],
+            "exchanges": 1,
+            "evidence": ["named"],
+        }
+    ]
     assert said["complete"] is True
 
 

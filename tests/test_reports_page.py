@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.results import Results
+from conformance.outcomes import Level
+from conformance.results import Finding, Results
 from reports.page import build
 from tests.reports_data import HOSTILE, check, results, stream, target, wire
 
@@ -68,10 +69,13 @@ def hostile_run(tmp_path: Path, text: str) -> Results:
         source=text + ":" + text,
         requirement=text,
         known="known",
+        breaks=["s", text],
     )
     column = target(text, text, version=text, found=text, missing={"chat": text}, details={text: text})
     column["deployments"] = [{"role": "chat", "base_url": text, "model": text}]
-    run = results(tmp_path, [made, check(text, "pass", feature=text, target=text)], targets=[column], stopped=text)
+    others = [check(text, "pass", feature=text, target=text), check("n.a", "rejected", target=text, cause=text)]
+    finding = Finding(target=text, sentence=text, exchanges=["t", text])
+    run = results(tmp_path, [made, *others], targets=[column], stopped=text, findings=[finding])
     ended = {"file": text, "changes": [[text, text]], "exit_code": 1, "output": text, "errors": text}
     run.exchanges[(text, "s")] = {"exchanges": [answer, wire(text)], "log": text}
     run.exchanges[(text, "t")] = {"exchanges": [stream(text)], "program": ended}
@@ -123,6 +127,33 @@ def test_hostile_text_is_text(tmp_path: Path) -> None:
 @given(st.text(alphabet=st.characters(codec=None) | st.sampled_from("<>&\"'`{}%#\x1b\ud800"), min_size=1, max_size=30))
 def test_any_text_is_text(tmp_path: Path, text: str) -> None:
     only_ours(built(tmp_path, hostile_run(tmp_path, text)))
+
+
+def test_causes_lead_to_their_checks_and_exchanges(tmp_path: Path) -> None:
+    absent = "POST /v1/embeddings is absent (404)"
+    made = [
+        check("n.a", "fail", message="s was accepted", exchanges=["s"]),
+        check("stop.a", "fail", message="t[2] was accepted", exchanges=["s", "t"]),
+        check("embeddings.a", "rejected", message=absent, exchanges=["s"], cause=absent),
+        check("tools.a", "fail", level=Level.SHOULD, message="2 of 9 responses: x", exchanges=["t"], breaks=["t[1]"]),
+    ]
+    run = results(tmp_path, made, {"s": wire()})
+    run.exchanges[("llamacpp", "t")] = {"exchanges": [wire(), wire()], "single": False}
+    whole = built(tmp_path, run)
+    assert "2 causes of 2 violations" in whole
+    assert "Invalid requests are accepted instead of rejected" in whole
+    assert whole.index(absent) < whole.index('id="ui-matrix"')
+    page = Page(whole)
+    shown = ["wire/llamacpp/n/s", "wire/llamacpp/stop/t_2_", "wire/llamacpp/embeddings/s", "wire/llamacpp/tools/t_1_"]
+    linked = [link.removeprefix("#") for link in page.links if link.startswith(("#wire/", "#llamacpp/"))]
+    assert set(shown) | {f"llamacpp/{one.id}" for one in made} <= set(linked)
+    assert set(linked) <= set(page.ids)
+    assert "<dt>Broken by</dt><dd><code>t[1]</code></dd>" in whole
+    apart = Page(built(tmp_path, run, limit=0))
+    for link in (link for link in apart.links if "#wire/" in link or "#llamacpp/" in link):
+        path, _, anchor = link.partition("#")
+        assert anchor in Page((tmp_path / "site" / path).read_text(encoding="utf-8")).ids
+    assert f"evidence/llamacpp/stop.html#{shown[1]}" in apart.links
 
 
 def test_megabytes_are_cut_with_a_note(tmp_path: Path) -> None:

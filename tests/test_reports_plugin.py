@@ -60,7 +60,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
 def test_a_run_is_shown_and_kept(tmp_path: Path, args: list[str], quiet: tuple[Path, int, str]) -> None:
     report, _, output = quiet if args == ["-q"] else run(tmp_path, *args)
     assert "Sampling parameters" in output
-    assert re.search(r"Violations \(\d+, MUST first\)", output)
+    assert re.search(r"What was found \(\d+ causes? of \d+ violations?, MUST first\)", output)
     assert f"Report: {report / 'index.html'}" in output
     assert "\x1b" not in output.replace("\x1b[", "")
     page = (report / "index.html").read_text()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from conformance import catalogue
 from conformance import results as module
 from conformance.grading import Status
 from conformance.outcomes import Level, Outcome
+from conformance.results import Finding
 from reports import words
 from tests.reports_data import HOSTILE, check, lines, stream, wire, write
 
@@ -21,7 +24,7 @@ SCHEMA = json.loads(Path(module.__file__).with_name("results.schema.json").read_
 def errors(line: dict[str, Any]) -> list[str]:
     """What is wrong with a line, by the schema of its kind."""
     kind = line.get("kind")
-    assert kind in ("header", "exchange", "check", "footer")
+    assert kind in ("header", "exchange", "check", "finding", "footer")
     schema = {**SCHEMA, "oneOf": [{"$ref": f"#/$defs/{kind}"}]}
     return [
         f"{list(deeper.absolute_path)}: {deeper.message}"
@@ -39,10 +42,18 @@ def test_the_schema_is_one() -> None:
 
 
 def test_a_file_of_the_writer_fits(tmp_path: Path) -> None:
-    made = [check(f"stop.{o.replace('-', '_')}", o, message=HOSTILE, known="known", held=["a"]) for o in Outcome]
-    file = write(tmp_path / "results.jsonl", made, {"s": wire(), "t": stream("a"), "u": wire(HOSTILE)})
+    told: dict[str, Any] = {"message": HOSTILE, "known": "known", "held": ["a"], "cause": HOSTILE, "breaks": ["s[1]"]}
+    made = [check(f"stop.{o.replace('-', '_')}", o, **told) for o in Outcome]
+    findings = [Finding(target="llamacpp", sentence=HOSTILE, exchanges=["s"])]
+    sent = {"s": wire(), "t": stream("a"), "u": wire(HOSTILE)}
+    file = write(tmp_path / "results.jsonl", made, sent, findings=findings)
     assert [e for line in lines(file) for e in errors(line)] == []
     assert all(Draft202012Validator(SCHEMA).is_valid(line) for line in lines(file))
+
+
+def test_every_check_has_an_id_that_fits() -> None:
+    pattern = SCHEMA["$defs"]["id"]["pattern"]
+    assert [id for id in catalogue.load() if not re.fullmatch(pattern, id)] == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ Plain and streamed answers are read with the same words. Reading what is not the
 
 from __future__ import annotations
 
-from conformance.answers.answer import Answer, Missing, Refused
+from conformance.answers.answer import Absent, Answer, Missing, Refused
 from conformance.answers.generated import Chat, Choice, Completion, Generated, ToolCall
 from conformance.answers.lists import Embeddings, Models
 from conformance.answers.response import Response
@@ -29,6 +29,7 @@ def view(path: str) -> type[Answer]:
 
 __all__ = [
     "VIEWS",
+    "Absent",
     "Answer",
     "Chat",
     "Choice",

@@ -44,8 +44,7 @@ class Answer:
     @property
     def sent(self) -> dict[str, Any]:
         """The request's JSON object; empty if it had none."""
-        body = self.wire.request.body
-        return dict(body) if isinstance(body, dict) else {}
+        return sent(self.wire)
 
     @property
     def asks_for_stream(self) -> bool:
@@ -70,7 +69,7 @@ class Answer:
         """Whether this is a stream: one was asked for, or one came unasked, which is read with the same words."""
         return self.asks_for_stream or self.unasked
 
-    @property
+    @cached_property
     def asked(self) -> str:
         """What was asked, whether plain or streamed: the request without `stream` and `stream_options`, as text."""
         request = self.exchange.request
@@ -227,12 +226,16 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Missing:
-    """Stands for the answer, or answers, of a scenario that was not sent: whatever is read of it ends the check."""
+    """Stands for the answer, or answers, of a scenario that was not sent: whatever is read of it ends the check.
+
+    It ends with `verdict` if there is one, else with `why`.
+    """
 
     name: str
     why: str
     blocked: bool
     control: bool = False
+    verdict: Verdict | None = None
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("_"):
@@ -249,4 +252,22 @@ class Missing:
         raise self._verdict()
 
     def _verdict(self) -> Verdict:
-        return (Blocked if self.blocked else NotRun)(self.why)
+        return self.verdict or (Blocked if self.blocked else NotRun)(self.why)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Absent(Missing):
+    """Stands for an answer of an endpoint that the server does not have; only what was sent can be read."""
+
+    exchange: Exchange
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The request's JSON object; empty if it had none."""
+        return sent(self.exchange)
+
+
+def sent(exchange: Exchange) -> dict[str, Any]:
+    """The JSON object of a request; empty if it had none."""
+    body = exchange.request.body
+    return dict(body) if isinstance(body, dict) else {}

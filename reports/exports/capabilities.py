@@ -1,5 +1,7 @@
 """What a server can do, for clients that load it: `supports.tool_choice.named` is true, false, "ignored" or null.
 
+Before that stands why checks did not pass, by causes.
+
 `capabilities.toml` says which checks decide a capability, `capabilities.schema.json` describes the file.
 """
 
@@ -14,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from conformance.causes import Cause
 from conformance.outcomes import Outcome
 from reports.table import Column, Table
 
@@ -80,6 +83,7 @@ def capability_file(shown: Table, column: Column) -> dict[str, Any]:
             "models": {d["role"]: d["model"] for d in target["deployments"]},
             "details": target["details"],
         },
+        "causes": [_cause(cause) for cause in column.causes],
         "supports": supports({check.id: check.outcome for check in column.checks}),
         "rows": {
             row.feature.id: str(cell.status)
@@ -87,6 +91,19 @@ def capability_file(shown: Table, column: Column) -> dict[str, Any]:
             for cell in row.cells
             if cell.column is column and cell.checks
         },
+    }
+
+
+def _cause(cause: Cause) -> dict[str, Any]:
+    """One reason why checks did not pass, with their ids and the exchanges that show it."""
+    return {
+        "kind": cause.kind,
+        "sentence": cause.sentence,
+        "level": str(cause.level),
+        "violations": len(cause.violations),
+        "checks": [check.id for check in cause.checks],
+        "exchanges": len(cause.exchanges),
+        "evidence": list(cause.evidence),
     }
 
 

@@ -52,7 +52,7 @@
   tools.hidden = false;
   // On a narrow screen the search and the rows come before what is long and stands above them.
   const narrow = matchMedia("(max-width: 56rem)");
-  const above = all(".about, .surprises[open]");
+  const above = all(".about, .level-of[open], .surprises[open]");
   const fold = () => { for (const one of above) one.open = !narrow.matches; };
   fold();
   narrow.addEventListener("change", fold);

@@ -1,4 +1,5 @@
 """python -m tests.reference [--host H] [--port P] [--api-key KEY] [--delay SECONDS] [--fault NAME ...]
+    [--absent ENDPOINTS]
 
 Prints `listening http://HOST:PORT` when ready. Where standard input is a pipe, the server ends when that does, so that
 it never outlives its parent.
@@ -23,8 +24,9 @@ def main() -> None:
     parser.add_argument("--api-key", help="refuse /v1 requests without this key")
     parser.add_argument("--delay", type=float, default=0.001, help="seconds between the events of a stream")
     parser.add_argument("--fault", action="append", default=[], help="a fault for every request; may be repeated")
+    parser.add_argument("--absent", default="", help="endpoints that it lacks, as X-Absent names them")
     options = parser.parse_args()
-    app = create_app(options.fault, options.api_key, options.delay)
+    app = create_app(options.fault, options.api_key, options.delay, options.absent)
     sock = server.listen(options.host, options.port)
     stop = threading.Event()
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from tests.reference import chat, completions, embeddings, errors, faults, models, raw, responses, stream
+from tests.reference import absent, chat, completions, embeddings, errors, faults, models, raw, responses, stream
 from tests.reference.call import Call, Gone, Reply, State, new_id, repeatable
 from tests.reference.errors import ApiError
 from tests.reference.fault import Active, Fault
@@ -58,9 +58,17 @@ _ROUTES: list[tuple[str, dict[str, Handler]]] = [
 
 
 class App:
-    """ASGI 3. `faults`: names or Fault objects that hold for every request, besides those of its X-Fault header."""
+    """ASGI 3. `active`: names or Fault objects that hold for every request, besides those of its X-Fault header;
+    `without`: the endpoints that it lacks, as its X-Absent header names them."""
 
-    def __init__(self, active: Iterable[str | Fault] = (), api_key: str | None = None, delay: float = _DELAY) -> None:
+    def __init__(
+        self,
+        active: Iterable[str | Fault] = (),
+        api_key: str | None = None,
+        delay: float = _DELAY,
+        without: str = "",
+    ) -> None:
+        self._absent = without
         self.state = State()
         self._faults = tuple(faults.get(fault) for fault in active)
         self._api_key = api_key
@@ -98,6 +106,9 @@ class App:
                 call.chance = repeatable(call.headers["x-chance"], call, sent)
             if call.method == "OPTIONS":
                 return Reply(b"", status=204)
+            asked = call.headers.get("x-absent", self._absent)
+            if asked and (reply := absent.reply(call, asked)):
+                return reply
             handler = self._route(call)
             self._authorise(call)
             if call.method == "POST":
@@ -262,6 +273,8 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def create_app(faults: Iterable[str | Fault] = (), api_key: str | None = None, delay: float = _DELAY) -> App:
-    """The reference server. `delay`: seconds between stream events."""
-    return App(faults, api_key, delay)
+def create_app(
+    faults: Iterable[str | Fault] = (), api_key: str | None = None, delay: float = _DELAY, without: str = ""
+) -> App:
+    """The reference server. `delay`: seconds between stream events; `without`: see `absent`."""
+    return App(faults, api_key, delay, without)

@@ -30,6 +30,7 @@ from backends.access import Access
 from backends.target import Deployment, Target
 from backends.wire import Exchange, Request, Role
 from conformance import catalogue, schema, shapes
+from conformance.absence import given
 from conformance.answers import Missing
 from conformance.check import Check
 from conformance.every import Every
@@ -156,6 +157,12 @@ class Bench:
                 flipped[check.id] = result
         return flipped
 
+    def without(self, asked: str) -> dict[str, CheckResult]:
+        """All results on a server that lacks endpoints, as `X-Absent` names them."""
+        recordings = self._record(SCENARIOS, without=asked)
+        few = _one_a_shape(recordings)
+        return {c.id: self._judged(c, recordings, recordings, few) for c in self.checks}
+
     def _touches(self, fault: Fault, name: str) -> bool:
         if fault.concurrent and not SCENARIOS[name].together:
             return False
@@ -178,14 +185,14 @@ class Bench:
         return any(area_of(e.request.path) == "responses" for e in self.recorded[name].exchanges)
 
     def _record(
-        self, names: Collection[str], fault: Fault | None = None, *, one_by_one: bool = False
+        self, names: Collection[str], fault: Fault | None = None, *, one_by_one: bool = False, without: str = ""
     ) -> dict[str, Recording]:
         """Send the scenarios, needed ones first, many at a time; those whose times are judged last."""
         chosen = [SCENARIOS[n] for n in scenario.with_needs(SCENARIOS) if n in names]
         source = _UnderWay(self.recorded)
         self._runs += 1
         active = ",".join([*self._behind, *([fault.name] if fault else [])])
-        headers = (("x-fault", active),) if active else ()
+        headers = ((("x-fault", active),) if active else ()) + ((("x-absent", without),) if without else ())
 
         def begin(one: Scenario) -> Future[Recording]:
             chance = ("x-chance", f"{one.name}#{self._runs}")
@@ -220,7 +227,7 @@ class Bench:
         try:
             for name in check.scenarios:
                 chosen = few if check.id.startswith("sdk_") else anew
-                arguments[name] = Every.of_scenarios(source, chosen) if name == "every" else answers(source, name)
+                arguments[name] = Every.of_scenarios(source, chosen) if name == "every" else given(source, name)
             check.function(**arguments)
         except Exception as raised:
             problem = raised

@@ -1,0 +1,140 @@
+"""Endpoints that a server does not have.
+
+That is one fact: the row of the endpoint says so, and other rows cannot be judged by its answers. A check is given
+`Absent` in place of each answer of such an endpoint, and what it reads of that ends it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import cast
+
+from backends.absent import ABSENT, looks_absent
+from backends.wire import Exchange
+from conformance.answers import Absent, Answer, Missing
+from conformance.outcomes import EndpointAbsent
+from conformance.ran import Ran
+from conformance.recording import Source, answers
+from fixtures.scenario import with_needs
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A method and a path of the API, in which `{...}` stands for an id.
+
+    `witnesses` are scenarios with a plain, good request to it: they decide whether it is there. Where none of them
+    could be sent, the endpoint called `parent` decides. `rows` of the matrix are about this endpoint.
+    """
+
+    method: str
+    path: str
+    witnesses: tuple[str, ...]
+    rows: tuple[str, ...]
+    parent: str = ""
+
+    @property
+    def name(self) -> str:
+        """How it is called in the API's documents."""
+        return f"{self.method} /v1{self.path}"
+
+    def is_at(self, path: str) -> bool:
+        """Whether a request's path is this one."""
+        id = ".+" if self.path.startswith("/models") else "[^/]+"  # A model's id may have a slash.
+        return bool(re.fullmatch(re.sub(r"\{\w+\}", id, self.path), path))
+
+
+UNKNOWN = "bad_path"
+"""The scenario that asks a path which no server has."""
+
+_RESPONSES = ("responses", "responses_stream", "responses_tools", "responses_format", "responses_state")
+_STORED = (("responses_state",), "POST /v1/responses")
+
+ENDPOINTS = (
+    Endpoint("POST", "/chat/completions", ("capital", "count"), ("chat",)),
+    Endpoint("POST", "/completions", ("continuation", "from_four"), ("completions",)),
+    Endpoint("POST", "/embeddings", ("embedding", "embedding_many"), ("embeddings",)),
+    Endpoint("GET", "/models", ("models_list",), ("models",)),
+    Endpoint("GET", "/models/{model}", ("model",), ("retrieve_model",)),
+    Endpoint("POST", "/responses", ("respond_capital", "respond_count"), _RESPONSES),
+    Endpoint("GET", "/responses/{id}", ("retrieved",), *_STORED),
+    Endpoint("GET", "/responses/{id}/input_items", ("input_items",), *_STORED),
+    Endpoint("DELETE", "/responses/{id}", ("deleted",), *_STORED),
+)
+"""The endpoints that scenarios ask."""
+
+
+def given(source: Source, name: str) -> Answer | list[Answer] | Missing:
+    """What a check is given for its parameter `name`: the answers, with `Absent` for those of absent endpoints.
+
+    A scenario that was not sent because it is made from an answer of such an endpoint is absent, too.
+    """
+    return standing_in(source, answers(source, name))
+
+
+def standing_in(source: Source, found: Answer | list[Answer] | Missing) -> Answer | list[Answer] | Missing:
+    """The same with `Absent` in the place of the answers of absent endpoints."""
+    if isinstance(found, Missing):
+        return _or_absent_need(source, found)
+    if isinstance(found, Answer):
+        return _or_absent(source, found)
+    several = cast("list[Answer]", [_or_absent(source, answer) for answer in found])
+    return Ran(found.name, several, found.ended) if isinstance(found, Ran) else several
+
+
+def absent(source: Source, endpoint: Endpoint) -> str | None:
+    """That the server does not have an endpoint, in a sentence; None if it has it, or if nothing decides that."""
+    asked = [exchange for name in endpoint.witnesses for exchange in _asked(source, name, endpoint)]
+    if not asked and endpoint.parent:
+        parent = next(one for one in ENDPOINTS if one.name == endpoint.parent)
+        return absent(source, parent)
+    if not asked or any(exchange.status not in ABSENT for exchange in asked):
+        return None
+    unknown = next(iter(source.recording(UNKNOWN).exchanges), None)
+    if not all(looks_absent(exchange, unknown) for exchange in asked):
+        return None
+    statuses = sorted({str(exchange.status) for exchange in asked})
+    return f"{endpoint.name} is absent ({', '.join(statuses)})"
+
+
+def is_unknown(exchange: Exchange) -> bool:
+    """Whether a request asked for what the API does not have, either: another path, or another method."""
+    path = exchange.request.path.partition("?")[0]
+    return not any(one.method == exchange.request.method and one.is_at(path) for one in ENDPOINTS)
+
+
+def _or_absent(source: Source, answer: Answer) -> Answer | Absent:
+    """The answer, or what stands for one of an absent endpoint."""
+    verdict = None if answer.ok else _verdict(source, answer.exchange)
+    if verdict is None:
+        return answer
+    return Absent(answer.name, str(verdict), True, answer.control, verdict, exchange=answer.exchange)
+
+
+def _or_absent_need(source: Source, missing: Missing) -> Missing:
+    """What was not sent, with the verdict that it needs an answer of an absent endpoint, if it does."""
+    for needed in with_needs([missing.name]) if missing.blocked else ():
+        for exchange in source.recording(needed).exchanges:
+            if verdict := _verdict(source, exchange):
+                return replace(missing, verdict=verdict)
+    return missing
+
+
+def _verdict(source: Source, exchange: Exchange) -> EndpointAbsent | None:
+    """What is to be said of answers like this one, if its endpoint is absent."""
+    asked = exchange.request.method, exchange.request.path.partition("?")[0]
+    at = [one for one in ENDPOINTS if one.is_at(asked[1])]
+    # Another method than the API's is absent with the path.
+    for endpoint in [one for one in at if one.method == asked[0]] or at:
+        if sentence := absent(source, endpoint):
+            return EndpointAbsent(sentence, endpoint.rows)
+    return None
+
+
+def _asked(source: Source, name: str, endpoint: Endpoint) -> list[Exchange]:
+    """The exchanges of a scenario with an endpoint."""
+    return [
+        exchange
+        for exchange in source.recording(name).exchanges
+        if exchange.request.method == endpoint.method and endpoint.is_at(exchange.request.path.partition("?")[0])
+    ]
