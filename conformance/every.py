@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 from conformance.answers import Answer, Missing
 from conformance.outcomes import Blocked
-from conformance.recording import Source, answers
+from conformance.recording import LARGE, Source, answers
 from fixtures.scenario import SCENARIOS
 
 A = TypeVar("A", bound=Answer)
@@ -27,30 +28,32 @@ class Every:
         Those that share a connection are left out: whether a server closes it before the next request arrives is a race
         that has its own check, and would make every rule here end differently from run to run.
         """
-        found: list[Answer] = []
-        for name in names:
-            got = answers(source, name)
-            if not isinstance(got, Missing) and not SCENARIOS[name].one_connection:
-                found += got if isinstance(got, list) else [got]
-        return cls(found)
+        return cls(_Recorded(source, [name for name in names if not SCENARIOS[name].one_connection]))
 
-    def __init__(self, answers: list[Answer]) -> None:
-        self._answers = [a for a in answers if a.exchange.request.method not in ("OPTIONS", "HEAD")]
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        self._all = answers
         self.judged: Answer | None = None
 
     @property
     def judged_with(self) -> list[Answer]:
         """The answer that is being judged, and those to the same request."""
-        return [a for a in self._answers if self.judged and a.asked == self.judged.asked]
+        judged = self.judged
+        return [a for a in self._answers if a.asked == judged.asked] if judged else []
+
+    @property
+    def _answers(self) -> Iterator[Answer]:
+        return (a for a in self._all if a.exchange.request.method not in ("OPTIONS", "HEAD"))
 
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
         """The answers of a kind for which `where` holds; the check is blocked if there is none (`what` names them)."""
-        fitting = [answer for answer in self._answers if isinstance(answer, kind) and where(answer)]
-        if not fitting:
+        found = False
+        for answer in self._answers:
+            if isinstance(answer, kind) and where(answer):
+                found = True
+                self.judged = answer
+                yield answer
+        if not found:
             raise Blocked(f"no {what or kind.__name__} exchange was recorded that this could be judged on")
-        for answer in fitting:
-            self.judged = answer
-            yield answer
 
     def accepted(self, kind: type[A], *, streamed: bool | None = None, malformed: bool = False) -> Iterator[A]:
         """The whole 2xx answers of a kind; only streams, or only plain ones, if `streamed` is given.
@@ -72,7 +75,7 @@ class Every:
         Both are whole and, unless `accepted` is false, 2xx and readable. `where` chooses among the streams.
         """
         plain = {
-            a.asked: a
+            a.asked: _unread(a)
             for a in self._answers
             if isinstance(a, kind) and _whole(a) and not a.streamed and "stream_options" not in a.sent
         }
@@ -81,14 +84,35 @@ class Every:
             other = plain.get(answer.asked)
             if other is None or not answer.streamed or not _whole(answer) or answer.sent.get("temperature") != 0:
                 return False
-            return where(answer) and (not accepted or (answer.readable and other.readable))
+            return where(answer) and (not accepted or (answer.readable and _unread(other).readable))
 
         for streamed in self.of(kind, is_twin, what=f"plain and streamed {kind.__name__}"):
-            yield plain[streamed.asked], streamed
+            yield _unread(plain[streamed.asked]), streamed
 
     def refused(self) -> Iterator[Answer]:
         """The answers with a 4xx or 5xx."""
         return self.of(Answer, lambda a: (a.exchange.status or 0) >= 400 and not a.exchange.error, what="refused")
+
+
+def _unread(answer: A) -> A:
+    """The answer; a large one without what was parsed of it, so that many do not add up in memory."""
+    return answer if len(answer.exchange.body) < LARGE else replace(answer)
+
+
+class _Recorded:
+    """The answers to scenarios, made whenever they are iterated over: a source does not keep large ones in memory."""
+
+    def __init__(self, source: Source, names: Iterable[str]) -> None:
+        self._source = source
+        self._names = list(names)
+        for name in self._names:  # Waits until all have been sent.
+            source.recording(name)
+
+    def __iter__(self) -> Iterator[Answer]:
+        for name in self._names:
+            got = answers(self._source, name)
+            if not isinstance(got, Missing):
+                yield from got if isinstance(got, list) else [got]
 
 
 def _whole(answer: Answer) -> bool:
