@@ -151,7 +151,11 @@ def serving(acts: dict[str, Act]) -> Iterator[tuple[str, Seen]]:
             async for call in calls(reader, writer, seen):
                 seen.requests.append((call.method, call.path, call.headers))
                 act = acts.get(call.path, acts.get("*", correct))
-                await (correct if is_first(call) else act)(call)
+                acting = asyncio.ensure_future((correct if is_first(call) else act)(call))
+                gone = asyncio.ensure_future(reader.read(1))
+                await asyncio.wait({acting, gone}, return_when=asyncio.FIRST_COMPLETED)
+                acting.cancel()
+                gone.cancel()
                 break
         seen.open -= 1
         writer.close()
