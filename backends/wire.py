@@ -174,7 +174,7 @@ def api_key() -> str | None:
 
 
 class Client(httpx2.Client):
-    """Sends the requests to one server, with its `access`. `spare` is what large responses share. It keeps no cookies."""
+    """Sends the requests to one server, with its `access`. Large responses share `spare`. It keeps no cookies."""
 
     def __init__(self, access: Access, **more: Any) -> None:
         self.access = access
