@@ -7,11 +7,12 @@ import os
 import sys
 from pathlib import Path
 
-from backends import access, address, doctor, known
+from backends import access, address, doctor, known, redaction
 from backends.access import Access
 from backends.containers import compose, device, plan
 from backends.errors import CannotMeasure, CannotStart
 from backends.find import backends
+from backends.printable import printable
 from backends.wire import api_key
 
 
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> int:
         return 1
     problems = 0
     for finding in doctor.examine(asked.name, base_url, asked.model, allowed):
-        print(finding, flush=True)
+        print(printable(redaction.text(str(finding), allowed.secrets())), flush=True)
         problems += finding.state == "problem"
     print(f"{problems} problem{'s' * (problems != 1)} found." if problems else "No problem found.")
     return int(problems > 0)

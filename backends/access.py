@@ -18,11 +18,9 @@ import httpx2
 
 from backends.address import Address
 from backends.errors import CannotMeasure
+from backends.redaction import SHORTEST
 
 Header = tuple[str, str]
-
-SHORTEST = 6
-"""Characters of the shortest secret that is redacted where a server repeats it: a shorter one is part of any text."""
 
 _OPEN = re.compile(r"accept(-.*)?|cache-control|host|origin|pragma|referer|user-agent|x-forwarded-.*")
 """Headers whose values are no secrets. A server may repeat them, and what it says must stay as it is."""

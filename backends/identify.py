@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
-
 from backends import gguf, wire
 from backends.access import Access
 from backends.address import root
@@ -44,6 +42,9 @@ _WEB_SERVERS = re.compile(
 )
 """What `Server` names where it says nothing of the model server: the program that speaks HTTP."""
 
+SLOTS = 16
+"""Requests at a time at most, however many a server says that it takes."""
+
 
 @dataclass
 class Facts:
@@ -58,15 +59,17 @@ class Facts:
 class Asker:
     """Asks a server's own endpoints, each once, by what a `backend.toml` says: `path`, `key`, and `show` for a POST.
 
-    `at` is the URL that those paths are appended to.
+    `at` is the URL that those paths are appended to. What they answer is bounded and without secrets, as all that
+    `wire.send` returns.
     """
 
     def __init__(self, at: str, access: Access, model: str = "", seconds: float = 5.0) -> None:
         self._at = at
         self._http = wire.client(seconds, access)
-        self._access = access
         self._model = model
         self._seen: dict[str, Any] = {}
+        self.wants_key = False
+        """Whether an answer was that the key is missing or wrong."""
 
     def __enter__(self) -> Asker:
         return self
@@ -87,18 +90,22 @@ class Asker:
     def page(self, path: str, show: bool = False) -> Any:
         """The JSON at `path`, or None; `show` asks by POST for the model."""
         if path not in self._seen:
-            try:
-                url = self._access.url(self._at + path)
-                method, body = ("POST", {"model": self._model}) if show else ("GET", None)
-                answer = self._http.request(method, url, json=body, headers=self._access.sent())
-                self._seen[path] = answer.json() if answer.status_code == 200 else None
-            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError):
-                self._seen[path] = None
+            method, body = ("POST", {"model": self._model}) if show else ("GET", None)
+            request = wire.Request(method=method, path=self._at + path, body=body)
+            answer = wire.send(request, "", model="", http=self._http)
+            self.wants_key = self.wants_key or answer.status in (401, 403)
+            self._seen[path] = None
+            with contextlib.suppress(ValueError, RecursionError):
+                if answer.status == 200 and not answer.error:
+                    self._seen[path] = json.loads(answer.body)
         return self._seen[path]
 
 
 def attached(base_url: str, data: dict[str, Any], model: str, access: Access) -> Facts:
-    """What a server tells of itself and its `model`, by the `attach` table of its backend's data."""
+    """What a server tells of itself and its `model`, by the `attach` table of its backend's data.
+
+    A file that it names is not read: the server may run elsewhere, or name what is none of its own.
+    """
     tells = data.get("attach", {})
     facts = Facts()
     if not tells:
@@ -106,7 +113,7 @@ def attached(base_url: str, data: dict[str, Any], model: str, access: Access) ->
     with Asker(root(base_url), access, model) as asker:
         facts.version = text(asker.get(tells["version"]))
         slots = asker.get(tells["slots"]) if "slots" in tells else None
-        facts.slots = slots if isinstance(slots, int) and slots > 0 else None
+        facts.slots = min(slots, SLOTS) if isinstance(slots, int) and slots > 0 else None
         if "code_path" in tells:
             shown, patterns = str(asker.get(tells["code_path"])), tells["code_path"]["is"]
             facts.code_path = next((name for name, pattern in patterns.items() if re.search(pattern, shown)), None)
@@ -115,11 +122,6 @@ def attached(base_url: str, data: dict[str, Any], model: str, access: Access) ->
                 facts.details[name] = said
     if facts.slots:
         facts.details["slots"] = str(facts.slots)
-    file = facts.details.get("model file")
-    with contextlib.suppress(OSError, ValueError):  # The path is what the server says: anything.
-        if file and on_this_machine(base_url) and Path(file).exists():
-            facts.details["model file"] = described(Path(file))
-            facts.details.setdefault("quantisation", quantisation(Path(file)))
     facts.details.setdefault("device", f"not said by the server; {host()}" if on_this_machine(base_url) else "not said")
     return facts
 

@@ -11,8 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
-
+from backends import wire
 from backends.errors import CannotStart
 
 ROOT = Path(__file__).parent.parent
@@ -37,11 +36,10 @@ class Process:
     def wait_until_healthy(self, path: str, seconds: float) -> None:
         """Return once `path` answers 200; raise CannotStart with the log's end if it ends or `seconds` pass."""
         deadline = time.monotonic() + seconds
-        with httpx2.Client(trust_env=False, timeout=5) as http:
+        asked = wire.Request(method="GET", path=self.origin + path)
+        with wire.client(5) as http:
             while time.monotonic() < deadline:
-                healthy = False
-                with contextlib.suppress(httpx2.HTTPError):
-                    healthy = http.get(self.origin + path).status_code == 200
+                healthy = wire.send(asked, "", model="", http=http).status == 200
                 if self.guard.poll() is not None:
                     raise CannotStart(self._why_it_ended())
                 if healthy:

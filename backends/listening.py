@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
-
-import httpx2
 
 from backends.access import Access
 from backends.address import root
 from backends.identify import Asker
-from backends.wire import client
+from backends.wire import Exchange, Request, client, send
 
 SECONDS = 3.0
 """For a server to say who it is: these endpoints ask no model."""
@@ -27,14 +26,22 @@ def usual_urls(data: dict[str, Any]) -> list[str]:
 
 
 def look(data: dict[str, Any], access: Access) -> tuple[str | None, list[str]]:
-    """The base URL of the first server that is recognised as the backend, and what was seen at the other addresses."""
+    """The base URL of the first server that is recognised as the backend, and what was seen at the other addresses.
+
+    Nothing secret of the access is sent: anything may listen at a usual address.
+    """
+    stranger = replace(access, key=None, headers=(), query="")
     seen = []
     for url in usual_urls(data):
         origin = root(url)
         if not answers(origin):
             seen.append(f"nothing answers at {origin}")
-        elif is_backend(origin, data, access):
+            continue
+        recognised, wants_key = _recognised(origin, data, stranger)
+        if recognised:
             return url, seen
+        if wants_key:
+            seen.append(f"what answers at {origin} does not say without a key what it is; add --base-url={url}")
         else:
             seen.append(f"what answers at {origin} is not {data['title']}")
     return None, seen
@@ -42,12 +49,7 @@ def look(data: dict[str, Any], access: Access) -> tuple[str | None, list[str]]:
 
 def answers(url: str, access: Access | None = None) -> bool:
     """Whether an HTTP server is there."""
-    try:
-        with client(SECONDS, access) as http:
-            http.get(url + "/")
-    except (httpx2.HTTPError, httpx2.InvalidURL):
-        return False
-    return True
+    return _asked(url + "/", access).status is not None
 
 
 def in_other_scheme(base_url: str) -> str | None:
@@ -56,12 +58,15 @@ def in_other_scheme(base_url: str) -> str | None:
     if not re.match(r"[^/]*:\d+(/|$)", rest):
         return None  # Without a port, the other scheme is at another one.
     other = f"{'http' if scheme == 'https' else 'https'}://{rest}"
-    try:
-        with client(SECONDS) as http:
-            speaks = http.get(other).status_code != 400  # Servers with TLS answer 400 to plain HTTP.
-    except (httpx2.HTTPError, httpx2.InvalidURL) as problem:
-        speaks = "CERTIFICATE" in str(problem)
+    answer = _asked(other)
+    # Servers with TLS answer 400 to plain HTTP.
+    speaks = answer.status != 400 if answer.status else "CERTIFICATE" in answer.error_detail
     return other if speaks else None
+
+
+def _asked(url: str, access: Access | None = None) -> Exchange:
+    with client(SECONDS, access) as http:
+        return send(Request(method="GET", path=url), "", model="", http=http)
 
 
 def is_backend(at: str, data: dict[str, Any], access: Access) -> bool:
@@ -69,10 +74,15 @@ def is_backend(at: str, data: dict[str, Any], access: Access) -> bool:
 
     `at` is its URL without `/v1`.
     """
+    return _recognised(at, data, access)[0]
+
+
+def _recognised(at: str, data: dict[str, Any], access: Access) -> tuple[bool, bool]:
+    """Whether the server has all signs of the backend, and whether it refused to show one without another key."""
     signs = data.get("attach", {}).get("recognise", [])
     with Asker(at, access, seconds=SECONDS) as asker:
         values = [(sign, asker.get(sign)) for sign in signs]
-    return bool(signs) and all(v is not None and v == sign.get("is", v) for sign, v in values)
+        return bool(signs) and all(v is not None and v == sign.get("is", v) for sign, v in values), asker.wants_key
 
 
 def _address(value: str, default: str) -> str:

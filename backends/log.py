@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from backends.wire import REDACTED
+from backends import redaction
+from backends.redaction import Secrets
 
 KEPT = 4000
 """Characters that are kept of it, from the end: what went wrong is said last."""
+
+READ = 1 << 20
+"""Bytes that are read of it, from the end."""
 
 
 def size(log: Path | None) -> int:
@@ -18,18 +22,19 @@ def size(log: Path | None) -> int:
     return 0
 
 
-def since(log: Path | None, begun: int, key: str | None) -> str:
-    """What the log gained since it had `begun` bytes, without the key; where it is long, its last lines and a note."""
-    raw = b""
+def since(log: Path | None, begun: int, hidden: Secrets) -> str:
+    """What the log gained since it had `begun` bytes, without secrets; where it is long, its last lines and a note."""
+    raw, skipped = b"", 0
     with contextlib.suppress(OSError):
-        if log and size(log) > begun:
+        if log and (ends := size(log)) > begun:
             with log.open("rb") as file:
-                file.seek(begun)
-                raw = file.read()
-    text = raw.decode("utf-8", "replace")
-    text = text.replace(key, REDACTED) if key else text
-    if len(text) <= KEPT:
+                skipped = max(ends - begun - READ, 0)
+                file.seek(begun + skipped)
+                raw = file.read(READ)
+    # A part of a secret may stand where the reading begins, so that is never kept.
+    text = redaction.text(raw.decode("utf-8", "replace"), hidden)
+    if len(text) <= KEPT and not skipped:
         return text
     kept = text[-KEPT:]
     kept = kept.partition("\n")[2] or kept
-    return f"… {len(text) - len(kept):,} characters before this are left out\n{kept}"
+    return f"… {len(text) - len(kept) + skipped:,} characters before this are left out\n{kept}"

@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -47,7 +47,7 @@ def start(wanted: Wanted, data: dict[str, Any], chosen: Candidate) -> Running:
             wanted.say(f"waiting for {data['title']} {number} of {len(processes)} …")
             server.wait_until_healthy(deploy["health"], deploy["start_seconds"])
         target = target_of(wanted, data, deploy, processes, chosen.found)
-        details = target.details | _details(chosen, deploy, next(iter(processes.values())), wanted.access.key)
+        details = target.details | _details(chosen, deploy, next(iter(processes.values())))
         target = replace(target, version=chosen.version or target.version, details=details)
         others = on_other_code_paths(target, wanted, data, deploy)
     except BaseException as problem:
@@ -201,8 +201,9 @@ def _start_role(
     words = {"port": port, "file": spec.get("file"), "model": spec["model"], "directory": directory}
     words |= {"projector": spec.get("projector"), "key": key}
     probe = spec.get("probe", deploy.get("probe", {}))
-    args = [*chosen.command, *deploy["args"], *probe.get("args", []), *deploy.get("key", []), *spec.get("args", [])]
-    env = {name: value.format(**words) for name, value in _environment(deploy, role).items()}
+    args = [*chosen.command, *deploy["args"], *probe.get("args", []), *spec.get("args", [])]
+    # The key is no argument: command lines are visible to every user of the machine.
+    env = {n: value.format(**words) for n, value in (_environment(deploy, role) | deploy.get("key", {})).items()}
     return launch.start([arg.format(**words) for arg in args], port, directory, env)
 
 
@@ -212,23 +213,24 @@ def _environment(deploy: dict[str, Any], role: Role) -> dict[str, str]:
     return {**deploy.get("env", {}), **probe.get("env", {})}
 
 
-def _details(chosen: Candidate, deploy: dict[str, Any], first: launch.Process, key: str | None) -> dict[str, str]:
+def _details(chosen: Candidate, deploy: dict[str, Any], first: launch.Process) -> dict[str, str]:
     said = re.search(deploy["device"], first.text()) if "device" in deploy else None
     set_here = {name: value for name, value in _environment(deploy, "chat").items() if "{" not in value}
     details = {
         "device": f"{said[1] if said else deploy.get('device_else', 'CPU')}; {identify.host()}",
-        "flags": " ".join(first.command[len(chosen.command) :]).replace(key or KEY, "KEY"),
+        "flags": " ".join(first.command[len(chosen.command) :]),
         "environment": " ".join(f"{k}={v}" for k, v in set_here.items()),
         # What a store of models was made for is gone after the run.
-        "command": "" if deploy.get("create") else _shell(first.command, set_here, key or KEY),
+        "command": "" if deploy.get("create") else _shell(first.command, set_here, deploy.get("key", {})),
     }
     return {name: value for name, value in details.items() if value}
 
 
-def _shell(command: list[str], environment: dict[str, str], key: str) -> str:
+def _shell(command: list[str], environment: dict[str, str], key: Iterable[str]) -> str:
     """The command as a shell takes it, with the key from the environment and any Python in place of this one."""
     words = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
-    instead = {key: '"$OPENAI_API_KEY"', sys.executable: "python"}
+    words += [f'{name}="$OPENAI_API_KEY"' for name in key]
+    instead = {sys.executable: "python"}
     return " ".join(words + [instead.get(word) or shlex.quote(word) for word in command])
 
 

@@ -16,14 +16,16 @@ import subprocess
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, cast
+from urllib.parse import urljoin
 
-from backends import environment, node, scratch
+from backends import bounds, environment, node, redaction, scratch
+from backends.redaction import Secrets
 from backends.wire import MODEL, Client, Exchange, Request, Role, send
 
 ADDRESS = "http://localhost:8000/v1"
@@ -105,23 +107,23 @@ def run(
         limit = request.body.get("max_tokens") if isinstance(request.body, dict) else None
         room = limit if type(limit) is int else None  # Programs limit answers only to keep them short.
         request = replace(request, headers=(*own, *headers), role=program.role, room=room)
-        exchange = send(request, base_url, model=model, http=http)
+        exchange = send(request, base_url, model=model, http=http, until=until)
         exchanges.append(exchange)
         return exchange
 
-    with _Relay(pass_on) as relay:
+    with _Relay(pass_on, base_url, until) as relay:
         Thread(target=relay.serve_forever, args=(0.01,), daemon=True).start()
         try:
             text = program.text.replace(ADDRESS, relay.base_url)
             for old, new in program.changes:
                 text = text.replace(old, new.replace(MODEL, model))
-            ended = _RUNNERS[program.file.suffix](text, program.file.name, seconds)
+            ended = _RUNNERS[program.file.suffix](text, program.file.name, seconds, http.access.secrets())
         finally:
             relay.shutdown()
     return ended, exchanges
 
 
-def _python(text: str, name: str, _: float) -> Ended:
+def _python(text: str, name: str, _: float, hidden: Secrets) -> Ended:
     """In this interpreter: starting another and importing the SDK takes a second. The relay bounds its time."""
     environment.keep_from_clients()
     output, errors = io.StringIO(), io.StringIO()
@@ -130,16 +132,16 @@ def _python(text: str, name: str, _: float) -> Ended:
         exec(compile(text, name, "exec"), meanings)
     except Exception:
         traceback.print_exc(file=errors)
-    return _ended(1 if errors.getvalue() else 0, output.getvalue(), errors.getvalue())
+    return _ended(1 if errors.getvalue() else 0, output.getvalue(), errors.getvalue(), hidden)
 
 
-def _shell(text: str, name: str, seconds: float) -> Ended:
+def _shell(text: str, name: str, seconds: float, hidden: Secrets) -> Ended:
     if not shutil.which("curl"):
         raise CannotRun("there is no curl on PATH: install it for the examples that use it")
-    return _process(["sh", "-s"], text, Path.cwd(), seconds)
+    return _process(["sh", "-s"], text, Path.cwd(), seconds, hidden)
 
 
-def _javascript(text: str, name: str, seconds: float) -> Ended:
+def _javascript(text: str, name: str, seconds: float, hidden: Secrets) -> Ended:
     """A module finds packages beside itself, so a copy is run beside a link to the SDK."""
     try:
         sdk, program = node.sdk(), node.node()
@@ -149,10 +151,10 @@ def _javascript(text: str, name: str, seconds: float) -> Ended:
         directory = Path(made)
         (directory / "node_modules").symlink_to(sdk / "node_modules", target_is_directory=True)
         (directory / name).write_text(text, encoding="utf-8")
-        return _process([program, name], "", directory, seconds)
+        return _process([program, name], "", directory, seconds, hidden)
 
 
-def _process(command: list[str], stdin: str, directory: Path, seconds: float) -> Ended:
+def _process(command: list[str], stdin: str, directory: Path, seconds: float, hidden: Secrets) -> Ended:
     environment.keep_from_clients()
     try:
         done = subprocess.run(
@@ -160,23 +162,26 @@ def _process(command: list[str], stdin: str, directory: Path, seconds: float) ->
         )
     except subprocess.TimeoutExpired:
         return Ended(exit_code=None, output="", errors=f"stopped after {seconds:g} s")
-    return _ended(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    return _ended(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), hidden)
 
 
-def _ended(exit_code: int | None, output: str, errors: str) -> Ended:
+def _ended(exit_code: int | None, output: str, errors: str, hidden: Secrets) -> Ended:
     """curl reports its progress as errors, so these are kept of a failed program only."""
-    return Ended(exit_code=exit_code, output=output[-KEPT:], errors=errors[-KEPT:] if exit_code else "")
+    output, errors = redaction.text(output, hidden)[-KEPT:], redaction.text(errors, hidden)[-KEPT:]
+    return Ended(exit_code=exit_code, output=output, errors=errors if exit_code else "")
 
 
-_RUNNERS: dict[str, Callable[[str, str, float], Ended]] = {".py": _python, ".sh": _shell, ".mjs": _javascript}
+_RUNNERS: dict[str, Callable[[str, str, float, Secrets], Ended]] = {".py": _python, ".sh": _shell, ".mjs": _javascript}
 
 
 class _Relay(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, pass_on: Callable[[Request], Exchange | None]) -> None:
+    def __init__(self, pass_on: Callable[[Request], Exchange | None], server: str, until: float) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.pass_on = pass_on
+        self.measured = server.rstrip("/")
+        self.until = until
         self.base_url = f"http://127.0.0.1:{self.server_port}/v1"
 
 
@@ -185,6 +190,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     OWN = frozenset({"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "content-type"})
     """Headers that belong to one connection, and those that `send` sets itself."""
+
+    LEFT_OUT = OWN - {"content-type"} | {"content-encoding", "set-cookie", "alt-svc", "refresh"}
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -195,20 +202,46 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if exchange is None or exchange.status is None:
             return
-        self.send_response_only(exchange.status)
-        for name, value in exchange.headers:
-            if name.lower() not in self.OWN - {"content-type"}:
-                self.send_header(name, value)
         # Of an answer that was cut, more is announced than comes, so that the program sees it cut.
-        self.send_header("content-length", str(len(exchange.body) + bool(exchange.error)))
+        body, cut = exchange.body, bool(exchange.error)
+        if bounds.heavy(body):
+            body, cut = body[: bounds.KEPT], True
+        self.send_response_only(exchange.status)
+        for name, value in self._headers(exchange):
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(body) + cut))
         self.send_header("connection", "close")
         self.end_headers()
-        self.wfile.write(exchange.body)
+        self.wfile.write(body)
 
     do_GET = do_DELETE = do_POST
 
+    def _headers(self, exchange: Exchange) -> Iterator[tuple[str, str]]:
+        """The answer's headers, but no cookie, no redirect that leaves the relay, and no wait beyond the time left."""
+        relay = cast(_Relay, self.server)
+        for name, value in exchange.headers:
+            kind = name.lower()
+            if kind in self.LEFT_OUT:
+                continue
+            if kind == "location":
+                aim = urljoin(exchange.url, value)
+                if not aim.startswith(relay.measured + "/"):
+                    continue
+                value = relay.base_url + aim.removeprefix(relay.measured)
+            if kind.startswith("retry-after") and not _is_short(value, kind, relay.until - time.monotonic()):
+                continue
+            yield name, value
+
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: what matters is recorded."""
+
+
+def _is_short(wait: str, kind: str, seconds: float) -> bool:
+    """Whether a client that waits as a Retry-After says is back within so many seconds."""
+    try:
+        return float(wait) / (1000 if kind.endswith("-ms") else 1) < seconds
+    except ValueError:
+        return False
 
 
 def _parsed(raw: bytes) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import time
 from dataclasses import dataclass, field
@@ -12,17 +13,25 @@ from urllib.parse import quote
 
 import httpx2
 
+from backends import bounds, redaction
 from backends.access import Access
+from backends.bounds import Body, Spare
 from backends.errors import CannotMeasure
+from backends.redaction import REDACTED, Secrets
+
+__all__ = ["MODEL", "REDACTED", "Client", "Exchange", "Request", "Role", "WireError", "api_key", "client", "send"]
 
 Role = Literal["chat", "embedding", "vision"]
-WireError = Literal["unreachable", "closed", "timeout"]
+WireError = Literal["unreachable", "closed", "timeout", "too large", "undecodable"]
+
+for _name in ("httpx2", "httpcore2"):  # What a server says is written by us alone, who redact it.
+    logging.getLogger(_name).setLevel(logging.ERROR)
+
+_LARGE = 1 << 20
+_PLAIN = bytes([9, 10, 13, *range(32, 127)])
 
 MODEL = "<model>"
 """Stands in a request body for the name of the model that plays the request's role; `send` puts the name in."""
-
-REDACTED = "[redacted]"
-_SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +84,10 @@ class Exchange:
     """The recorded wire of one request.
 
     `reads` are the sizes in bytes of the pieces in which the body arrived, with the time of each in seconds since the
-    request was sent. `port` is ours: exchanges with the same one shared a connection. `error` says why an answer is
-    missing or incomplete: `unreachable` (no connection), `closed` (the server closed it early), `timeout`; `status` is
-    then None if not even the headers arrived.
+    request was sent. `body` has its content encoding undone. `port` is ours: exchanges with the same one shared a
+    connection. `error` says why a response is missing or incomplete: `unreachable` (no connection), `closed` (the
+    server closed it early), `timeout`, `too large` (`body` is its beginning), `undecodable` (it is not in the content
+    encoding that it names); `status` is then None if not even the headers arrived.
     """
 
     request: Request
@@ -164,16 +174,18 @@ def api_key() -> str | None:
 
 
 class Client(httpx2.Client):
-    """Sends the requests to one server, with its `access`."""
+    """Sends the requests to one server, with its `access`. Large responses share `spare`. It keeps no cookies."""
 
     def __init__(self, access: Access, **more: Any) -> None:
         self.access = access
         # No proxy of the environment: what is measured is the server itself.
         super().__init__(verify=access.tls(), trust_env=False, **more)
+        self.spare = Spare()
+        bounds.bind(self)
 
 
 def client(timeout: float, access: Access | None = None, *, one_connection: bool = False) -> Client:
-    """A client for `send`; `timeout` in seconds bounds each wait and, in `send`, the whole answer.
+    """A client for `send`; `timeout` in seconds bounds each wait and, in `send`, the whole exchange.
 
     Each request has a connection of its own (`Connection: close`): llama-server closes a connection after a stream
     although it announces keep-alive, and a lost race there would look like a fault of the next request. With
@@ -187,43 +199,51 @@ def client(timeout: float, access: Access | None = None, *, one_connection: bool
     )
 
 
-def send(request: Request, base_url: str, *, model: str, http: Client, room: int = 0) -> Exchange:
+def send(
+    request: Request, base_url: str, *, model: str, http: Client, room: int = 0, until: float | None = None
+) -> Exchange:
     """Send one request and record what comes back; never raises for what a server or network does.
 
     `base_url` ends in `/v1`; `http` is a `client()`, shared by all threads; the headers of its access go with each
     request, and its secrets are kept out of the exchange, wherever the server repeats them. `room` is how many
-    tokens the model writes beside its answer.
+    tokens the model writes beside its answer. The exchange ends after the client's timeout, and at the time `until`
+    (`time.monotonic`).
     """
     request = request.with_model(model, room)
     url = base_url.rstrip("/") + request.path if request.path.startswith("/") else request.path
-    got: dict[str, Any] = {"started_at": time.time(), "body": bytearray(), "reads": []}
+    got: dict[str, Any] = {"started_at": time.time()}
+    body = Body(http.spare)
     try:
-        _receive(request, url, http, got)
+        with bounds.exchange(_seconds(http) if until is None else min(_seconds(http), until - time.monotonic())):
+            _receive(request, url, http, got, body)
+    except bounds.TooLarge as problem:
+        got |= {"error": "too large", "error_detail": str(problem)}
+    except bounds.Undecodable as problem:
+        got |= {"error": "undecodable", "error_detail": str(problem)}
     except httpx2.TimeoutException as problem:
         got |= {"error": "timeout", "error_detail": str(problem) or f"no answer within {_seconds(http):g} s"}
     except (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as problem:
         got |= {"error": "unreachable", "error_detail": str(problem)}
-    except httpx2.HTTPError as problem:
+    except (httpx2.HTTPError, ValueError) as problem:  # ValueError: h11 at a Content-Length of thousands of digits.
         got |= {"error": "closed", "error_detail": str(problem)}
-    got |= {"body": bytes(got["body"]), "reads": tuple(got["reads"])}
+    got |= {"body": bytes(body.kept), "reads": tuple(body.reads)}
     return _redacted(Exchange(request=request, url=url, **got), http.access.secrets())
 
 
-def _receive(request: Request, url: str, http: Client, got: dict[str, Any]) -> None:
-    """Send the request, and put what comes back into `got` as it comes: fields of an Exchange."""
+def _receive(request: Request, url: str, http: Client, got: dict[str, Any], body: Body) -> None:
+    """Send the request, and put what comes back into `got`, fields of an Exchange, and `body` as it comes."""
     start = time.monotonic()
     headers = _headers(request, http.access)
     with http.stream(request.method, http.access.url(url), content=request.content(), headers=headers) as response:
         got["status"], got["headers_at"] = response.status_code, _elapsed(start)
-        got["port"] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
         got["headers"] = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)
+        got["port"] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
+        body.encoded(response.headers.get("content-encoding"))
         for piece in response.iter_raw():
-            got["body"] += piece
-            got["reads"].append((_elapsed(start), len(piece)))
-            if request.hang_up_after is not None and len(got["body"]) >= request.hang_up_after:
-                break
-            if _elapsed(start) > _seconds(http):
-                raise httpx2.ReadTimeout(f"no end after {_seconds(http):g} s")
+            body.add(piece, _elapsed(start))
+            if request.hang_up_after is not None and len(body.kept) >= request.hang_up_after:
+                return
+        body.finish()
 
 
 def _headers(request: Request, access: Access) -> dict[str, str]:
@@ -249,36 +269,26 @@ def _replace(request: Request, **changes: Any) -> Request:
     return Request(**{**request.__dict__, **changes})
 
 
-def _redacted(exchange: Exchange, secrets: tuple[str, ...]) -> Exchange:
-    """The exchange without secrets: values of secret headers, and what is secret wherever it stands.
+def _redacted(exchange: Exchange, secrets: Secrets) -> Exchange:
+    """The exchange without secrets: values of secret headers, and what is secret wherever it stands, in any form.
 
-    What the request itself says openly, such as a model's name, is none in its answer: that would change.
+    What the request itself says openly, such as a model's name, is none in its answer: that would change. The sizes of
+    the reads stay as they came; they no longer add up to a body that was changed.
     """
     openly = exchange.request.content() or b""
-    secrets = tuple(secret for secret in secrets if secret.encode() not in openly)
-
-    def clean(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, REDACTED)
-        return text
-
-    def cleaned(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-        return tuple((k, REDACTED if k.lower() in _SECRET_HEADERS else clean(v)) for k, v in headers)
-
-    # The sizes of the reads stay as they came; they may no longer add up to the body, which is what redaction costs.
-    body = exchange.body
-    for secret in secrets:
-        body = body.replace(secret.encode(), REDACTED.encode())
+    hidden = tuple(secret for secret in secrets if secret.encode() not in openly)
     changes = {
-        "headers": cleaned(exchange.headers),
-        "request": _replace(exchange.request, headers=cleaned(exchange.request.headers)),
-        "body": body,
-        "error_detail": clean(exchange.error_detail),
+        "headers": redaction.headers(exchange.headers, hidden),
+        "request": _replace(exchange.request, headers=redaction.headers(exchange.request.headers, hidden)),
+        "body": redaction.body(exchange.body, hidden),
+        "error_detail": redaction.text(exchange.error_detail, hidden),
     }
     return Exchange(**{**exchange.__dict__, **changes})
 
 
 def _bytes_to_json(raw: bytes) -> dict[str, str]:
+    if len(raw) > _LARGE and raw.translate(None, _PLAIN):  # Up to six characters a byte in JSON, and four in memory.
+        return {"base64": base64.b64encode(raw).decode()}
     try:
         return {"text": raw.decode("utf-8")}
     except UnicodeDecodeError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from conformance.absence import standing_in
-from conformance.answers import Absent, Answer, Missing, view
+from conformance.answers import Absent, Answer, view
 from conformance.outcomes import Blocked
-from conformance.recording import Source
+from conformance.recording import LARGE, OnDisk, Source
 from fixtures.scenario import SCENARIOS
 
 A = TypeVar("A", bound=Answer)
@@ -29,29 +30,27 @@ class Every:
         Those that share a connection are left out: whether a server closes it before the next request arrives is a race
         that has its own check, and would make every rule here end differently from run to run.
         """
-        found: list[Answer | Missing] = []
-        fatal: list[str] = []
-        for name in names:
-            if source.recording(name).get("fatal"):
-                fatal.append(name)
-            if not SCENARIOS[name].one_connection:
-                got = standing_in(source, source.recording(name).answers(SCENARIOS[name]))
-                found += got if isinstance(got, list) else [got]
-        return cls([a for a in found if isinstance(a, Answer)], [a for a in found if isinstance(a, Absent)], fatal)
+        recorded = _Recorded(source, names)
+        return cls(recorded, recorded.absent, recorded.fatal)
 
-    def __init__(self, answers: list[Answer], absent: Sequence[Absent] = (), fatal: Sequence[str] = ()) -> None:
+    def __init__(self, answers: Iterable[Answer], absent: Sequence[Absent] = (), fatal: Sequence[str] = ()) -> None:
         self.fatal = list(fatal)
         """The scenarios during which the server stopped answering anybody."""
-        self._answers = [a for a in answers if a.exchange.request.method not in ("OPTIONS", "HEAD")]
+        self._all = answers
         self._absent = absent
         self.judged: Answer | None = None
-        self._fitting: Sequence[Answer] = []
+        self._fits: Callable[[Answer], bool] = lambda _: False
         self._only: Answer | None = None
 
     @property
     def judged_with(self) -> list[Answer]:
         """The answer that is being judged, and those to the same request."""
-        return [a for a in self._answers if self.judged and a.asked == self.judged.asked]
+        judged = self.judged
+        return [a for a in self._answers if a.asked == judged.asked] if judged else []
+
+    @property
+    def _answers(self) -> Iterator[Answer]:
+        return (a for a in self._all if a.exchange.request.method not in ("OPTIONS", "HEAD"))
 
     def named(self, names: Collection[str]) -> list[Answer]:
         """The answers with these names."""
@@ -59,24 +58,27 @@ class Every:
 
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
         """The answers of a kind for which `where` holds; the check is blocked if there is none (`what` names them)."""
-        among = [self._only] if self._only else self._answers
-        fitting = [answer for answer in among if isinstance(answer, kind) and where(answer)]
-        if not fitting:
+        self._fits = lambda answer: isinstance(answer, kind) and where(answer)
+        found = False
+        for answer in [self._only] if self._only else self._answers:
+            if isinstance(answer, kind) and where(answer):
+                found = True
+                self.judged = answer
+                yield answer
+        if not found:
             for one in self._absent:
                 if issubclass(view(one.exchange.request.path), kind):
                     raise one.verdict or Blocked(one.why)
             raise Blocked(f"no {what or kind.__name__} exchange was recorded that this could be judged on")
-        self._fitting = fitting
-        for answer in fitting:
-            self.judged = answer
-            yield answer
 
     def one_by_one(self) -> Iterator[Answer]:
         """The answers of the last `of`. While one is yielded, `of` gives it alone, so that a check can be run on it."""
-        for answer in self._fitting:
-            self._only = answer
-            yield answer
-        self._only = None
+        fits = self._fits
+        for answer in self._answers:
+            if fits(answer):
+                self._only = answer
+                yield answer
+                self._only = None
 
     def accepted(self, kind: type[A], *, streamed: bool | None = None, malformed: bool = False) -> Iterator[A]:
         """The whole 2xx answers of a kind; only streams, or only plain ones, if `streamed` is given.
@@ -100,19 +102,22 @@ class Every:
         Both are whole and, unless `accepted` is false, 2xx and readable. `where` chooses among the streams.
         """
         plain = {
-            a.asked: a
-            for a in sorted(self._answers, key=lambda a: a.ok)  # One that was accepted tells most of a request.
-            if isinstance(a, kind) and _whole(a) and not a.streamed and "stream_options" not in a.sent
+            a.asked: _unread(a)
+            for accepted_ones in (False, True)  # One that was accepted tells most of a request, so it comes last.
+            for a in self._answers
+            if a.ok is accepted_ones and isinstance(a, kind) and _whole(a)
+            if not a.streamed and "stream_options" not in a.sent
         }
 
         def is_twin(answer: A) -> bool:
             other = plain.get(answer.asked)
             if other is None or not answer.asks_for_stream or not _whole(answer) or answer.sent.get("temperature") != 0:
                 return False
-            return where(answer) and (not accepted or (answer.readable and other.readable and not is_bad(answer)))
+            readable = answer.readable and _unread(other).readable and not is_bad(answer)
+            return where(answer) and (readable or not accepted)
 
         for streamed in self.of(kind, is_twin, what=f"plain and streamed {kind.__name__}"):
-            yield plain[streamed.asked], streamed
+            yield _unread(plain[streamed.asked]), streamed
 
     def refused(self) -> Iterator[Answer]:
         """The answers with a 4xx or 5xx."""
@@ -126,6 +131,37 @@ def is_bad(answer: Answer) -> bool:
 
 def _fits(answer: Answer, streamed: bool | None) -> bool:
     return _whole(answer) and answer.ok and streamed in (None, answer.streamed)
+
+
+def _unread(answer: A) -> A:
+    """The answer; a large one without what was parsed of it, so that many do not add up in memory."""
+    return answer if len(answer.exchange.body) < LARGE else replace(answer)
+
+
+class _Recorded:
+    """The answers to scenarios. Large ones are read whenever they are iterated over, and not kept in memory."""
+
+    def __init__(self, source: Source, names: Iterable[str]) -> None:
+        self._source = source
+        self.fatal: list[str] = []
+        self.absent: list[Absent] = []
+        self._parts: list[str | list[Answer]] = []
+        for name in names:
+            recording = source.recording(name)  # Waits until it has been sent.
+            if recording.get("fatal"):
+                self.fatal.append(name)
+            if not SCENARIOS[name].one_connection:
+                self._parts.append(name if isinstance(recording, OnDisk) else self._read(name))
+
+    def __iter__(self) -> Iterator[Answer]:
+        for part in self._parts:
+            yield from self._read(part) if isinstance(part, str) else part
+
+    def _read(self, name: str) -> list[Answer]:
+        got = standing_in(self._source, self._source.recording(name).answers(SCENARIOS[name]))
+        several = got if isinstance(got, list) else [got]
+        self.absent += [one for one in several if isinstance(one, Absent)]
+        return [one for one in several if isinstance(one, Answer)]
 
 
 def _whole(answer: Answer) -> bool:

@@ -7,7 +7,9 @@ from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from backends.wire import REDACTED
+from backends import redaction
+from backends.printable import printable
+from backends.redaction import Secrets
 from conformance.absence import is_unknown
 from conformance.answers import Answer, Missing, Refused
 from conformance.check import Check
@@ -40,8 +42,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 class Judge:
     """Collects what pytest's hooks say while a check runs, and makes a result of it."""
 
-    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
-        self._secrets = secrets
+    def __init__(self, hidden: Secrets = ()) -> None:
+        self._hidden = hidden
         self.begin()
 
     def begin(self) -> None:
@@ -135,10 +137,13 @@ class Judge:
             duration=round(duration, 4),
         )
 
+    def printable(self, text: str) -> str:
+        """The text as one line that is safe to print."""
+        return printable(self.clean(text))
+
     def clean(self, text: str, length: int = LONG) -> str:
         """Text that is safe to print: without secrets, control characters and lone surrogates, and not too long."""
-        for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
+        text = redaction.text(text, self._hidden)
         text = _CONTROL.sub(lambda c: c[0].encode("unicode_escape").decode(), text)
         return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 

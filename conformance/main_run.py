@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from backends import find, known, scratch
+from backends import find, known, redaction, scratch
 from backends.errors import CannotMeasure, Unreachable
+from backends.printable import printable
 from backends.target import Running, Target
 from conformance import catalogue, findings, results
 from conformance.check import Check
@@ -90,7 +91,7 @@ class MainRun(Run):
         except known.BadKnown as problem:
             raise pytest.UsageError(f"--known: {problem}") from None
         except CannotMeasure as problem:
-            self.stopped, self._exit_code = self._judge.clean(str(problem)), problem.exit_code
+            self.stopped, self._exit_code = redaction.text(str(problem), self.hidden), problem.exit_code
         except results.BadResults as problem:
             raise pytest.UsageError(f"--replay: {problem}") from None
 
@@ -125,7 +126,7 @@ class MainRun(Run):
             if self.asked.known:
                 listed = self._known[target.backend]
                 lines.append(f"known: {known.scope(listed, target.backend, target.version, target.code_path)}")
-        return [self._judge.clean(line) for line in lines]
+        return [self._judge.printable(line) for line in lines]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -156,7 +157,7 @@ class MainRun(Run):
             self._record(self._shared, self._say_wait)
 
     def _begin(self, selected: list[Check]) -> None:
-        self._writer = results.Writer(self.results_file)
+        self._writer = results.Writer(self.results_file, self.hidden)
         unmeasured = [
             Target(name=w.name, backend=w.backend, found="not measured", deployments=()) for w in self.asked.wanted
         ]
@@ -172,7 +173,7 @@ class MainRun(Run):
     def _say(self, text: str) -> None:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
-            terminal.write_line(text)
+            terminal.write_line(self._judge.printable(text))
 
     # Results
 
@@ -244,7 +245,8 @@ class MainRun(Run):
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and not self.config.option.collectonly:
             why = self.stopped or "no check fits -m and -k; see `pytest --markers` and `pytest --collect-only -q`"
-            terminalreporter.write_line(f"nothing was measured: {why}", red=True, bold=True)
+            said = "\n".join(map(printable, f"nothing was measured: {why}".splitlines()))
+            terminalreporter.write_line(said, red=True, bold=True)
         for result in (r for r in self.collected if r.known == "stale"):
             file = f"backends/{self.targets[result.target].backend}/known.toml"
             terminalreporter.write_line(f"stale: {result.id} passes now: remove its entry from {file}", red=True)

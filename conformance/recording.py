@@ -26,6 +26,9 @@ from conformance.outcomes import Verdict
 from conformance.ran import Ran
 from fixtures.scenario import SCENARIOS, Built, Scenario, runs_alone, with_needs
 
+LARGE = 1 << 20
+"""Bytes of a recording's file from which it is not kept in memory."""
+
 PATIENCE = 5.0
 """Seconds after which somebody who waits for an answer is told so."""
 
@@ -64,6 +67,17 @@ class Recording(dict[str, Any]):
         if "program" in self:
             return Ran(scenario.name, read, Ended.from_json(self["program"]))
         return read[0] if self["single"] else read
+
+
+class OnDisk(Recording):
+    """A large recording, read from its file whenever it is needed, so that large responses do not add up in memory."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    def answers(self, scenario: Scenario) -> Answer | list[Answer] | Missing:
+        return Recording(json.loads(self._file.read_text())).answers(scenario)
 
 
 class Source(Protocol):
@@ -153,7 +167,7 @@ class Sender:
             recording = self._ask(scenario, built, deployment, headers)
         if "lost" in recording and answered and _had_the_request(recording):
             recording["fatal"] = True
-        if "exchanges" in recording and (gained := log.since(file, begun, self._target.access.key)):
+        if "exchanges" in recording and (gained := log.since(file, begun, self._target.access.secrets())):
             recording["log"] = gained
         return recording
 
@@ -168,6 +182,7 @@ class Sender:
         requests = built if isinstance(built, list) else [built]
         own = scenario.one_connection
         http = wire.client(self._timeout, self._target.access, one_connection=True) if own else self._http
+        http.spare = self._http.spare
 
         def exchange(request: wire.Request) -> Exchange:
             request = dataclasses.replace(request, headers=(*request.headers, *headers))
@@ -364,7 +379,7 @@ class Recorder:
         partial = kept.with_suffix(".partial")
         partial.write_text(json.dumps(recording))
         partial.rename(kept)
-        return recording
+        return OnDisk(kept) if kept.stat().st_size > LARGE else recording
 
     def _await(self, kept: Path) -> Recording:
         """What another worker records: it takes at most a few timeouts, since lists are sent one after the other, and
@@ -374,7 +389,7 @@ class Recorder:
             if time.monotonic() > deadline:
                 return Recording(unsent=f"{kept.stem} was claimed by a worker that never recorded it", broken=True)
             time.sleep(0.005)
-        return Recording(json.loads(kept.read_text()))
+        return OnDisk(kept) if kept.stat().st_size > LARGE else Recording(json.loads(kept.read_text()))
 
 
 class Replay:

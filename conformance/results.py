@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
+from backends import redaction
+from backends.redaction import Secrets
 from conformance.outcomes import Level, Outcome
 
 FORMAT = 1
@@ -152,10 +154,11 @@ class Results:
 
 
 class Writer:
-    """Writes a results file line by line."""
+    """Writes a results file line by line; nothing of `hidden` gets into it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, hidden: Secrets = ()) -> None:
         self.path = path
+        self._hidden = hidden
         self._file: TextIO = path.open("w", encoding="utf-8")
 
     def header(self, *, targets: list[dict[str, Any]], selected: list[dict[str, Any]], command: str) -> None:
@@ -195,14 +198,15 @@ class Writer:
         self._write_line(json.dumps(line))
 
     def _write_line(self, line: str) -> None:
-        self._file.write(line + "\n")
+        self._file.write(redaction.line(line, self._hidden) + "\n")
         self._file.flush()
 
 
 def read(path: Path) -> Results:
     """Read a results file, complete or not. Raises BadResults."""
     try:
-        raw = path.read_text(encoding="utf-8").splitlines()
+        with path.open(encoding="utf-8") as file:
+            raw = [line.removesuffix("\n") for line in file]
     except (OSError, UnicodeDecodeError) as problem:
         raise BadResults(f"{path} cannot be read as a results file: {problem}") from None
     lines: list[Any] = []

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from backends import known
+from backends import known, redaction
 from backends.access import Access
+from backends.printable import printable
+from backends.process import KEY
 from backends.target import Deployment, Target
 from conformance import catalogue, results, steadiness
 from conformance.check import Check
@@ -37,7 +39,9 @@ class Run:
         """Whether checks were selected; pytest may complain of `-m` or `-k` instead, and ends its collection anyway."""
         self.notes: list[str] = []
         """What a replayed file lacks, in sentences for the header."""
-        self._judge = Judge(asked.secrets)
+        self.hidden = redaction.secrets(*asked.secrets, KEY)
+        """What nothing that is written or printed may hold."""
+        self._judge = Judge(self.hidden)
         self._known: dict[str, list[known.Deviation]] = {}
         self._needed: list[str] = []
         self._sources: dict[str, Source] = {}
@@ -153,8 +157,11 @@ class Run:
             report.outcome = "skipped" if result.known == "known" else "failed"
         report.conformance = result.to_json()  # type: ignore[attr-defined]
         if outcome is not Outcome.ERROR:
-            text = f"{(result.known or outcome).upper()} {found.id}: {found.requirement}\n{result.message}"
+            said = printable(result.message)
+            text = f"{(result.known or outcome).upper()} {found.id}: {found.requirement}\n{said}"
             report.longrepr = None if report.passed else (str(item.path), 0, text) if report.skipped else text
+        else:
+            report.longrepr = "\n".join(map(self._judge.printable, str(report.longrepr).splitlines()))
         return report
 
     def _overlay(self, result: CheckResult) -> str | None:

@@ -10,7 +10,7 @@ a `Violation`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 NOT_UTF8 = "the bytes are not valid UTF-8; clients put U+FFFD in their place"
@@ -91,18 +91,21 @@ def parse(raw: bytes) -> Parsed:
     return stream.finish(len(raw))
 
 
-def timed(parsed_event: Event, reads: Sequence[tuple[float, int]]) -> float:
-    """The arrival time of the read that completed an event.
+def timed(events: Iterable[Event], reads: Sequence[tuple[float, int]]) -> list[float | None]:
+    """The arrival time of the read that completed each event.
 
-    In: an event of `parse(raw)`, and how `raw` arrived, as (seconds, number of bytes) in order. Out: the
-    seconds of the read with which its blank line was complete. Raises ValueError if the reads end before it.
+    In: the events of `parse(raw)`, in order, and how `raw` arrived, as (seconds, number of bytes) in order. Out: for
+    each event the seconds of the read with which its blank line was complete; None if the reads end before it, which
+    they do where redaction has made `raw` longer.
     """
-    arrived = 0
-    for seconds, count in reads:
-        arrived += count
-        if arrived >= parsed_event.end:
-            return seconds
-    raise ValueError(f"the reads hold {arrived} bytes, but the event ends at byte {parsed_event.end}")
+    times: list[float | None] = []
+    following = iter(reads)
+    seconds, arrived = 0.0, 0
+    for event in events:
+        while arrived < event.end and (read := next(following, None)):
+            seconds, arrived = read[0], arrived + read[1]
+        times.append(seconds if arrived >= event.end else None)
+    return times
 
 
 @dataclass(frozen=True, slots=True)

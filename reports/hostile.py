@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from backends.printable import printable, visible
+
+__all__ = ["KEPT", "cut", "difference", "line", "visible"]
 
 KEPT = 12_000
 """Characters of one text that a page shows; the results file has the rest."""
-
-# C0 and C1 controls but tab and line feed, lone surrogates, and what turns the direction of text or hides in it.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
-)
-
-
-def visible(text: str) -> str:
-    """The text with its invisible characters written as escapes (`\\x1b`, `\\u202e`)."""
-    # Most is printable but for its line feeds, and this is quicker than the pattern, whose characters are none of them.
-    if text.isprintable() or text.replace("\n", "").isprintable():
-        return text
-    return _UNSEEN.sub(lambda c: f"\\x{ord(c[0]):02x}" if ord(c[0]) < 256 else f"\\u{ord(c[0]):04x}", text)
 
 
 def cut(text: str, length: int = KEPT) -> str:
@@ -29,8 +18,8 @@ def cut(text: str, length: int = KEPT) -> str:
 
 
 def line(text: str, length: int) -> str:
-    """The text as one visible line of at most `length` characters."""
-    flat = visible(" ".join(text.split()))
+    """The text as one visible line of at most `length` characters, which no log takes for a command."""
+    flat = printable(" ".join(text.split()))
     return flat if len(flat) <= length else flat[: max(length - 1, 0)] + "…"
 
 

@@ -211,7 +211,7 @@ def test_a_server_binary_is_for_one_backend(tmp_path: Path) -> None:
 
 
 def test_the_command_starts_the_server_again_and_has_no_key() -> None:
-    words = [sys.executable, "-m", "server", "--api-key", "sk-canary", "--kwargs", '{"a": 1}']
-    assert process._shell(words, {"SLOTS": "4 5"}, "sk-canary") == (
-        """SLOTS='4 5' python -m server --api-key "$OPENAI_API_KEY" --kwargs '{"a": 1}'"""
+    words = [sys.executable, "-m", "server", "--kwargs", '{"a": 1}']
+    assert process._shell(words, {"SLOTS": "4 5"}, ["SERVER_KEY"]) == (
+        """SLOTS='4 5' SERVER_KEY="$OPENAI_API_KEY" python -m server --kwargs '{"a": 1}'"""
     )

@@ -245,7 +245,8 @@ def test_secrets_are_nowhere(
         running = starting.start(Wanted(backend="vllm", access=Access(key=key), device="cpu"), backends()["vllm"])
     running.stop()
     assert {one["environment"]["HF_TOKEN"] for one in given} == {token}
-    assert all(key in one["command"] for one in given)
+    assert {one["environment"]["VLLM_API_KEY"] for one in given} == {key}
+    assert not any(key in " ".join(one["command"]) for one in given)
     target = running.target
     asked = SimpleNamespace(known=False)
     run = SimpleNamespace(stopped=None, notes=[], targets={"vllm": target}, asked=asked, _judge=Judge())

@@ -31,7 +31,7 @@ def gained(tmp_path: Path, text: str, before: str = "before\n") -> str:
     begun = log.size(file)
     with file.open("a", encoding="utf-8") as more:
         more.write(text)
-    return log.since(file, begun, KEY)
+    return log.since(file, begun, (KEY,))
 
 
 def test_what_was_gained_is_kept_as_it_is(tmp_path: Path) -> None:
@@ -55,10 +55,10 @@ def test_of_a_long_one_the_last_lines_are_kept_and_it_says_so(tmp_path: Path) ->
 
 
 def test_no_log_says_nothing(tmp_path: Path) -> None:
-    assert log.since(None, log.size(None), KEY) == ""
-    assert log.since(tmp_path / "none", log.size(tmp_path / "none"), None) == ""
+    assert log.since(None, log.size(None), (KEY,)) == ""
+    assert log.since(tmp_path / "none", log.size(tmp_path / "none"), ()) == ""
     (tmp_path / "binary").write_bytes(b"\xff\x00")
-    assert log.since(tmp_path / "binary", 0, None) == "\ufffd\x00"
+    assert log.since(tmp_path / "binary", 0, ()) == "\ufffd\x00"
 
 
 def sent(tmp_path: Path, *, has_log: bool) -> Recording:

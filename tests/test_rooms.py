@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "backends": (),
     "fixtures": ("backends.wire", "backends.program"),
     "conformance": ("backends", "fixtures"),
-    "reports": ("conformance", "backends.wire", "backends.program", "backends.known"),
+    "reports": ("conformance", "backends.wire", "backends.program", "backends.known", "backends.printable"),
 }
 
 

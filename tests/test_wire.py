@@ -28,7 +28,7 @@ def test_exchanges_survive_json(body: bytes, reads: list[tuple[float, int]]) -> 
 @given(st.text("abcdef0123456789-", min_size=8), texts, texts)
 def test_a_key_is_redacted_wherever_it_stands(key: str, before: str, after: str) -> None:
     made = exchange((before + key + after).encode(), error_detail=f"{before}{key}")
-    kept = json.dumps(wire._redacted(made, key).to_json(), ensure_ascii=False)
+    kept = json.dumps(wire._redacted(made, (key,)).to_json(), ensure_ascii=False)
     assert key not in kept.replace(wire.REDACTED, "") or key in json.dumps(before + after, ensure_ascii=False)
 
 

@@ -15,6 +15,7 @@ import docker.errors
 import httpx2
 from docker.types import DeviceRequest
 
+from backends import wire
 from backends.containers import engine
 from backends.containers.plan import INSIDE, Service, filled
 from backends.errors import CannotStart
@@ -44,11 +45,11 @@ class Container:
     def wait_until_healthy(self, path: str, seconds: float, say: Callable[[str], None] = lambda _: None) -> None:
         """Return once `path` answers 200; raise CannotStart with the log's end if it ends or `seconds` pass."""
         begun = said = time.monotonic()
-        with httpx2.Client(trust_env=False, timeout=5) as http:
+        asked = wire.Request(method="GET", path=self.origin + path)
+        with wire.client(5) as http:
             while (now := time.monotonic()) - begun < seconds:
-                with contextlib.suppress(httpx2.HTTPError):
-                    if http.get(self.origin + path).status_code == 200:
-                        return
+                if wire.send(asked, "", model="", http=http).status == 200:
+                    return
                 if not self._runs():
                     raise CannotStart(self.why_it_ended())
                 if now - said >= 3 * engine.SAY_EVERY:

@@ -85,7 +85,7 @@ def services(
         words = {**spec, "file": model.inside if model else spec["file"], "model": spec.get("model", "model")}
         tables = (box, here) if model else (box, here, box.get("probe", {}), here.get("probe", {}))
         ours = [_put(words, arg) for table in tables for arg in table.get("args", ())]
-        ours += [arg.format(key=key) for arg in data["deploy"].get("key", ()) if key]
+        secret = {n: value.format(key=key) for n, value in data["deploy"].get("key", {}).items() if key}
         theirs = [_put(words, arg) if model else arg.format(**words) for arg in spec.get("args", ())]
         # A server whose models are created through its API reads no file.
         probe = () if data["deploy"].get("create") else ((str(ROOT / PROBE), f"{INSIDE}/{PROBE}"),)
@@ -96,7 +96,7 @@ def services(
                 image=image or here["image"],
                 command=(*ours, *theirs),
                 entrypoint=tuple(box.get("entrypoint", ())),
-                environment=(*_environment(tables).items(), *device.environment),
+                environment=(*{**_environment(tables), **secret}.items(), *device.environment),
                 volumes=model.volumes if model else probe,
                 port=box["port"],
                 publish=box["publish"] if number == 0 else str(first_port + number),

@@ -23,7 +23,7 @@ from backends.containers import engine, plan
 from backends.containers.container import Container, create
 from backends.containers.plan import Service
 from backends.errors import CannotStart
-from backends.process import KEY, on_other_code_paths, target_of, with_key
+from backends.process import on_other_code_paths, target_of, with_key
 from backends.target import Running, Target, Wanted
 
 
@@ -61,13 +61,13 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
             wanted.say(f"waiting for {data['title']} in a container, {number} of {len(containers)} …")
             container.wait_until_healthy(data["container"]["health"], data["container"]["start_seconds"], wanted.say)
         target = _target(wanted, data, chosen.name, containers)
-        secrets = data["container"].get("secrets", ())
+        secrets = (*data["container"].get("secrets", ()), *data["deploy"].get("key", ()))
         about = {
             "image": services[0].image,
             "image digest": _digest(image),
             "device": chosen.name,
             **devices.facts(chosen.name, containers[0].ask),
-            "flags": " ".join(containers[0].command).replace(wanted.access.key or KEY, "KEY"),
+            "flags": " ".join(containers[0].command),
             "environment": " ".join(f"{k}={v}" for k, v in containers[0].environment.items() if k not in secrets),
             "command": f"python -m backends compose {wanted.backend} --device={chosen.name} "
             f"--image={shlex.quote(services[0].image)} | docker compose -f - up",

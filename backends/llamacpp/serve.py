@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import threading
 
 import xllamacpp
@@ -19,7 +20,6 @@ def main() -> None:
     parser.add_argument("-c", "--ctx-size", type=int, default=0)
     parser.add_argument("-np", "--parallel", type=int, default=1)
     parser.add_argument("-t", "--threads", type=int, default=-1)
-    parser.add_argument("--api-key", action="append", default=[])
     parser.add_argument("--embeddings", action="store_true")
     parser.add_argument("--pooling", choices=["mean", "cls", "last", "rank"])
     parser.add_argument("--jinja", action="store_true")
@@ -36,7 +36,8 @@ def main() -> None:
     params.use_jinja = asked.jinja
     params.warmup = not asked.no_warmup
     params.embedding = asked.embeddings
-    params.api_keys = asked.api_key
+    # Not an option: command lines are visible to every user of the machine.
+    params.api_keys = [key] if (key := os.environ.get("LLAMA_API_KEY")) else []
     if asked.alias:
         params.model_alias = {asked.alias}
     if asked.mmproj:

@@ -94,6 +94,18 @@ class Answer:
             raise Blocked(f"{self.name}: the server no longer accepts connections ({self.exchange.error_detail})")
         if error == "timeout":
             raise TimedOut(f"{self.name}: no complete answer in time ({self.exchange.error_detail})")
+        if error == "too large":
+            raise Fail(
+                f"{self.name}: response too large ({self.exchange.error_detail})",
+                expected="a response that a client can hold in memory",
+                actual=self.exchange.error_detail,
+            )
+        if error == "undecodable":
+            raise Fail(
+                f"{self.name}: the body cannot be decoded: {self.exchange.error_detail}",
+                expected="a body in the content encoding that its header names",
+                actual=self.exchange.error_detail,
+            )
         if self.exchange.status is None:
             raise Fail(
                 f"{self.name}: the server closed the connection without an answer",
@@ -206,10 +218,12 @@ class Answer:
         pending = [self.events.pending] if self.events.pending else []
         return [event.data for event in (*self.events.events, *pending)]
 
-    @property
+    @cached_property
     def arrivals(self) -> list[float]:
         """When each event of a stream was complete, in seconds since the request was sent."""
-        return [sse.timed(event, self.wire.reads) for event in self.events.events]
+        times = sse.timed(self.events.events, self.wire.reads)
+        last = self.wire.reads[-1][0] if self.wire.reads else 0.0
+        return [last if seconds is None else seconds for seconds in times]
 
     @cached_property
     def chunks(self) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from conformance.answers.answer import Answer
-from conformance.answers.values import T, expect, optional, parsed, written
+from conformance.answers.values import T, distinct, expect, optional, parsed, written
 from conformance.outcomes import Blocked, Fail
 
 _TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "([^"\\]|\\.)+"')
@@ -135,11 +135,7 @@ class Generated(Answer):
 
     def values(self, key: str) -> list[Any]:
         """The different values that a key has in the response objects, in order; None where it is absent."""
-        found: list[Any] = []
-        for value in (one.get(key) for one in self.objects):
-            if value not in found:
-                found.append(value)
-        return found
+        return distinct(one.get(key) for one in self.objects)
 
     @property
     def distinct_chunks(self) -> list[dict[str, Any]]:
@@ -261,6 +257,8 @@ class Chat(Generated):
 
     def _streamed_choices(self) -> list[Choice]:
         choices: dict[int, Choice] = {}
+        contents: dict[int, list[str]] = {}
+        reasonings: dict[int, list[str]] = {}
         calls: dict[tuple[int, int], dict[str, Any]] = {}
         for chunk in self.chunks:
             for raw, index in self._raw_choices(chunk):
@@ -268,16 +266,22 @@ class Chat(Generated):
                 delta = expect(raw.get("delta"), dict, f"{self.name}: choices[].delta")
                 choice.role = choice.role or delta.get("role")
                 if isinstance(delta.get("content"), str):
-                    choice.content = choice.text = choice.text + delta["content"]
-                choice.reasoning += reasoning(delta)
+                    contents.setdefault(index, []).append(delta["content"])
+                reasonings.setdefault(index, []).append(reasoning(delta))
                 choice.refusal += optional(delta.get("refusal"), str, f"{self.name}: refusal of a delta") or ""
                 choice.finish_reason = raw.get("finish_reason") or choice.finish_reason
                 if (entries := self._logprobs(raw)) is not None:
-                    choice.logprobs = (choice.logprobs or []) + entries
+                    choice.logprobs = choice.logprobs or []
+                    choice.logprobs += entries
                 for piece in self._listed_calls(delta):
                     self._add_piece(calls, index, piece)
+        for index, choice in choices.items():
+            choice.reasoning = "".join(reasonings[index])
+            if index in contents:
+                choice.content = choice.text = "".join(contents[index])
         for (index, _), call in sorted(calls.items()):
-            choices[index].tool_calls.append(ToolCall(**call))
+            joined = {"name": "".join(call["name"]), "arguments": "".join(call["arguments"])}
+            choices[index].tool_calls.append(ToolCall(**{**call, **joined}))
         for choice in choices.values() if self.unasked else ():
             choice.raw = self._as_plain(choice)
         return list(choices.values())
@@ -300,12 +304,12 @@ class Chat(Generated):
     def _add_piece(self, calls: dict[tuple[int, int], dict[str, Any]], choice: int, piece: Any) -> None:
         piece = expect(piece, dict, f"{self.name}: a tool call delta")
         at = expect(piece.get("index"), int, f"{self.name}: tool_calls[].index of a delta")
-        call = calls.setdefault((choice, at), {"id": None, "type": None, "name": "", "arguments": ""})
+        call = calls.setdefault((choice, at), {"id": None, "type": None, "name": [], "arguments": []})
         function = expect(piece.get("function") or {}, dict, f"{self.name}: tool_calls[].function")
         call["id"] = call["id"] or piece.get("id")
         call["type"] = call["type"] or piece.get("type")
-        call["name"] += optional(function.get("name"), str, f"{self.name}: name of a delta") or ""
-        call["arguments"] += optional(function.get("arguments"), str, f"{self.name}: arguments of a delta") or ""
+        call["name"].append(optional(function.get("name"), str, f"{self.name}: name of a delta") or "")
+        call["arguments"].append(optional(function.get("arguments"), str, f"{self.name}: arguments of a delta") or "")
 
 
 class Completion(Generated):
@@ -336,11 +340,14 @@ class Completion(Generated):
 
     def _streamed_choices(self) -> list[Choice]:
         choices: dict[int, Choice] = {}
+        texts: dict[int, list[str]] = {}
         for chunk in self.chunks:
             for raw, index in self._raw_choices(chunk):
                 choice = choices.setdefault(index, Choice(index=index, raw=raw))
-                choice.text += optional(raw.get("text"), str, f"{self.name}: choices[].text") or ""
+                texts.setdefault(index, []).append(optional(raw.get("text"), str, f"{self.name}: choices[].text") or "")
                 choice.finish_reason = raw.get("finish_reason") or choice.finish_reason
+        for index, choice in choices.items():
+            choice.text = "".join(texts[index])
         return list(choices.values())
 
 

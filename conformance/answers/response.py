@@ -74,8 +74,11 @@ class Response(Answer):
         """The function calls; of a stream, their arguments are joined from the deltas."""
         if not self.streamed:
             return [self._tool_call(item) for item in self.items("function_call")]
+        deltas: dict[Any, list[dict[str, Any]]] = {}
+        for event in self.typed("response.function_call_arguments.delta"):
+            deltas.setdefault(self.item_of(event), []).append(event)
         return [
-            self._tool_call({**item, "arguments": self.joined("response.function_call_arguments.delta", named)})
+            self._tool_call({**item, "arguments": self._joined(deltas.get(named, []))})
             for named, item in self.added.items()
             if item.get("type") == "function_call"
         ]
@@ -181,10 +184,12 @@ class Response(Answer):
             distinct.setdefault(written({**event, **varying}), event)
         return list(distinct.values())
 
-    def joined(self, kind: str, item: str | int | None = None) -> str:
-        """The deltas of the events of a type, joined; of one item of the output, if it is given."""
-        events = [event for event in self.typed(kind) if item in (None, self.item_of(event))]
-        return "".join(expect(event.get("delta"), str, f"{self.name}: delta of {kind}") for event in events)
+    def joined(self, kind: str) -> str:
+        """The deltas of the events of a type, joined."""
+        return self._joined(self.typed(kind))
+
+    def _joined(self, events: list[dict[str, Any]]) -> str:
+        return "".join(expect(e.get("delta"), str, f"{self.name}: delta of {e.get('type')}") for e in events)
 
     def _read(self) -> None:
         assert isinstance(self.text + self.written + self.reasoning, str)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from conformance.outcomes import Fail
@@ -20,16 +21,25 @@ def expect(value: Any, kind: type[T], what: str) -> T:
 
 
 def parsed(raw: str | bytes, what: str, *, wanted: str = "JSON") -> Any:
-    """The JSON value that a text must be; `wanted` is shown as what was expected."""
+    """The JSON value that a text must be, in UTF-8 if it is bytes; `wanted` is shown as what was expected."""
     try:
-        return json.loads(raw, parse_constant=_no_constant)
+        text = raw if isinstance(raw, str) else raw.decode("utf-8-sig")
+        return json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as problem:
         text = raw if isinstance(raw, str) else raw.decode(errors="replace")
         raise Fail(f"{what} is not JSON ({problem})", expected=wanted, actual=text[:300]) from None
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """The different ones of JSON values, in order."""
+    found: dict[Any, Any] = {}
+    for value in values:
+        found.setdefault((written(value),) if isinstance(value, list | dict) else value, value)
+    return list(found.values())
 
 
 def written(value: Any) -> str:

@@ -32,7 +32,7 @@ def read_by_node(answer: Answer, *, helper: bool = False) -> Reading:
         "base64": answer.sent.get("encoding_format") == "base64",
         "status": answer.status,
         "headers": own.headers(answer),
-        "body": base64.b64encode(answer.whole.body).decode(),
+        "body": base64.b64encode(own.given(answer)).decode(),
     }
     got = _reader().read(json.dumps(recorded))
     if "failed" in got:

@@ -34,8 +34,9 @@ def client(respond: Callable[[httpx2.Request], httpx2.Response]) -> openai.OpenA
 def answered(call: Callable[[openai.OpenAI], T], answer: Answer) -> T:
     """What a call of the SDK returns when it gets this answer; ends the check if it was refused, or the SDK raises."""
     answer.accepted()
+    response = _response(answer)
     try:
-        return call(client(lambda _: _response(answer)))
+        return call(client(lambda _: response))
     except Exception as problem:
         raise _cannot(answer, problem) from None
 
@@ -74,6 +75,7 @@ def _reading(answer: Answer, read: Callable[[], Reading]) -> Reading:
     """The reading, or what the SDK raised for a refusal; anything else that it raises ends the check."""
     import openai
 
+    own.given(answer)
     try:
         return read()
     except openai.APIStatusError as problem:
@@ -94,7 +96,7 @@ def _cannot(answer: Answer, problem: Exception) -> Fail:
 
 
 def _response(answer: Answer) -> httpx2.Response:
-    return httpx2.Response(answer.status, headers=own.headers(answer), content=answer.whole.body)
+    return httpx2.Response(answer.status, headers=own.headers(answer), content=own.given(answer))
 
 
 def _read(asked: openai.OpenAI, answer: Answer) -> Reading:

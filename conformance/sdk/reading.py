@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from backends import bounds
 from conformance.answers import Answer, Completion, Embeddings, Generated, Models, Response
 from conformance.answers.lists import unpacked
 from conformance.answers.values import expect
-from conformance.outcomes import Fail
+from conformance.outcomes import Blocked, Fail
 
 Reading = dict[str, Any]
 """JSON data: what it holds depends on the endpoint, as the functions below say."""
@@ -66,6 +67,13 @@ def can_be_sent(answer: Answer) -> bool:
         return isinstance(answer, Models)
     required = {"chat": {"model", "messages"}, "completions": {"model", "prompt"}, "embeddings": {"model", "input"}}
     return answer.asks_clearly and set(answer.sent) >= required.get(kind(answer), {"model"})
+
+
+def given(answer: Answer) -> bytes:
+    """The body that an SDK is given. Ends the check if its objects of it would take too much time and memory."""
+    if bounds.heavy(answer.whole.body):
+        raise Blocked(f"{answer.name}: the response has too many values for the suite to give it to an SDK")
+    return answer.whole.body
 
 
 def kind(answer: Answer) -> str:

@@ -21,7 +21,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.reference", description="A correct OpenAI server.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
-    parser.add_argument("--api-key", help="refuse /v1 requests without this key")
+    parser.add_argument(
+        "--api-key",
+        default=os.environ.get("REFERENCE_API_KEY"),
+        help="refuse /v1 requests without this key (default: REFERENCE_API_KEY)",
+    )
     parser.add_argument("--delay", type=float, default=0.001, help="seconds between the events of a stream")
     parser.add_argument("--fault", action="append", default=[], help="a fault for every request; may be repeated")
     parser.add_argument("--absent", default="", help="endpoints that it lacks, as X-Absent names them")

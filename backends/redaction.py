@@ -1,0 +1,195 @@
+"""Keep secrets out of everything that is written or printed, in whatever form a server or a program repeats them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+REDACTED = "[redacted]"
+
+SHORTEST = 6
+"""Characters of the shortest secret that is removed. Shorter keys (`EMPTY`, `none`) are placeholders: they
+are also ordinary words of responses, which must stay as they are to be judged."""
+
+_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key"}
+"""Headers whose whole value is secret."""
+
+LARGE = 1 << 20
+"""Characters from which a document that is no stream is not parsed to find a secret that is split over an array."""
+
+_DATA = re.compile(r"(?:^|[\r\n])data:([^\r\n]*)")
+_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+Secrets = tuple[str, ...]
+Headers = tuple[tuple[str, str], ...]
+
+
+def secrets(*some: str | None) -> Secrets:
+    """The values to be removed, each once, without those that are too short to be secret."""
+    return tuple(dict.fromkeys(one for one in some if one and len(one) >= SHORTEST))
+
+
+def text(said: str, hidden: Secrets) -> str:
+    """The text without the secrets: plain, escaped as in JSON or source code, percent-encoded, as base64, as hex."""
+    for pattern in _patterns(hidden):
+        said = pattern.sub(REDACTED, said)
+    return said
+
+
+def raw(said: bytes, hidden: Secrets) -> bytes:
+    """The same for bytes of any encoding, UTF-16 and UTF-32 included."""
+    for pattern in _patterns_of_bytes(hidden):
+        said = pattern.sub(REDACTED.encode(), said)
+    return said
+
+
+def body(said: bytes, hidden: Secrets) -> bytes:
+    """A response body without the secrets, also where one is split over events of a stream or elements of an array."""
+    said = raw(said, hidden)
+    return _unsplit(said, hidden) if hidden else said
+
+
+def headers(pairs: Headers, hidden: Secrets) -> Headers:
+    """The headers without secrets: the whole value of secret headers, and what `text` finds in all others."""
+    return tuple(
+        (text(name, hidden), REDACTED if name.lower() in _HEADERS else text(value, hidden)) for name, value in pairs
+    )
+
+
+def data(value: Any, hidden: Secrets) -> Any:
+    """JSON data with each string in it, keys included, as `text` leaves it."""
+    if isinstance(value, str):
+        return text(value, hidden)
+    if isinstance(value, dict):
+        return {text(str(key), hidden): data(inner, hidden) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [data(inner, hidden) for inner in value]
+    return value
+
+
+def line(written: str, hidden: Secrets) -> str:
+    """A line of JSON without the secrets; it stays valid JSON."""
+    return written if text(written, hidden) == written else json.dumps(data(json.loads(written), hidden))
+
+
+def _unsplit(said: bytes, hidden: Secrets) -> bytes:
+    """Remove secrets from strings that clients join: those at the same path of a body's JSON documents."""
+    try:
+        whole = said.decode()
+    except UnicodeDecodeError:
+        return said
+    documents = [found.span(1) for found in _DATA.finditer(whole)]
+    if not documents and len(whole) < LARGE:
+        documents = [(0, len(whole))]
+    joined: dict[tuple[object, ...], list[tuple[int, str]]] = {}
+    for number, (begin, end) in enumerate(documents):
+        for path, string in _strings(whole[begin:end]):
+            joined.setdefault(path, []).append((number, string))
+    changes: dict[int, dict[str, str]] = {}
+    for pieces in joined.values():
+        if len(pieces) > 1:
+            for number, before, after in _without(pieces, hidden):
+                changes.setdefault(number, {})[before] = after
+    for number in sorted(changes, reverse=True):
+        begin, end = documents[number]
+        whole = whole[:begin] + _rewritten(whole[begin:end], changes[number]) + whole[end:]
+    return whole.encode()
+
+
+def _strings(document: str) -> Iterator[tuple[tuple[object, ...], str]]:
+    """Path and value of each string in a JSON document, in order. An `index` of an element is part of its path; other
+    elements of an array share one."""
+    try:
+        top = json.loads(document)
+    except (ValueError, RecursionError):
+        return
+    event = tuple(top.get(key) for key in ("type", "output_index", "content_index")) if isinstance(top, dict) else ()
+    left: list[tuple[tuple[object, ...], Any]] = [(tuple(map(str, event)), top)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, str):
+            yield path, value
+        elif isinstance(value, dict):
+            left += [((*path, key), inner) for key, inner in reversed(value.items())]
+        elif isinstance(value, list):
+            left += [((*path, _place(one)), one) for one in reversed(value) if isinstance(one, str | dict | list)]
+
+
+def _place(element: Any) -> object:
+    at = element.get("index") if isinstance(element, dict) else None
+    return at if isinstance(at, int) else "[]"
+
+
+def _without(pieces: list[tuple[int, str]], hidden: Secrets) -> Iterator[tuple[int, str, str]]:
+    """Document, string before, and string after of each piece that has a part of a secret."""
+    whole = "".join(string for _, string in pieces)
+    spans = [found.span() for pattern in _patterns(hidden) for found in pattern.finditer(whole)]
+    at = 0
+    for number, string in pieces if spans else ():
+        kept = string
+        for begin, end in sorted(spans, reverse=True):
+            first, last = max(begin - at, 0), min(end - at, len(string))
+            if first < last:
+                kept = kept[:first] + (REDACTED if begin >= at else "") + kept[last:]
+        if kept != string:
+            yield number, string, kept
+        at += len(string)
+
+
+def _rewritten(document: str, changes: dict[str, str]) -> str:
+    """The document with the string literals that stand for the keys of `changes` replaced by their values."""
+
+    def literal(found: re.Match[str]) -> str:
+        try:
+            string = json.loads(found[0], strict=False)
+        except ValueError:
+            return found[0]
+        return json.dumps(changes[string]) if string in changes else found[0]
+
+    return _LITERAL.sub(literal, document)
+
+
+@lru_cache(maxsize=32)
+def _patterns(hidden: Secrets) -> list[re.Pattern[str]]:
+    return [re.compile(form) for secret in hidden for form in _forms(secret, "")]
+
+
+@lru_cache(maxsize=32)
+def _patterns_of_bytes(hidden: Secrets) -> list[re.Pattern[bytes]]:
+    return [re.compile(form.encode()) for secret in hidden for form in _forms(secret, r"\x00{0,3}")]
+
+
+def _forms(secret: str, between: str) -> Iterator[str]:
+    """A regular expression for each form of a secret; `between` may stand between any two characters.
+
+    Each begins with plain characters, which lets `re` skip quickly over what cannot match.
+    """
+    yield between.join(map(_character, secret))
+    octets = secret.encode()
+    yield f"[ :]?{between}".join("".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{o:02x}") for o in octets)
+    for shift in range(3):
+        encoded = base64.b64encode(bytes(shift) + octets).decode()
+        own = encoded[-(-shift * 8 // 6) : (shift + len(octets)) * 8 // 6]  # What does not depend on the neighbours.
+        yield between.join(_OF_BASE64.get(char, char) for char in own)
+
+
+_OF_BASE64 = {"/": r"(?:/|_|\\+/|\\+u002[Ff]|%(?:25)*2[Ff])", "+": r"(?:\+|-|\\+u002[Bb]|%(?:25)*2[Bb])"}
+
+
+def _character(char: str) -> str:
+    """A regular expression for one character, as it is or escaped, in either case."""
+    same = "|".join(re.escape(form) for form in sorted({char, char.lower(), char.upper()}))
+    codes = "|".join(_any_case(f"{ord(form):02x}") for form in sorted({char, char.lower(), char.upper()}))
+    decimal = "|".join(str(ord(form)) for form in sorted({char, char.lower(), char.upper()}))
+    return (
+        rf"(?:{same}|\\+(?:{same}|u\{{?0*(?:{codes})\}}?|x(?:{codes}))|%(?:25)*(?:{codes})"
+        rf"|&#0*(?:{decimal});|&#[xX]0*(?:{codes});)"
+    )
+
+
+def _any_case(digits: str) -> str:
+    return "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in digits)

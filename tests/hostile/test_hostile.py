@@ -1,0 +1,191 @@
+"""Whatever a server does, a run ends in time, takes little memory, keeps the key, and passes only what it measured."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from backends import redaction
+from conformance import results
+from conformance.results import Results
+from tests.hostile import modes
+from tests.hostile.modes import FORMS, KEY, MODES, Mode
+from tests.hostile.server import Call, Seen, serving
+
+ROOT = Path(__file__).parents[2]
+LINES = ("::error", "::warning", "::set-output")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    code: int
+    output: str
+    seconds: float
+    cpu: float
+    peak: int
+    """MB."""
+
+
+def ran(*args: str, report: Path, seconds: float) -> Ended:
+    """Run the suite in a process of its own."""
+    command = [sys.executable, "-m", "pytest", "-q", "--timeout=1", f"--report={report}", *args]
+    usage = report.parent / "usage"
+    begun = time.monotonic()
+    environment = {**os.environ, "OPENAI_API_KEY": KEY, "COLUMNS": "120"}
+    with (report.parent / "output").open("wb") as output:
+        launcher = [sys.executable, "-S", "-c", LAUNCHER, str(usage), *command]
+        run = subprocess.Popen(
+            launcher, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+        try:
+            code = run.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"the run had not ended after {seconds:g} s")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+    cpu, peak = usage.read_text().split()
+    said = (report.parent / "output").read_text(errors="replace")
+    return Ended(code, said, time.monotonic() - begun, float(cpu), int(peak) >> 10)
+
+
+LAUNCHER = """
+import os, sys
+child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(child, 0)
+open(sys.argv[1], "w").write(f"{used.ru_utime + used.ru_stime} {used.ru_maxrss}")
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""Starts the run from a small process: the kernel counts the memory of the process that starts another as its peak."""
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_a_run_is_bounded_and_honest(name: str, tmp_path: Path) -> None:
+    mode, report = MODES[name], tmp_path / "report"
+    with serving({}) as (elsewhere, never), serving({mode.path: mode.act}) as (origin, seen):
+        modes.OTHER = elsewhere.removeprefix("http://")
+        args = [f"--backend={mode.backend}@{origin}/v1", *("--model=m", "--embedding-model=m", "--vision-model=m")]
+        ended = ran(*args, "-k", mode.select, *mode.options, report=report, seconds=3 * mode.seconds)
+    measured = results.read(report / "results.jsonl") if (report / "results.jsonl").exists() else None
+    tell(mode, ended, measured)
+    assert never.requests == []
+    assert "Traceback" not in ended.output
+    assert "INTERNALERROR" not in ended.output
+    assert ended.code in mode.exits
+    assert ended.seconds < mode.seconds
+    assert ended.peak < mode.most
+    assert [line for line in ended.output.splitlines() if line.lstrip().startswith(LINES) or "##[" in line] == []
+    assert not re.search("[\x1b\x07\u202a-\u202e\u2066-\u2069]", ended.output)
+    assert hits(ended.output, report) == []
+    assert not any("cookie" in headers for _, _, headers in seen.requests)
+    assert seen.most <= 32 or name != "five-thousand-slots"
+    judged(mode, measured)
+    size = sum(file.stat().st_size for file in report.rglob("*") if file.is_file())
+    assert size < 100 << 20
+
+
+def tell(mode: Mode, ended: Ended, measured: Results | None) -> None:
+    """A line of the table, into the file that HOSTILE_ROWS names."""
+    found = [str(check.outcome) for check in measured.checks] if measured else []
+    outcomes = ", ".join(f"{found.count(one)} {one}" for one in dict.fromkeys(found))
+    if "HOSTILE_ROWS" in os.environ:
+        with Path(os.environ["HOSTILE_ROWS"]).open("a") as rows:
+            seconds = f"{ended.seconds:.1f} s ({ended.cpu:.1f} s CPU)"
+            rows.write(f"| {mode.name} | {seconds} | {ended.peak} MB | exit {ended.code} | {outcomes} |\n")
+    print(ended.output)
+
+
+def judged(mode: Mode, measured: Results | None) -> None:
+    """The checks that read what the mode spoils have one of its outcomes."""
+    checks = measured.checks if measured else []
+    assert [check.message for check in checks if check.outcome == "error"] == []
+    ends = {check.outcome for check in checks if check.id in modes.JUDGED}
+    assert ends <= set(mode.ends)
+    if "pass" not in mode.ends:
+        assert [check.id for check in checks if check.outcome.good and check.id not in mode.passes] == []
+
+
+def hits(output: str, report: Path) -> list[str]:
+    """Where the key stands, in whatever form."""
+    texts = {"output": output}
+    for file in report.rglob("*"):
+        if file.is_file():
+            texts[file.name] = file.read_text(errors="replace")
+    if (report / "results.jsonl").exists():
+        texts["streams"] = " ".join(streams(report / "results.jsonl"))
+    forms = {name: form(KEY).rstrip("=") for name, form in FORMS.items()} | {"lower": KEY.lower()}
+    found = [f"{name} in {where}" for where, text in texts.items() for name, form in forms.items() if form in text]
+    return found + [f"found in {where}" for where, text in texts.items() if redaction.text(text, (KEY,)) != text]
+
+
+def streams(file: Path) -> list[str]:
+    """Bodies as they came, and the text that a client makes of each stream."""
+    found = []
+    for line in file.read_text().splitlines():
+        recorded = json.loads(line)
+        for exchange in recorded.get("exchanges", []) if recorded["kind"] == "exchange" else []:
+            kept = exchange["response"]["body"]
+            raw = kept["text"].encode() if "text" in kept else base64.b64decode(kept["base64"])
+            found += [raw.decode(errors="replace"), raw.replace(b"\0", b"").decode(errors="replace")]
+            found.append("".join(re.findall(r'"content": "([^"]*)"', raw.decode(errors="replace"))))
+    return found
+
+
+def test_the_server_is_correct_without_a_mode(tmp_path: Path) -> None:
+    with serving({}) as (origin, seen):
+        ended = ran(f"--base-url={origin}/v1", "-k", modes.FEW, report=tmp_path / "report", seconds=60)
+    assert isinstance(seen, Seen)
+    checks = results.read(tmp_path / "report" / "results.jsonl").checks
+    assert [check.message for check in checks if check.outcome.bad and check.id not in SAME] == []
+    assert ended.code in (0, 1)
+
+
+SAME = {"wire.ids_are_unique"}
+"""The server gives all its responses one id."""
+
+
+def test_nothing_holds_the_key(tmp_path: Path) -> None:
+    """Pages, exports, JUnit, logs, doctor and programs, with a server that repeats the key in every form."""
+    report = tmp_path / "report"
+
+    async def act(call: Call) -> None:
+        call.headers["authorization"] = f"Bearer {KEY}"
+        await modes.echoing(lambda key: " ".join(form(key) for form in FORMS.values()))(call)
+
+    with serving(dict.fromkeys(("/v1/chat/completions", "/v1/embeddings", "/health"), act)) as (origin, _):
+        options = [f"--junitxml={report}/junit.xml", "-vv", "-rA", "--log-level=DEBUG", "--log-cli-level=DEBUG"]
+        select = f"{modes.FEW} or {modes.PROGRAMS} or read_by or test_refuses_a_wrong_key"
+        ended = ran(f"--base-url={origin}/v1", *options, "-k", select, report=report, seconds=300)
+        printed = [ended.output]
+        for command in COMMANDS:
+            words = [word.format(results=report / "results.jsonl", report=report, origin=origin) for word in command]
+            environment = {**os.environ, "OPENAI_API_KEY": KEY}
+            done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, env=environment)
+            printed.append((done.stdout + done.stderr).decode(errors="replace"))
+            assert "Traceback" not in printed[-1]
+    assert "[redacted]" in (report / "results.jsonl").read_text()
+    assert hits("\n".join(printed), report) == []
+
+
+COMMANDS = [
+    ["backends", "doctor", "url", "--base-url={origin}/v1"],
+    ["reports", "build", "{results}", "--out={report}/page"],
+    *(
+        ["reports", "export", "{results}", f"--format={kind}", f"--out={{report}}/{kind}"]
+        for kind in ("capabilities", "badge", "shields", "markdown", "junit", "ctrf")
+    ),
+    ["backends", "known", "url", "{results}"],
+]
