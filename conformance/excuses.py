@@ -34,9 +34,13 @@ def excuse(answers: Iterable[Answer]) -> str | None:
 def _excuse(answer: Generated | Response) -> str | None:
     if answer.refusal:
         return f"the model refused ({answer.refusal[:80]!r})"
-    if answer.truncated and _was_long(answer):
-        return "the model did not finish within the tokens that leave room for its answer"
+    if answer.truncated and not _has_answer(answer) and _was_long(answer):
+        return "the model did not come to its answer within the tokens that leave room for it"
     return None
+
+
+def _has_answer(answer: Generated | Response) -> bool:
+    return bool(answer.text or (isinstance(answer, Chat | Response) and answer.tool_calls))
 
 
 def _was_long(answer: Generated | Response) -> bool:

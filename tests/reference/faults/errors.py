@@ -169,6 +169,25 @@ def errors_in_utf_16(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
     yield b"".join(chunks).decode().encode("utf-16")
 
 
+def _about_an_unknown_model(body: dict[str, Any]) -> bool:
+    return bool(body["error"].get("code") == "model_not_found")
+
+
+@error("chat")
+def unknown_models_with_nan(body: dict[str, Any], _call: Call) -> None:
+    """The error about an unknown model holds `NaN`, which is not JSON; Python reads it all the same."""
+    if _about_an_unknown_model(body):
+        body["error"]["param"] = float("nan")
+
+
+@error("chat")
+def unknown_models_with_deep_details(body: dict[str, Any], _call: Call) -> bytes | None:
+    """The error about an unknown model is nested too deeply for most JSON readers; JavaScript's reads it."""
+    if not _about_an_unknown_model(body):
+        return None
+    return json.dumps(body).encode()[:-1] + b', "details": ' + b"[" * 30_000 + b"]" * 30_000 + b"}"
+
+
 def _as_html(head: dict[str, str], _call: Call) -> None:
     head["content-type"] = "text/html"
 
