@@ -61,6 +61,21 @@ def tool_arguments_cut(body: dict[str, Any], _call: Call) -> None:
         call["function"]["arguments"] = call["function"]["arguments"][:-1]
 
 
+@answer("chat")
+def line_breaks_beside_calls(body: dict[str, Any], _call: Call) -> None:
+    """The content beside a call is two line breaks, which the parser of calls left over."""
+    for choice in choices(body):
+        if choice["message"].get("tool_calls") and not choice["message"].get("content"):
+            choice["message"]["content"] = "\n\n"
+
+
+@answer("chat", when=lambda call: len(_functions(call.body)) > 1)
+def names_with_a_namespace(body: dict[str, Any], _call: Call) -> None:
+    """Where several functions are offered, the name of the called one has a namespace in front."""
+    for made in _calls(body):
+        made["function"]["name"] = "functions." + made["function"]["name"]
+
+
 @payload("chat", stream=True)
 def index_missing_in_tool_delta(body: Any, _call: Call) -> None:
     """A streamed call has no index."""
