@@ -12,6 +12,7 @@ from backends.access import Access
 from backends.containers import compose, device, plan
 from backends.errors import CannotMeasure, CannotStart
 from backends.find import backends
+from backends.json_lines import BadResults
 from backends.printable import printable
 from backends.wire import api_key
 
@@ -65,11 +66,8 @@ def _known(name: str, results: list[Path]) -> int:
     """Print drafts of the entries that a known.toml lacks, and what is stale in it."""
     try:
         print(known.unlisted(results, name))
-    except known.BadKnown as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as problem:
-        print(f"{' '.join(map(str, results))}: not results files of this suite ({problem}).", file=sys.stderr)
+    except (known.BadKnown, BadResults) as problem:
+        print(printable(str(problem)), file=sys.stderr)
         return 1
     return 0
 

@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from backends import json_lines
 from backends.errors import CannotMeasure
+from backends.printable import printable, visible
 
 Overlay = Literal["known", "stale"]
 
@@ -135,17 +137,20 @@ def unlisted(results: list[Path], backend: str) -> str:
     found: dict[tuple[str, str, str], list[tuple[dict[str, Any], str | None]]] = {}
     stale: dict[str, None] = {}
     for file in results:
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        targets = {t["name"]: t for t in lines[0]["targets"] if t["backend"] == backend}
-        for line in (one for one in lines if one["kind"] == "check" and one["target"] in targets):
+        targets: dict[str, dict[str, Any]] = {}
+        for _, line in json_lines.read(file):
+            if line["kind"] == "header":
+                targets = {t["name"]: t for t in line["targets"] if t["backend"] == backend}
+            if line["kind"] != "check" or line["target"] not in targets:
+                continue
             target = targets[line["target"]]
             about = target["version"], target.get("code_path")
             overlaid = overlay(listed, line["id"], line["outcome"], *about)
             if overlaid == "stale":
                 of = f" ({about[1]})" if about[1] else ""
-                stale[f"# stale: {line['id']} passes now on {about[0]}{of}"] = None
+                stale[printable(f"# stale: {line['id']} passes now on {about[0]}{of}")] = None
             elif overlaid is None and line["outcome"] in VERDICTS:
-                key = (line["outcome"], about[0] or "", _gist(line))
+                key = (line["outcome"], about[0] or "", gist(line.get("message", ""), line.get("exchanges", ())))
                 found.setdefault(key, []).append((line, about[1]))
     entries = [_entry(outcome, version, group) for (outcome, version, _), group in sorted(found.items())]
     return "\n".join([*entries, *stale])
@@ -192,18 +197,28 @@ def _code_paths(backend: str) -> tuple[str, ...]:
     return tuple(data.get("attach", {}).get("code_path", {}).get("is", {}))
 
 
-def _gist(line: dict[str, Any]) -> str:
-    """A check's message without what differs from check to check: names of scenarios, numbers, ids."""
-    text = str(line.get("message", ""))
-    for name in sorted(line.get("exchanges", ()), key=len, reverse=True):
-        text = re.sub(rf"\b{name}\b(\[\d+\])?", "…", text)
-    return re.sub(r"\w*\d\w*", "…", text)
+def gist(message: str, exchanges: Iterable[str]) -> str:
+    """A check's message without what differs from check to check: names of exchanges, numbers, ids."""
+    for name in sorted(exchanges, key=len, reverse=True):
+        message = re.sub(rf"(?<![\w.]){re.escape(name)}(\[\d+\])?(?!\w)", "…", message)
+    return without_numbers(message)
+
+
+def without_numbers(text: str) -> str:
+    """The text with an ellipsis for each word that has a digit."""
+    # Not `\w*\d\w*`: in a long word without a digit that would look for one from each of its letters.
+    return re.sub(r"\w+", lambda word: "…" if re.search(r"\d", word[0]) else word[0], text)
 
 
 def _entry(outcome: str, version: str, group: list[tuple[dict[str, Any], str | None]]) -> str:
-    ids = "".join(f'    "{check}",\n' for check in dict.fromkeys(line["id"] for line, _ in group))
-    versions = f"versions = [{json.dumps(version, ensure_ascii=False)}]\n" if version else ""
+    ids = "".join(f"    {_quoted(check)},\n" for check in dict.fromkeys(line["id"] for line, _ in group))
+    versions = f"versions = [{_quoted(version)}]\n" if version else ""
     code_paths = {code_path for _, code_path in group}
-    only = f"code_path = {json.dumps(code_paths.pop())}\n" if len(code_paths) == 1 and None not in code_paths else ""
-    reason = json.dumps(" ".join(group[0][0].get("message", "").split())[:200], ensure_ascii=False)
-    return f'[[deviation]]\noutcome = "{outcome}"\nchecks = [\n{ids}]\n{versions}{only}reason = {reason}\n'
+    only = f"code_path = {_quoted(code_paths.pop() or '')}\n" if len(code_paths) == 1 and None not in code_paths else ""
+    reason = _quoted(" ".join(group[0][0].get("message", "").split())[:200])
+    return f"[[deviation]]\noutcome = {_quoted(outcome)}\nchecks = [\n{ids}]\n{versions}{only}reason = {reason}\n"
+
+
+def _quoted(text: str) -> str:
+    """A string of TOML; what is invisible is written as an escape that can be read."""
+    return json.dumps(visible(text), ensure_ascii=False)

@@ -162,7 +162,7 @@ class Exchange:
 
 def in_path(model: str) -> str:
     """A model's id as it stands in a URL's path: what would end the path is percent-encoded, a slash is left."""
-    return quote(model, safe="/:@!$&'()*+,;=~")
+    return quote(model, safe="/:@!$&'()*+,;=~", errors="surrogatepass")
 
 
 def api_key() -> str | None:
@@ -296,7 +296,7 @@ def _bytes_to_json(raw: bytes) -> dict[str, str]:
 
 
 def _bytes_from_json(data: dict[str, str]) -> bytes:
-    return data["text"].encode("utf-8") if "text" in data else base64.b64decode(data["base64"])
+    return data["text"].encode("utf-8", "surrogatepass") if "text" in data else base64.b64decode(data["base64"])
 
 
 def _body_to_json(body: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from backends.known import Deviation
+from backends.known import Deviation, without_numbers
 from conformance.outcomes import Level, Outcome
 from conformance.results import CheckResult, Finding
 
@@ -150,7 +150,7 @@ def gist(check: CheckResult) -> str:
         text = re.sub(rf"(?<![\w.]){re.escape(name)}(\[\d+\])?(?!\w)", "…", text)
     status = re.match(r"… was \w+: \d{3}", text)
     kept = status[0] if status else ""
-    return kept + re.sub(r"\w*\d\w*", "…", text[len(kept) :])
+    return kept + without_numbers(text[len(kept) :])
 
 
 def _named(

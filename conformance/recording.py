@@ -59,7 +59,9 @@ class Recording(dict[str, Any]):
         if "lost" in self:
             return Missing(scenario.name, f"{scenario.name}: {self['lost']}", blocked=True)
         if not self.exchanges and "program" not in self:
-            return Missing(scenario.name, self["unsent"], blocked=self.get("blocked", False))
+            return Missing(
+                scenario.name, self.get("unsent", "the recording has no exchange"), blocked=self.get("blocked", False)
+            )
         read = [
             view(e.request.path)(scenario.name if self["single"] else f"{scenario.name}[{number}]", e, scenario.control)
             for number, e in enumerate(self.exchanges, start=1)

@@ -7,26 +7,22 @@ incomplete.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from backends import redaction
+from backends import json_lines, redaction
+from backends.json_lines import BadResults as BadResults
+from backends.json_lines import suite_version as suite_version
 from backends.redaction import Secrets
 from conformance.outcomes import Level, Outcome
 
 FORMAT = 1
 """Version of the results format; a reader refuses files of a later one."""
-
-
-class BadResults(Exception):
-    """A file that is no results file; `str()` says why in one sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +93,7 @@ class Exchanges(MutableMapping[tuple[str, str], dict[str, Any]]):
 
     def __getitem__(self, key: tuple[str, str]) -> dict[str, Any]:
         line = self.lines[key]
-        try:
-            parsed: dict[str, Any] = json.loads(line) if isinstance(line, str) else line
-        except ValueError:
-            raise BadResults(f"The exchange line of {key[1]} on {key[0]} is not JSON: the file is damaged.") from None
+        parsed: dict[str, Any] = json.loads(line) if isinstance(line, str) else line
         return parsed
 
     def __setitem__(self, key: tuple[str, str], line: dict[str, Any]) -> None:
@@ -203,44 +196,25 @@ class Writer:
 
 
 def read(path: Path) -> Results:
-    """Read a results file, complete or not. Raises BadResults."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            raw = [line.removesuffix("\n") for line in file]
-    except (OSError, UnicodeDecodeError) as problem:
-        raise BadResults(f"{path} cannot be read as a results file: {problem}") from None
-    lines: list[Any] = []
+    """Read a results file, complete or not; each line is validated. Raises BadResults."""
+    header: dict[str, Any] = {}
+    footer: dict[str, Any] | None = None
+    checks: list[CheckResult] = []
     exchanges: dict[tuple[str, str], str | dict[str, Any]] = {}
-    for number, text in enumerate(raw, start=1):
-        if 1 < number < len(raw) and (parts := _EXCHANGE.fullmatch(text)):
-            exchanges[json.loads(parts[1]), json.loads(parts[2])] = text
-            continue
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            if number == len(raw):
-                break  # The run was cut while it wrote this line.
-            raise BadResults(f"{path}, line {number}, is not JSON; is this a results.jsonl of this suite?") from None
-    if not lines or not isinstance(lines[0], dict) or lines[0].get("kind") != "header":
-        raise BadResults(f"{path} does not begin with a header; is this a results.jsonl of this suite?")
-    try:
-        if lines[0]["format"] > FORMAT:
-            raise BadResults(f"{path} was written by a later suite ({lines[0]['suite']}): update this one.")
-        return Results(
-            header=lines[0],
-            checks=[CheckResult.from_json(line) for line in lines if line["kind"] == "check"],
-            exchanges=Exchanges(
-                exchanges | {(line["target"], line["scenario"]): line for line in lines if line["kind"] == "exchange"}
-            ),
-            footer=next((line for line in lines if line["kind"] == "footer"), None),
-            findings=[
-                Finding(target=line["target"], sentence=line["sentence"], exchanges=line["exchanges"])
-                for line in lines
-                if line["kind"] == "finding"
-            ],
-        )
-    except (KeyError, TypeError, ValueError) as problem:
-        raise BadResults(f"{path} is damaged, or no results.jsonl of this suite: {problem!r}.") from None
+    findings: list[Finding] = []
+    for text, line in json_lines.read(path):
+        match line["kind"]:
+            case "header":
+                header = line
+            case "exchange":
+                exchanges[line["target"], line["scenario"]] = text
+            case "check":
+                checks.append(CheckResult.from_json(line))
+            case "finding":
+                findings.append(Finding(**{key: line[key] for key in ("target", "sentence", "exchanges")}))
+            case "footer":
+                footer = line
+    return Results(header=header, checks=checks, exchanges=Exchanges(exchanges), footer=footer, findings=findings)
 
 
 def read_all(paths: Iterable[Path]) -> list[Results]:
@@ -251,15 +225,3 @@ def read_all(paths: Iterable[Path]) -> list[Results]:
     if not files:
         raise BadResults("No results file there: name a results.jsonl, or a directory that has one.")
     return [read(file) for file in files]
-
-
-@cache
-def suite_version() -> str:
-    """The suite's version, from its installed metadata or, in a bare clone, from pyproject.toml."""
-    try:
-        return importlib.metadata.version("openai-conformance")
-    except importlib.metadata.PackageNotFoundError:
-        import tomllib
-
-        pyproject = Path(__file__).parent.parent / "pyproject.toml"
-        return str(tomllib.loads(pyproject.read_text())["project"]["version"])

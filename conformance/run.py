@@ -73,19 +73,10 @@ class Run:
             last |= dict.fromkeys(addresses, recorder)
 
     def _replay(self, path: Path) -> None:
-        """Take targets and exchanges from old results; note what these lack."""
-        for one in results.read_all([path]):
-            if one.footer is None:
-                planned = len(one.targets) * len(one.header["selected"])
-                self.notes.append(f"cut: the run was cut; the file holds {len(one.checks)} of its {planned} checks")
-            for old in one.targets:
-                kept = {s: Recording(line) for (t, s), line in one.exchanges.items() if t == old["name"]}
-                held = sum("exchanges" in kept[name] for name in kept.keys() & scenario.SCENARIOS.keys())
-                if held < len(scenario.SCENARIOS):
-                    few = f"{held} of {len(scenario.SCENARIOS)} scenarios of {old['name']}"
-                    self.notes.append(f"recorded: the file holds {few}; checks of the others are not-run or blocked")
-                self.targets[old["name"]] = _target(old, found=f"replayed from {path}")
-                self._sources[old["name"]] = Replay(kept, self.targets[old["name"]])
+        """Take targets and exchanges from old results; note what these lack. Raises BadResults."""
+        targets, sources, self.notes = replayed(path)
+        self.targets |= targets
+        self._sources |= sources
 
     # Collection
 
@@ -201,10 +192,35 @@ class WorkerRun(Run):
             self._record(self._shared)
 
 
+def replayed(path: Path) -> tuple[dict[str, Target], dict[str, Replay], list[str]]:
+    """The targets and the exchanges of old results, by the target's name, and what they lack. Raises BadResults."""
+    targets: dict[str, Target] = {}
+    sources: dict[str, Replay] = {}
+    notes: list[str] = []
+    for one in results.read_all([path]):
+        if one.footer is None:
+            planned = len(one.targets) * len(one.header["selected"])
+            notes.append(f"cut: the run was cut; the file holds {len(one.checks)} of its {planned} checks")
+        for old in one.targets:
+            kept = {s: Recording(line) for (t, s), line in one.exchanges.items() if t == old["name"]}
+            held = sum("exchanges" in kept[name] for name in kept.keys() & scenario.SCENARIOS.keys())
+            if held < len(scenario.SCENARIOS):
+                few = f"{held} of {len(scenario.SCENARIOS)} scenarios of {old['name']}"
+                notes.append(f"recorded: the file holds {few}; checks of the others are not-run or blocked")
+            targets[old["name"]] = _target(old, found=f"replayed from {path}")
+            sources[old["name"]] = Replay(kept, targets[old["name"]])
+    return targets, sources, notes
+
+
 def _target(data: dict[str, Any], **changes: Any) -> Target:
-    """The inverse of `Target.to_json`."""
-    deployments = tuple(Deployment(**d) for d in data["deployments"])
-    return Target(**{**data, "deployments": deployments, **changes})
+    """The inverse of `Target.to_json`; keys of later suites are left out."""
+    deployments = tuple(Deployment(**_of(Deployment, d)) for d in data["deployments"])
+    return Target(**{**_of(Target, data), "deployments": deployments, **changes})
+
+
+def _of(made: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    """What is a field of a dataclass."""
+    return {key: value for key, value in data.items() if key in made.__dataclass_fields__}
 
 
 def _when_answers_are_there(item: pytest.Item) -> int:

@@ -183,7 +183,7 @@ def _body(asked: argparse.Namespace) -> int:
 
 
 def _complain(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
+    print(visible(sentence), file=sys.stderr)
     return 2
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from backends import find, known
+from backends.__main__ import main
 from conformance import catalogue, results
+from conformance.results import CheckResult
 from tests.fake import Reply, as_json, error, serving
+from tests.reports_data import check, target, write
 from tests.test_bad_input import HELLO, MODELS, measure
 
 ROOT = Path(__file__).parent.parent
@@ -163,27 +168,18 @@ def test_how_many_apply_is_said(listed: Path, measured: Path, tmp_path: Path) ->
 
 
 def test_a_draft_joins_what_is_alike(tmp_path: Path) -> None:
-    def check(id: str, outcome: str, message: str, *exchanges: str) -> dict[str, object]:
-        return {
-            "kind": "check",
-            "target": "x",
-            "id": id,
-            "outcome": outcome,
-            "message": message,
-            "exchanges": exchanges,
-        }
+    def ended(id: str, outcome: str, message: str, *exchanges: str) -> CheckResult:
+        return check(id, outcome, target="x", message=message, exchanges=list(exchanges))
 
-    lines: list[dict[str, object]] = [
-        {"kind": "header", "targets": [{"name": "x", "backend": "vllm", "version": "0.32.0"}]},
-        check("a.one", "fail", "bad_one[1] was accepted", "hello", "bad_one"),
-        check("b.two", "fail", "bad_two was accepted", "bad_two"),
-        check("b.three", "ignored", "bad_two was accepted", "bad_two"),
-        check("c.four", "rejected", "bad was refused: 404 no resp_7a", "bad"),
-        check("c.five", "rejected", "other was refused: 404 no resp_9b", "other"),
-        check("d.six", "pass", ""),
+    made = [
+        ended("a.one", "fail", "bad_one[1] was accepted", "hello", "bad_one"),
+        ended("b.two", "fail", "bad_two was accepted", "bad_two"),
+        ended("b.three", "ignored", "bad_two was accepted", "bad_two"),
+        ended("c.four", "rejected", "bad was refused: 404 no resp_7a", "bad"),
+        ended("c.five", "rejected", "other was refused: 404 no resp_9b", "other"),
+        ended("d.six", "pass", ""),
     ]
-    file = tmp_path / "results.jsonl"
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    file = write(tmp_path / "results.jsonl", made, targets=[target("x", "vllm", version="0.32.0")])
     draft = tomllib.loads(known.unlisted([file], "vllm"))["deviation"]
     assert [(d["outcome"], d["checks"]) for d in draft] == [
         ("fail", ["a.one", "b.two"]),
@@ -218,3 +214,29 @@ def test_outcome_words() -> None:
         "blocked": None,
         "timeout": None,
     }
+
+
+HOSTILE = '"\n[[deviation]]\nreason = "\x1b\x7f\ud800'
+
+
+def test_nothing_in_a_results_file_gets_out_of_its_string(tmp_path: Path) -> None:
+    told = target(version=f"1{HOSTILE}", code_path=HOSTILE, backend="llamacpp")
+    made = [check("a.b", "fail", message=HOSTILE), check("a.c", "ignored", message="x", exchanges=["(a+)+$"])]
+    file = write(tmp_path / "results.jsonl", made, targets=[told])
+    draft = tomllib.loads(known.unlisted([file], "llamacpp"))["deviation"]
+    assert [one["checks"] for one in draft] == [["a.b"], ["a.c"]]
+
+
+def test_the_gist_of_a_long_message_takes_no_time() -> None:
+    begun = time.process_time()
+    assert known.gist("a" * 100_000 + "!", ["(a+)+$", "(a|a)*b"]) == "a" * 100_000 + "!"
+    assert known.gist("(a+)+$[1] was 7", ["(a+)+$"]) == "… was …"
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize("id", ['a.b"', "a.b\n", 'a.b",]\n[[deviation]]'])
+def test_an_id_that_is_none_is_refused(tmp_path: Path, id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "results.jsonl", [check("a.b", "fail")])
+    file.write_text(file.read_text().replace('"a.b"', json.dumps(id)))
+    assert main(["known", "llamacpp", str(file)]) == 1
+    assert re.search(r"results\.jsonl, line 1: selected\[0\]\.id: must match .*\n$", capsys.readouterr().err)

@@ -66,14 +66,14 @@ def hostile_run(tmp_path: Path, text: str) -> Results:
         held=[text],
         exchanges=["s", "t", text],
         controls=["t"],
-        source=text + ":" + text,
+        source="docs:" + text,
         requirement=text,
         known="known",
         breaks=["s", text],
     )
     column = target(text, text, version=text, found=text, missing={"chat": text}, details={text: text})
     column["deployments"] = [{"role": "chat", "base_url": text, "model": text}]
-    others = [check(text, "pass", feature=text, target=text), check("n.a", "rejected", target=text, cause=text)]
+    others = [check("other.a", "pass", feature=text, target=text), check("n.a", "rejected", target=text, cause=text)]
     finding = Finding(target=text, sentence=text, exchanges=["t", text])
     run = results(tmp_path, [made, *others], targets=[column], stopped=text, findings=[finding])
     ended = {"file": text, "changes": [[text, text]], "exit_code": 1, "output": text, "errors": text}

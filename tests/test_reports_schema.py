@@ -56,6 +56,11 @@ def test_every_check_has_an_id_that_fits() -> None:
     assert [id for id in catalogue.load() if not re.fullmatch(pattern, id)] == []
 
 
+def test_every_check_has_a_source_that_fits() -> None:
+    pattern = SCHEMA["$defs"]["source"]["pattern"]
+    assert [check.source for check in catalogue.load().values() if not re.match(pattern, check.source)] == []
+
+
 @pytest.mark.parametrize(
     "change",
     [{"outcome": "passed"}, {"level": "must"}, {"id": "no area"}, {"surprise": 1}, {"source": "me:here"}, {"core": 1}],
