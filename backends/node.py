@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -11,8 +13,11 @@ from pathlib import Path
 
 from backends.environment import AS_GIVEN
 
-SDK = "6.49.0"
-"""The pinned version of the npm package `openai`: the last that runs on Node.js 20."""
+PINNED = Path(__file__).parent / "node_sdk"
+"""What npm installs: a package.json, and a lock file with the hash of what it may get."""
+
+SDK: str = json.loads((PINNED / "package.json").read_bytes())["dependencies"]["openai"]
+"""The version of the npm package `openai`: the last that runs on Node.js 20."""
 
 SECONDS = 60
 """For npm to install it. It takes seven; more only where the registry is out of reach."""
@@ -41,7 +46,8 @@ def node() -> str:
 @cache
 def _sdk() -> Path | NoNode:
     """Tried once, so that a registry out of reach costs its time only once."""
-    directory = _cache() / f"openai-node-{SDK}"
+    lock = hashlib.sha256((PINNED / "package-lock.json").read_bytes()).hexdigest()
+    directory = _cache() / f"openai-node-{SDK}-{lock[:8]}"
     try:
         if not (directory / "node_modules" / "openai" / "package.json").exists():
             _install(directory)
@@ -60,8 +66,10 @@ def _install(directory: Path) -> None:
     fresh = Path(tempfile.mkdtemp(prefix=f"{directory.name}-", dir=directory.parent))
     options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", "--fetch-retries=1"]
     try:
+        for file in ("package.json", "package-lock.json"):
+            shutil.copyfile(PINNED / file, fresh / file)
         subprocess.run(
-            [npm, "install", f"openai@{SDK}", "--prefix", str(fresh), *options],
+            [npm, "ci", "--prefix", str(fresh), *options],
             cwd=fresh,
             env=AS_GIVEN,
             stdin=subprocess.DEVNULL,

@@ -96,8 +96,19 @@ class MainRun(Run):
             raise pytest.UsageError(f"--replay: {problem}") from None
 
     def _make_report_directory(self) -> None:
+        """With --report the one that is named, else one of this run's own, as another may begin in the same second."""
+        named, number = self.asked.report, 1
         try:
-            self.asked.report.mkdir(parents=True, exist_ok=True)
+            named.parent.mkdir(parents=True, exist_ok=True)
+            while True:
+                try:
+                    self.asked.report.mkdir(exist_ok=bool(self.config.getoption("--report")))
+                    break
+                except FileExistsError:
+                    if self.config.getoption("--report"):
+                        raise
+                    number += 1
+                    self.asked = replace(self.asked, report=named.with_name(f"{named.name}-{number}"))
             with tempfile.TemporaryFile(dir=self.asked.report):
                 pass
         except OSError as problem:

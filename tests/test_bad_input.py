@@ -9,10 +9,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from conformance import results
+from conformance import options, results
+from conformance.main_run import MainRun
 from tests.fake import Reply, as_json, error, serving
 from tests.reports_data import check, wire, write
 
@@ -287,6 +289,23 @@ def test_unwritable_report(tmp_path: Path) -> None:
     code, output = measure(tmp_path, "--report", str(tmp_path / "file" / "run"))
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "cannot write there" in output
+
+
+def test_runs_that_begin_in_the_same_second_have_reports_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(options.time, "strftime", lambda _: "now")
+    made = []
+    for _ in range(3):
+        run = object.__new__(MainRun)
+        run.config = SimpleNamespace(getoption=lambda _: None)  # type: ignore[assignment]
+        run.asked = options.Options(
+            wanted=(), report=options._report_directory(None, []), fail_on=None, replay=None, timeout=1
+        )
+        run._make_report_directory()
+        made.append(run.results_file.parent.name)
+    assert made == ["now-", "now--2", "now--3"]
 
 
 def test_replay_of_something_else(tmp_path: Path) -> None:

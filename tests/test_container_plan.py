@@ -157,7 +157,7 @@ def test_the_users_gguf_is_found(tmp_path: Path, env: dict[str, str]) -> None:
     given |= {"GPU_LAYERS": "20", "PARALLEL_SLOTS": "2"}
     (service,) = plan.services(backends()["llamacpp"], device.describe("rocm", {}), given)
     args = arguments(service, given)
-    ((host, inside),) = [(h, v["bind"]) for h, v in args["volumes"].items()]
+    ((host, inside),) = [(m["Source"], m["Target"]) for m in args["mounts"]]
     served = args["command"][args["command"].index("-m") + 1]
     assert (Path(host) / Path(served).relative_to(inside)).samefile(tmp_path / "sub/m.gguf")
     assert args["command"][args["command"].index("-ngl") + 1] == "20"
@@ -216,6 +216,22 @@ def test_compose_file(name: str, kind: str, tmp_path: Path) -> None:
     assert ("/dev/kfd" in str(first.get("devices"))) == (kind == "rocm")
     if (name, kind) == ("llamacpp", "rocm"):
         assert first["command"][first["command"].index("-ngl") + 1] == "7"
+
+
+@pytest.mark.parametrize("name", ["a:b/c.gguf", "$HOME/${HOME}.gguf", "a$$b c.gguf"])
+def test_a_path_is_taken_as_it_is(name: str, tmp_path: Path) -> None:
+    machine(tmp_path, name)
+    env = {"MODEL_PATH": str(tmp_path / name), "HOME": "/elsewhere"}
+    (service,) = plan.services(backends()["llamacpp"], CPU, env)
+    args = arguments(service, env)
+    folder, file = str((tmp_path / name).parent), Path(name).name
+    assert args["mounts"] == [{"Target": "/data", "Source": folder, "Type": "bind", "ReadOnly": True}]
+    assert args["command"][args["command"].index("-m") + 1] == f"/data/{file}"
+    composed = compose.text([service], "a test")
+    volume = json.loads(next(line for line in composed.splitlines() if "read_only" in line).strip().removeprefix("- "))
+    assert plan.filled(volume["source"], env) == folder
+    assert volume["target"] == "/data"
+    assert json.dumps(f"/data/{file}".replace("$", "$$")) in composed
 
 
 # Secrets

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,23 @@ def test_what_is_not_installed_is_named(file: str, lacks: str, monkeypatch: pyte
     for relay in set(threading.enumerate()) - before:
         relay.join(1)
         assert not relay.is_alive(), "the relay goes on"
+
+
+def test_npm_installs_only_what_has_the_committed_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = json.loads((node.PINNED / "package-lock.json").read_bytes())["packages"]
+    assert lock[""]["dependencies"] == {"openai": node.SDK}
+    installed = {name: one for name, one in lock.items() if name}
+    assert installed["node_modules/openai"]["version"] == node.SDK
+    assert all(one["integrity"].startswith("sha512-") for one in installed.values())
+    asked = []
+
+    def npm(command: list[str], **more: Any) -> None:
+        asked.append((command[1], sorted(file.name for file in Path(more["cwd"]).iterdir())))
+
+    monkeypatch.setattr(node.subprocess, "run", npm)
+    monkeypatch.setattr(node.shutil, "which", lambda name: f"/bin/{name}")
+    node._install(tmp_path / "sdk")
+    assert asked == [("ci", ["package-lock.json", "package.json"])]
 
 
 STREAM = [

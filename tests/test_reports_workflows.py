@@ -133,13 +133,16 @@ def test_the_action_measures_and_leaves_a_report(tmp_path: Path) -> None:
         **os.environ,
         "VENV": str(Path(sys.executable).parent.parent),
         "BACKEND": "llamacpp",
-        "ARGUMENTS": f"--replay={old}\n-m stop\n\n",
+        "ARGUMENTS": f"--replay={old}\n-m stop\n--name *\n\n",
         "FAIL_ON": "must",
         "REPORT": "report",
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
         "OPENAI_API_KEY": "",
     }
     script = ROOT / ".github" / "measure"
+    done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert "--name '*': a name has up to 60 letters" in done.stderr + done.stdout  # And not the names of files.
+    environment["ARGUMENTS"] = environment["ARGUMENTS"].replace("--name *\n", "")
     done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     left = {path.name for path in (tmp_path / "report").iterdir()}

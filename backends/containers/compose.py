@@ -25,7 +25,7 @@ def _service(service: Service) -> dict[str, Any]:
         "security_opt": list(service.security_opt),
         "ipc": service.ipc,
         "shm_size": service.shm_size,
-        "volumes": [f"{host.replace('$', '$$')}:{inside}:ro" for host, inside in service.volumes],
+        "volumes": [_volume(host, inside) for host, inside in service.volumes],
     }
     return {
         "image": service.image,
@@ -34,6 +34,11 @@ def _service(service: Service) -> dict[str, Any]:
         "ports": [f"127.0.0.1:{service.publish}:{service.port}"],
         **{name: value for name, value in some.items() if value},
     }
+
+
+def _volume(host: str, inside: str) -> dict[str, Any]:
+    """In the long form, as a path may have a colon; a `$` is doubled, as it would begin a variable."""
+    return {"type": "bind", "source": host.replace("$", "$$"), "target": inside, "read_only": True}
 
 
 def _yaml(value: Any, indent: int = 0) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import docker
 import docker.errors
 import httpx2
-from docker.types import DeviceRequest
+from docker.types import DeviceRequest, Mount
 
 from backends import wire
 from backends.containers import engine
@@ -147,7 +147,8 @@ def arguments(service: Service, env: dict[str, str]) -> dict[str, Any]:
         "name": service.name,
         "command": [filled(part, env) for part in service.command],
         "environment": {name: filled(value, env) for name, value in service.environment},
-        "volumes": {host: {"bind": inside, "mode": "ro"} for host, inside in service.volumes},
+        # Not `volumes`, whose form HOST:INSIDE:ro has no room for a path with a colon.
+        "mounts": [Mount(inside, host, type="bind", read_only=True) for host, inside in service.volumes],
         "working_dir": INSIDE,
         "ports": {f"{service.port}/tcp": ("127.0.0.1", int(filled(service.publish, env)))},
         **{name: value for name, value in some.items() if value},

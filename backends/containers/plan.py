@@ -17,13 +17,14 @@ PROBE = "fixtures/probe_model"
 
 INSIDE = "/suite"
 
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+_VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?::-([^}]*))?\}")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A container to be. Strings may hold `${NAME:-default}`, as in a compose file; `volumes` are mounted read-only.
+    """A container to be. Strings may hold `${NAME:-default}`, and `$$` for `$`, as in a compose file. `volumes` hold
+    plain paths, and are mounted read-only.
 
     `publish` is the port of the host's loopback; `fixed` says that the user named it, so that no other will do.
     `role` is None if the container serves a model of the user's, whose roles are found by asking it.
@@ -61,8 +62,8 @@ def environment(env: dict[str, str], directory: Path) -> dict[str, str]:
 
 
 def filled(text: str, env: dict[str, str]) -> str:
-    """`text` with each `${NAME:-default}` replaced by the variable's value."""
-    return _VARIABLE.sub(lambda m: env.get(m[1]) or m[2] or "", text)
+    """`text` with each `${NAME:-default}` replaced by the variable's value, and `$$` by `$`."""
+    return _VARIABLE.sub(lambda m: (env.get(m[1]) or m[2] or "") if m[1] else "$", text)
 
 
 def services(
@@ -82,7 +83,11 @@ def services(
     planned = []
     for number, role in enumerate(roles[:1] if one_server else roles):
         spec = data["deploy"][role] if role else box["model"]
-        words = {**spec, "file": model.inside if model else spec["file"], "model": spec.get("model", "model")}
+        words = {
+            **spec,
+            "file": model.inside.replace("$", "$$") if model else spec["file"],
+            "model": spec.get("model", "model"),
+        }
         tables = (box, here) if model else (box, here, box.get("probe", {}), here.get("probe", {}))
         ours = [_put(words, arg) for table in tables for arg in table.get("args", ())]
         secret = {n: value.format(key=key) for n, value in data["deploy"].get("key", {}).items() if key}
