@@ -31,6 +31,12 @@ class KeyRefused(CannotMeasure):
     exit_code = 14
 
 
+class CannotWrite(CannotMeasure):
+    """The results cannot be written any more, as where a disk is full."""
+
+    exit_code = 16
+
+
 class CannotStart(CannotMeasure):
     """A server that this run was to start did not come up."""
 

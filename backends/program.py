@@ -13,6 +13,7 @@ import io
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -183,6 +184,11 @@ class _Relay(ThreadingHTTPServer):
         self.measured = server.rstrip("/")
         self.until = until
         self.base_url = f"http://127.0.0.1:{self.server_port}/v1"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A program that is gone, and a run that ended (its client is closed), are no faults to print."""
+        if not isinstance(sys.exception(), ConnectionError | RuntimeError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from backends import find, known, redaction, scratch
-from backends.errors import CannotMeasure, Unreachable
+from backends.errors import CannotMeasure, CannotWrite, Unreachable
 from backends.printable import printable
 from backends.target import Running, Target
 from conformance import catalogue, findings, results
@@ -157,13 +159,24 @@ class MainRun(Run):
         if ids and self._writer is None:
             known = catalogue.load()
             selected = dict.fromkeys(_check_id(node_id) for node_id in ids)
-            self._begin([known[i] for i in selected if i in known])
+            with self._writing():
+                self._begin([known[i] for i in selected if i in known])
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Ends the run where results cannot be written."""
+        try:
+            yield
+        except CannotWrite as problem:
+            self._writer = None
+            pytest.exit(str(problem), returncode=problem.exit_code)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         checks = self._select(session.items)
         if self._has_workers or self.config.option.collectonly or not (checks and self.selected):
             return
-        self._begin(checks)
+        with self._writing():
+            self._begin(checks)
         if not self.asked.replay and not self.stopped:
             self._record(self._shared, self._say_wait)
 
@@ -195,9 +208,10 @@ class MainRun(Run):
             return
         result = CheckResult.from_json(line)
         self.collected.append(result)
-        for name in scenario.with_needs(result.exchanges):
-            self._write_exchange(result.target, name)
-        self._writer.check(result)
+        with self._writing():
+            for name in scenario.with_needs(result.exchanges):
+                self._write_exchange(result.target, name)
+            self._writer.check(result)
 
     def _write_exchange(self, target: str, name: str) -> None:
         if self._writer is None or (target, name) in self._written:
@@ -239,6 +253,16 @@ class MainRun(Run):
         session.exitstatus = self._exit_code or (Unreachable.exit_code if gone else self._verdict(exitstatus))
         if self._writer is None:
             return
+        try:
+            self._finish(session, exitstatus, gone)
+        except CannotWrite as problem:
+            self._writer = None
+            session.exitstatus = problem.exit_code
+            self._say(str(problem))
+
+    def _finish(self, session: pytest.Session, exitstatus: int, gone: str | None) -> None:
+        """Write what is known only at the end: exchanges that no check read, findings, the footer."""
+        assert self._writer is not None
         for name, target in self.targets.items():
             recordings = {one: r for one in scenario.SCENARIOS if (r := self._recorded(name, one))}
             for one, recording in recordings.items():

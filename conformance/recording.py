@@ -379,8 +379,11 @@ class Recorder:
         except Exception as problem:
             recording = Recording(unsent=f"our harness could not send {scenario.name}: {problem!r}", broken=True)
         partial = kept.with_suffix(".partial")
-        partial.write_text(json.dumps(recording))
-        partial.rename(kept)
+        try:
+            partial.write_text(json.dumps(recording))
+            partial.rename(kept)
+        except OSError as problem:
+            return Recording(unsent=f"our harness could not write {partial}: {problem.strerror}", broken=True)
         return OnDisk(kept) if kept.stat().st_size > LARGE else recording
 
     def _await(self, kept: Path) -> Recording:

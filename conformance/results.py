@@ -7,6 +7,7 @@ incomplete.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from backends import json_lines, redaction
+from backends.errors import CannotWrite
 from backends.json_lines import BadResults as BadResults
 from backends.json_lines import suite_version as suite_version
 from backends.redaction import Secrets
@@ -191,8 +193,13 @@ class Writer:
         self._write_line(json.dumps(line))
 
     def _write_line(self, line: str) -> None:
-        self._file.write(redaction.line(line, self._hidden) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(redaction.line(line, self._hidden) + "\n")
+            self._file.flush()
+        except OSError as problem:
+            with contextlib.suppress(OSError):
+                self._file.close()  # It would try again, and complain.
+            raise CannotWrite(f"{self.path}: cannot write on ({problem.strerror}); make room and run again.") from None
 
 
 def read(path: Path) -> Results:

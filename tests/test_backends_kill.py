@@ -11,11 +11,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from pathlib import Path
 
 import pytest
+
+from tests.fake import Reply, serving
+from tests.test_bad_input import HELLO, MODELS
 
 ROOT = Path(__file__).parent.parent
 KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
@@ -75,6 +79,51 @@ def test_a_killed_run_leaves_no_process(stage: int) -> None:
     alive, gone_after = killed_run(KILLS[STAGES.index(stage)], stage, moment)
     assert alive >= stage
     assert gone_after < PATIENCE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_the_workers_of_a_killed_run_end_at_once(tmp_path: Path) -> None:
+    """Also while they wait for a server that does not answer."""
+    mark = f"KILLED_RUN={uuid.uuid4()}"
+    silent, over = threading.Event(), threading.Event()
+
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        if silent.is_set():
+            over.wait(SLOW)
+        return MODELS if path.endswith("/models") else HELLO
+
+    try:
+        with serving(reply) as origin:
+            command = [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-n",
+                "2",
+                f"--base-url={origin}/v1",
+                f"--report={tmp_path}",
+            ]
+            environment = {**os.environ, "KILLED_RUN": mark.partition("=")[2]}
+            out = subprocess.DEVNULL
+            run = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+            deadline = time.monotonic() + SLOW
+            while not (tmp_path / "results.jsonl").exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            silent.set()
+            time.sleep(1)
+            assert len(marked(mark)) >= 3
+            run.kill()
+            run.wait()
+            begun = time.monotonic()
+            while (left := marked(mark)) and time.monotonic() - begun < PATIENCE:
+                time.sleep(0.05)
+            over.set()
+            assert not left
+    finally:
+        over.set()
+        for pid in marked(mark):
+            os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from backends.errors import CannotWrite
 from conformance import options, results
 from conformance.main_run import MainRun
 from tests.fake import Reply, as_json, error, serving
@@ -306,6 +307,19 @@ def test_runs_that_begin_in_the_same_second_have_reports_of_their_own(
         run._make_report_directory()
         made.append(run.results_file.parent.name)
     assert made == ["now-", "now--2", "now--3"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("more", [(), ("-n", "2")])
+def test_a_full_disk_is_one_sentence(more: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "results.jsonl").symlink_to("/dev/full")
+    old = write(tmp_path / "x.jsonl", [check()], {"count": wire()})
+    code, output = measure(tmp_path, "--replay", str(old), *more)
+    assert code == CannotWrite.exit_code, output
+    assert "results.jsonl: cannot write on (No space left on device); make room and run again." in output
+    assert "Traceback" not in output
+    assert "INTERNALERROR" not in output
 
 
 def test_replay_of_something_else(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from backends.target import Wanted
 from conformance.judge import Judge
 from conformance.main_run import MainRun
 from tests.fake import as_json, serving
+from tests.test_bad_input import HELLO
 
 CONTAINED = [name for name, data in backends().items() if "container" in data]
 CPU = Device(name="cpu")
@@ -257,7 +258,7 @@ def test_secrets_are_nowhere(
     monkeypatch.setattr(engine, "connect", lambda: no_containers)
     monkeypatch.setattr(engine, "image", lambda *_: SimpleNamespace(attrs={}, id="sha256:0"))
     listing = as_json({"object": "list", "data": [{"id": "m"}]})
-    with serving(lambda *_: listing) as origin:
+    with serving(lambda _method, path, *_: listing if path.endswith("/models") else HELLO) as origin:
         running = starting.start(Wanted(backend="vllm", access=Access(key=key), device="cpu"), backends()["vllm"])
     running.stop()
     assert {one["environment"]["HF_TOKEN"] for one in given} == {token}

@@ -113,6 +113,27 @@ def test_a_program_whose_server_is_gone_fails() -> None:
     assert ended.exit_code not in (0, None)
 
 
+def test_a_program_that_goes_away_leaves_no_traceback(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """As after Ctrl-C, which ends programs, and closes the client of the relay."""
+    file = tmp_path / "leaves.py"
+    file.write_text(
+        "import socket, struct, time\n"
+        'host, port = "http://localhost:8000/v1".split("/")[2].split(":")\n'
+        "for _ in range(3):\n"
+        "    one = socket.create_connection((host, int(port)))\n"
+        '    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))\n'
+        '    one.sendall(b"GET /v1/models HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")\n'
+        "    one.close()\n"
+        "time.sleep(0.5)\n"
+    )
+    with serving(lambda *_: as_json({"data": ["x" * 100_000]})) as url:
+        run(file, url)
+        with wire.client(5) as closed:
+            closed.close()
+            program.run(Program(file=file), url + "/v1", model="m", http=closed)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("file", "lacks"), [("chat.sh", "curl"), ("chat.mjs", "node")])
 def test_what_is_not_installed_is_named(file: str, lacks: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
