@@ -78,8 +78,14 @@ def test_framing_loses_nothing(every: Every) -> None:
 def test_answers_are_complete(every: Every) -> None:
     """Each request gets an answer, and no connection closes before its end."""
     assert every.fatal == [], f"no response to {' and '.join(every.fatal)}"
+    late = []
     for answer in every.of(Answer):
-        assert answer.exchange.error in (None, "timeout"), answer.exchange.error_detail
+        if answer.exchange.error == "timeout":
+            late.append(answer)
+        else:
+            assert answer.exchange.error is None, answer.exchange.error_detail
+    for answer in late:
+        answer.accepted()
 
 
 # Shapes
