@@ -75,7 +75,7 @@ def read(backend: str) -> list[Deviation]:
         return []
     try:
         listed = tomllib.loads(file.read_text(encoding="utf-8"))
-    except ValueError as problem:
+    except (ValueError, RecursionError, OSError) as problem:
         raise BadKnown(f"backends/{backend}/known.toml cannot be read: {problem}.") from None
     entries = listed.get("deviation", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
