@@ -36,6 +36,8 @@ def _excuse(answer: Generated | Response) -> str | None:
         return f"the model refused ({answer.refusal[:80]!r})"
     if answer.truncated and not _has_answer(answer) and _was_long(answer):
         return "the model did not come to its answer within the tokens that leave room for it"
+    if _says_nothing(answer) and _completion_tokens(answer) in (0, 1) and "stop" not in answer.sent:
+        return "the model wrote nothing"
     return None
 
 
