@@ -11,7 +11,7 @@ from tests.reference.kills import JUDGED
 WITHOUT_A_POST = {
     *("errors.preflight_is_answered", "errors.page_from_elsewhere_may_read", "errors.unknown_path_is_not_found"),
     *("examples.models_with_curl", "examples.models_in_python"),
-    *("models.ids_are_unique", "models.retrieves_the_model", "models.is_the_same_as_listed"),
+    *("models.lists_the_model", "models.ids_are_unique", "models.retrieves_the_model", "models.is_the_same_as_listed"),
     *("models.encoded_id_is_understood", "models.id_with_a_slash_is_understood"),
     *("models.unknown_id_is_not_found", "models.unknown_id_has_the_code"),
     *("sdk_node.reads_models", "sdk_python.reads_models"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from conformance.checks import test_models, test_wire
 from conformance.every import Every
-from conformance.outcomes import TimedOut, Verdict
-from tests.made import answer, chat_body, refusal
+from conformance.outcomes import TimedOut
+from tests.made import answer, chat_body
 
 LISTED = answer({"object": "list", "data": [{"id": "m", "object": "model"}]}, path="/models", method="GET")
 CHAT = answer(chat_body())
@@ -19,12 +17,6 @@ BROKEN = answer(chat_body(), error="closed")
 
 def test_a_listed_model_that_chats_is_the_model_that_answers() -> None:
     test_models.test_lists_the_model(CHAT, LISTED)
-
-
-@pytest.mark.parametrize("chat", [LATE, answer(refusal(), status=400), answer(refusal(), status=500)])
-def test_a_model_that_never_chatted_is_not(chat: Any) -> None:
-    with pytest.raises(Verdict):
-        test_models.test_lists_the_model(chat, LISTED)
 
 
 def test_responses_are_complete() -> None:
