@@ -34,11 +34,15 @@ def made(
         (made("", tokens=0), "wrote nothing"),
         (made("", tokens=1), "wrote nothing"),
         (made("", tokens=29), None),  # The server lost the text.
-        (made("a b c", tokens=48, finish="length"), "did not finish"),
-        (made("a b c", tokens=5, finish="length"), None),  # The limit was not reached, whatever finish_reason says.
-        (made("a" * 60, tokens=None, finish="length"), "did not finish"),
-        (made("a b c", tokens=None, finish="length"), None),
-        (made("a b c", tokens=4, finish="length", limit=4), None),  # This limit is what is judged.
+        (made("", tokens=48, finish="length", reasoning_content="hm"), "did not come to its answer"),
+        (made("a b c", tokens=48, finish="length"), None),  # There is a text to judge.
+        (
+            made("", tokens=5, finish="length", reasoning_content="hm"),
+            None,
+        ),  # The limit was not reached, whatever finish_reason says.
+        (made("", tokens=None, finish="length", reasoning_content="a" * 60), "did not come to its answer"),
+        (made("", tokens=None, finish="length", reasoning_content="hm"), None),
+        (made("", tokens=4, finish="length", limit=4, reasoning_content="hm"), None),  # This limit is what is judged.
     ],
 )
 def test_what_a_model_did_explains_an_outcome(answer: Answer, why: str | None) -> None:
