@@ -65,7 +65,9 @@ def test_chat_in_python(example_chat_python: Ran) -> None:
 def test_stream_in_python(example_stream_python: Ran) -> None:
     """The Python example of a stream prints the text, piece by piece."""
     assert example_stream_python.output != ""
-    assert example_stream_python.output == example_stream_python.got(Chat).text
+    text = example_stream_python.got(Chat).text
+    shown(len(text) < 1000, "the answer is so long that only the end of what was printed is kept")
+    assert example_stream_python.output == text
 
 
 @check("examples_python", MUST, GUIDE)

@@ -85,6 +85,8 @@ def test_in_progress_comes_once(every: Every) -> None:
 @check("responses_stream", MUST, "openapi:ResponseCompletedEvent")
 def test_completed_is_the_last_event(respond_count_streamed: Response) -> None:
     """A stream that comes to its end has `response.completed` as its last event, and no other such event."""
+    cut = respond_count_streamed.types[-1:] == ["response.incomplete"] and len(respond_count_streamed.said) > 1000
+    shown(not cut, "the model does not come to its end")
     assert respond_count_streamed.types[-1:] == ["response.completed"]
     assert respond_count_streamed.types.count("response.completed") == 1
 
