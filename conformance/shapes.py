@@ -38,6 +38,10 @@ def misshapen(answer: Answer) -> Verdict | None:
             try:
                 for one in answer.chunks if answer.streamed else [answer.body]:
                     fits(one, streamed if answer.streamed else plain)
+                    if plain == "chat.completion":
+                        for choice in one["choices"]:
+                            if choice.get("logprobs") is not None:
+                                fits(choice["logprobs"], "logprobs")
             except Verdict as problem:
                 return problem
     return None
