@@ -48,7 +48,7 @@ def _room(ask: Ask, model: str, question: dict[str, Any]) -> int:
         if answer.status == 400:
             continue
         told = parsed(answer)
-        choice = _first(told, "choices")
+        choice = _first_choice(told)
         if not choice:
             return 0
         if choice.get("finish_reason") == "length":
@@ -57,8 +57,8 @@ def _room(ask: Ask, model: str, question: dict[str, Any]) -> int:
     return 0
 
 
-def _first(told: Any, key: str) -> dict[str, Any]:
-    found = told.get(key) if isinstance(told, dict) else None
+def _first_choice(told: Any) -> dict[str, Any]:
+    found = told.get("choices") if isinstance(told, dict) else None
     return found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
 
 

@@ -38,10 +38,14 @@ def misshapen(answer: Answer) -> Verdict | None:
             try:
                 for one in answer.chunks if answer.streamed else [answer.body]:
                     fits(one, streamed if answer.streamed else plain)
-                    if plain == "chat.completion":
-                        for choice in one["choices"]:
-                            if choice.get("logprobs") is not None:
-                                fits(choice["logprobs"], "logprobs")
+                    for logprobs in _logprobs(one, plain):
+                        fits(logprobs, "logprobs")
             except Verdict as problem:
                 return problem
     return None
+
+
+def _logprobs(one: dict[str, Any], schema: str) -> list[Any]:
+    """The logprobs in an object of chat; its schema leaves them out, so that they lower their own row only."""
+    told = [choice.get("logprobs") for choice in one["choices"]] if schema == "chat.completion" else []
+    return [logprobs for logprobs in told if logprobs is not None]
