@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backends import wire
-from backends.absent import looks_absent
+from backends.absent import ABSENT, looks_absent
 from backends.target import ROLES
 from backends.wire import Exchange, Request, Role
 
@@ -28,9 +28,6 @@ ASKED = 40
 AS_TEXT = 100
 """Prompt tokens by which two images of one size differ if the server reads their data as text: over 1,000 characters
 more. An image's own tokens depend on its size."""
-
-ABSENT = (404, 405)
-"""Statuses of an endpoint that a server does not have; a model that it does not know is a 404, too."""
 
 Ask = Callable[[Request, str], Exchange]
 """Sends a request to a model."""
@@ -180,7 +177,7 @@ def _try(role: Role, candidates: list[str], ask: Ask, parts: Cast) -> None:
             break
     if first is None:
         parts.missing[role] = "the server lists no model for it"
-    elif first.status in ABSENT or looks_absent(first) or (role == "chat" and first.status == 501):
+    elif looks_absent(first) or (first.status in ABSENT and (role == "chat" or first.status != 501)):
         # The endpoint itself is absent. That is the server's answer, and is measured as such.
         parts.models[role], parts.chosen[role] = candidates[0], f"although the server answers {first.status} to it"
     else:
@@ -195,7 +192,7 @@ def _chats_otherwise(answer: Exchange, model: str, ask: Ask) -> str | None:
     """How a model answers that does not answer the `PROBE` for chats."""
     if answer.status in (400, 422) and said(ask(_WITHOUT_LIMIT, model)) is not None:
         return "without `max_tokens`"
-    others = _OTHER_CHAT if answer.status in (*ABSENT, 501) else ()
+    others = _OTHER_CHAT if answer.status in ABSENT else ()
     return next((f"at {request.path}" for request in others if ask(request, model).status == 200), None)
 
 
