@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, AnyStr
 
 from conformance.answers import Chat
-from conformance.outcomes import shown
+from conformance.outcomes import inconclusive_unless
 from conformance.schema import violations
 
 
@@ -17,9 +17,9 @@ def tokens(answer: Chat) -> list[str]:
 
 def entries(answer: Chat) -> list[dict[str, Any]]:
     """The logprobs of the first choice; if they are absent, or not what clients can read, nothing can be judged."""
-    shown(answer.choice.logprobs, f"{answer.name}: no logprobs came")
+    inconclusive_unless(answer.choice.logprobs, f"{answer.name}: no logprobs came")
     told = [dict(entry) for entry in answer.logprobs]  # Reading what an Entry lacks would end the check.
-    shown(not violations({"content": told}, "logprobs"), f"{answer.name}: the logprobs cannot be read")
+    inconclusive_unless(not violations({"content": told}, "logprobs"), f"{answer.name}: the logprobs cannot be read")
     return answer.logprobs
 
 
@@ -40,5 +40,5 @@ def certainty(answer: Chat) -> float:
 def lead(entry: dict[str, Any]) -> float:
     """By how much the likeliest token was more likely than the next one, as a difference of logarithms."""
     best = sorted((token["logprob"] for token in entry["top_logprobs"]), reverse=True)[:2]
-    shown(len(best) == 2, "some token has no alternative to compare it with")
+    inconclusive_unless(len(best) == 2, "some token has no alternative to compare it with")
     return float(best[0] - best[1])

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from backends import redaction
 from backends.printable import printable
 from backends.redaction import Secrets
+from conformance import notes
 from conformance.absence import is_unknown
 from conformance.answers import Answer, Missing, Refused
 from conformance.check import Check
 from conformance.every import Every
 from conformance.evidence import plain_requests, unproved
 from conformance.excuses import excuse
-from conformance.outcomes import EndpointAbsent, Outcome, Verdict, watch_leniency
+from conformance.notes import tolerant
+from conformance.outcomes import EndpointAbsent, Outcome, Verdict
 from conformance.recording import Source
 from conformance.results import CheckResult
 from conformance.shapes import misshapen
-from conformance.steadiness import tolerant, unsteady, watch_parting
+from conformance.steadiness import unsteady
 
 UNKNOWN_PATHS = "Errors of unknown paths and methods are not those of the API"
 """The cause of what fails on nothing else."""
 
 SHOWN = 3
 """Exchanges that are shown of all that break a rule."""
-
-HELD = 8
-"""Assertions that held of which a result tells: the last ones."""
 
 SHORT, LONG = 300, 2000
 """Characters kept of an assertion that held, and of any other text; the wire itself is kept whole."""
@@ -49,9 +47,7 @@ class Judge:
     def begin(self) -> None:
         """A check begins."""
         self._compared: tuple[str, object, object] | None = None
-        self._held: deque[tuple[str, str]] = deque(maxlen=HELD)
-        self._lenient = watch_leniency()
-        self._parted = watch_parting()
+        self._notes = notes.begin()
 
     def compared(self, op: str, left: object, right: object) -> None:
         """A comparison in an `assert` failed."""
@@ -60,7 +56,8 @@ class Judge:
     def held(self, source: str, explanation: str) -> None:
         """An `assert` held."""
         self._compared = None
-        self._held.append((source, explanation.partition("\n")[0]))
+        seen = explanation.partition("\n")[0]
+        self._notes.held.append(source if seen == source else f"{source}    # {seen}")
 
     def result(
         self,
@@ -88,14 +85,14 @@ class Judge:
             outcome, message = Outcome.BLOCKED, nothing
         if outcome.good:  # What is missing was not judged.
             arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
-        held = list(self._held)
+        held = list(self._notes.held)
         judged, controls = _exchanges(arguments)
         judged += [name for name in proofs if name not in judged]
         controls += [name for name in proofs if name not in controls]
         accused = outcome in ACCUSING
         mode: AbstractContextManager[None] = nullcontext()
-        if accused and self._parted and source and (drift := unsteady(source)):
-            self._lenient.clear()
+        if accused and self._notes.parted and source and (drift := unsteady(source)):
+            self._notes.lenient.clear()
             with tolerant(drift):
                 outcome, message, expected, actual = self._ending(_problem(check, arguments), arguments)
             if message:
@@ -129,7 +126,7 @@ class Judge:
             message=self.clean(message),
             expected=self.clean(expected),
             actual=self.clean(actual),
-            held=[self.clean(said if seen == said else f"{said}    # {seen}", SHORT) for said, seen in held],
+            held=[self.clean(said, SHORT) for said in held],
             exchanges=judged,
             controls=controls,
             cause=cause,
@@ -150,7 +147,11 @@ class Judge:
     def _ending(self, problem: BaseException | None, arguments: dict[str, Any]) -> tuple[Outcome, str, str, str]:
         """Outcome, message, expected, actual."""
         if problem is None:
-            return (Outcome.LENIENT, "; ".join(self._lenient), "", "") if self._lenient else (Outcome.PASS, "", "", "")
+            return (
+                (Outcome.LENIENT, "; ".join(self._notes.lenient), "", "")
+                if self._notes.lenient
+                else (Outcome.PASS, "", "", "")
+            )
         if isinstance(problem, Refused) and _only_control(problem.answer, arguments):
             return Outcome.BLOCKED, f"the control {problem}", "", ""
         if isinstance(problem, Verdict):

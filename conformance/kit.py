@@ -3,14 +3,32 @@
 from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, Response, ToolCall
 from conformance.certainty import certainty, entries, joined, lead, tokens
 from conformance.check import check
+from conformance.comparisons import (
+    assert_at_least,
+    assert_at_most,
+    assert_contains,
+    assert_equal,
+    assert_in,
+    assert_less,
+    assert_more,
+    assert_none_of,
+    assert_not_equal,
+)
 from conformance.every import Every
 from conformance.markup import markup_in
-from conformance.outcomes import Fail, Level, effect, lenient, shown
+from conformance.outcomes import Fail, Level, ignored_unless, inconclusive_unless, lenient
 from conformance.ran import Ran
-from conformance.refusals import refused
+from conformance.refusals import expect_rejection
 from conformance.schema import validate_against, violations
-from conformance.shapes import fits
-from conformance.steadiness import came_again, came_as, mostly_same, moved, same_calls, same_text
+from conformance.shapes import assert_matches_schema
+from conformance.steadiness import (
+    assert_mostly_same,
+    assert_same_calls,
+    assert_same_text,
+    changed_seeded,
+    reproduced,
+    reproduced_at_most,
+)
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
@@ -30,23 +48,32 @@ __all__ = [
     "Ran",
     "Response",
     "ToolCall",
-    "came_again",
-    "came_as",
+    "assert_at_least",
+    "assert_at_most",
+    "assert_contains",
+    "assert_equal",
+    "assert_in",
+    "assert_less",
+    "assert_matches_schema",
+    "assert_more",
+    "assert_mostly_same",
+    "assert_none_of",
+    "assert_not_equal",
+    "assert_same_calls",
+    "assert_same_text",
     "certainty",
+    "changed_seeded",
     "check",
-    "effect",
     "entries",
-    "fits",
+    "expect_rejection",
+    "ignored_unless",
+    "inconclusive_unless",
     "joined",
     "lead",
     "lenient",
     "markup_in",
-    "mostly_same",
-    "moved",
-    "refused",
-    "same_calls",
-    "same_text",
-    "shown",
+    "reproduced",
+    "reproduced_at_most",
     "tokens",
     "validate_against",
     "violations",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any
+
+from conformance import notes
 
 
 class Level(StrEnum):
@@ -96,30 +97,18 @@ class NotRun(Verdict):
     outcome = Outcome.NOT_RUN
 
 
-_relaxed: ContextVar[list[str] | None] = ContextVar("relaxed", default=None)
-
-
-def watch_leniency() -> list[str]:
-    """A new list, to which `lenient` adds until the next call."""
-    reasons: list[str] = []
-    _relaxed.set(reasons)
-    return reasons
-
-
 def lenient(why: str) -> None:
     """Accept an alternative to what the API says, and show that: the check ends `lenient` instead of `pass`."""
-    reasons = _relaxed.get()
-    if reasons is not None:
-        reasons.append(why)
+    notes.current().lenient.append(why)
 
 
-def effect(observed: object, otherwise: str, *, expected: Any = None, actual: Any = None) -> None:
+def ignored_unless(observed: object, otherwise: str, *, expected: Any = None, actual: Any = None) -> None:
     """The parameter must have had an effect; `otherwise` says what was seen instead. Outcome: `ignored`."""
     if not observed:
         raise Ignored(f"accepted, but {otherwise}", expected=expected, actual=actual)
 
 
-def shown(observed: object, otherwise: str, *, expected: Any = None, actual: Any = None) -> None:
+def inconclusive_unless(observed: object, otherwise: str, *, expected: Any = None, actual: Any = None) -> None:
     """The model must have shown what is to be judged; `otherwise` says what it did. Outcome: `inconclusive`."""
     if not observed:
         raise Inconclusive(otherwise, expected=expected, actual=actual)

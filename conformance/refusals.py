@@ -6,7 +6,7 @@ from conformance.answers import Answer
 from conformance.outcomes import Fail, lenient
 
 
-def refused(answer: Answer, status: int = 400, *, or_leniently: tuple[int, ...] = (422,)) -> None:
+def expect_rejection(answer: Answer, status: int = 400, *, or_leniently: tuple[int, ...] = (422,)) -> None:
     """The request must be refused with `status` and an error object; the other statuses are accepted as `lenient`.
 
     OpenAI answers invalid parameters with 400; 422 is what several frameworks use for the same thing.

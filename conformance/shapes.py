@@ -21,7 +21,7 @@ SHAPES = (
 """Method and path, and the schemas of what clients read: in plain answers, and in the objects of streams."""
 
 
-def fits(value: object, schema: str | dict[str, Any]) -> None:
+def assert_matches_schema(value: object, schema: str | dict[str, Any]) -> None:
     """`value` must fit one of the suite's schemas, by its name, or a schema that a request carried."""
     problems = violations(value, schema) if isinstance(schema, str) else validate_against(value, schema)
     if problems:
@@ -37,9 +37,9 @@ def misshapen(answer: Answer) -> Verdict | None:
         if asked.method == method and re.fullmatch(path, asked.path):
             try:
                 for one in answer.chunks if answer.streamed else [answer.body]:
-                    fits(one, streamed if answer.streamed else plain)
+                    assert_matches_schema(one, streamed if answer.streamed else plain)
                     for logprobs in _logprobs(one, plain):
-                        fits(logprobs, "logprobs")
+                        assert_matches_schema(logprobs, "logprobs")
             except Verdict as problem:
                 return problem
     return None

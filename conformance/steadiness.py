@@ -12,16 +12,15 @@ requests, repeated. If their responses differ too, the check is run again, `tole
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
+from conformance import notes
 from conformance.answers import Chat, Generated, Response
 from conformance.check import Check
-from conformance.outcomes import Fail, Inconclusive, shown
+from conformance.notes import Drift
+from conformance.outcomes import Fail, Inconclusive, inconclusive_unless
 from conformance.recording import Source, answers
 
 Written = Generated | Response
@@ -36,20 +35,8 @@ CONTROLS = (*(name for names in REPEATED for name in names), "counts_alone", "co
 """Those, and scenarios that send the same requests alone and at once."""
 
 
-WORDS = frozenset({"same_text", "same_calls", "mostly_same", "came_again", "came_as"})
+WORDS = frozenset({"assert_same_text", "assert_same_calls", "assert_mostly_same", "reproduced", "reproduced_at_most"})
 """The words that compare responses, and say `inconclusive` where the controls differ, too."""
-
-
-@dataclass(frozen=True)
-class Drift:
-    """The scenarios in which identical requests got different responses; `early`: not only after a common beginning."""
-
-    shows: tuple[str, ...]
-    early: bool
-
-
-_tolerant: ContextVar[Drift | None] = ContextVar("tolerant", default=None)
-_parted: ContextVar[list[str] | None] = ContextVar("parted", default=None)
 
 
 def is_used_by(check: Check) -> bool:
@@ -57,53 +44,34 @@ def is_used_by(check: Check) -> bool:
     return not WORDS.isdisjoint(check.function.__globals__)
 
 
-def watch_parting() -> list[str]:
-    """A new list, to which the words below add the common beginning of responses that differ, until the next call."""
-    found: list[str] = []
-    _parted.set(found)
-    return found
-
-
-@contextmanager
-def tolerant(drift: Drift) -> Iterator[None]:
-    """Within this block, responses that differ as those of the target's controls do are `inconclusive`."""
-    token = _tolerant.set(drift)
-    try:
-        yield
-    finally:
-        _tolerant.reset(token)
-
-
-def same_text(text: str, other: str) -> bool:
-    """Whether a text is the same as one that was generated apart from it; ends the check if it is not.
-
-    Two empty texts show nothing.
-    """
+def assert_same_text(text: str, other: str) -> None:
+    """End the check unless a text is the same as one that was generated apart from it. Two empty texts show nothing."""
     if text == other:
-        shown(text, "both texts are empty, so nothing was compared")
-        return True
+        inconclusive_unless(text, "both texts are empty, so nothing was compared")
+        return
     alike = beginning(text, other)
     verdict = Inconclusive if _excused(alike) else Fail
     raise verdict(f"the texts differ after {alike[-40:]!r}", expected=other, actual=text)
 
 
-def same_calls(answer: Chat | Response, other: Chat | Response) -> bool:
-    """Whether two answers call the same functions with the same arguments; ends the check if they do not."""
+def assert_same_calls(answer: Chat | Response, other: Chat | Response) -> None:
+    """End the check unless two answers call the same functions with the same arguments."""
     if _calls(answer) == _calls(other):
-        return True
+        return
     _excused("")
-    verdict = Inconclusive if _tolerant.get() else Fail
+    verdict = Inconclusive if notes.current().drift else Fail
     raise verdict(f"{answer.name} has other calls than {other.name}", expected=_calls(other), actual=_calls(answer))
 
 
-def mostly_same(some: Sequence[Written], others: Sequence[Written]) -> bool:
-    """Whether all answers but one say what their counterparts say; ends the check if not, like `same_text`."""
+def assert_mostly_same(some: Sequence[Written], others: Sequence[Written]) -> None:
+    """End the check unless all answers but one say what their counterparts say."""
     pairs = [(one.said, other.said) for one, other in zip(some, others, strict=True)]
     differ = [pair for pair in pairs if pair[0] != pair[1]]
-    return len(differ) < 2 or same_text(*min(differ, key=lambda pair: len(beginning(*pair))))
+    if len(differ) > 1:
+        assert_same_text(*min(differ, key=lambda pair: len(beginning(*pair))))
 
 
-def came_again(some: Sequence[Written], others: Sequence[Written], *drawn: Sequence[Written]) -> int:
+def reproduced(some: Sequence[Written], others: Sequence[Written], *drawn: Sequence[Written]) -> int:
     """How many answers of a list come again in the other one, which was made with the same seeds.
 
     An answer comes again if all that it says does. For an unsteady target it is enough if it begins alike for longer
@@ -114,18 +82,20 @@ def came_again(some: Sequence[Written], others: Sequence[Written], *drawn: Seque
     return sum(one == other or _excused(beginning(one, other), least) for one, other in pairs)
 
 
-def came_as(models: Sequence[Written], tries: Sequence[Written], *drawn: Sequence[Written]) -> int:
+def reproduced_at_most(models: Sequence[Written], tries: Sequence[Written], *drawn: Sequence[Written]) -> int:
     """How many of some tries, at most, came again as one of the models."""
-    return max(came_again([one] * len(tries), tries, *drawn) for one in models)
+    return max(reproduced([one] * len(tries), tries, *drawn) for one in models)
 
 
-def moved(before: Sequence[Generated], again: Sequence[Generated], after: Sequence[Generated]) -> bool:
+def changed_seeded(before: Sequence[Generated], again: Sequence[Generated], after: Sequence[Generated]) -> bool:
     """Whether a parameter changed an answer: one that came again by itself, with the same seed, and then did not.
 
     Answers that do not come again are left out: what is computed together differs in its last bits.
     """
     steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.said == same.said]
-    shown(len(steady) >= len(before) - 1, "the same seed does not give the same answer, so nothing can be compared")
+    inconclusive_unless(
+        len(steady) >= len(before) - 1, "the same seed does not give the same answer, so nothing can be compared"
+    )
     return any(one.said != other.said for one, other in steady)
 
 
@@ -169,11 +139,9 @@ def _parts(one: str, other: str, least: int) -> bool:
 
 def _excused(alike: str, least: int = 0) -> bool:
     """Whether a difference after `alike` may be the target's drift; that one was seen is remembered."""
-    noted = _parted.get()
-    if noted is not None:
-        noted.append(alike)
-    drift = _tolerant.get()
-    return drift is not None and (drift.early or _counts(alike, least))
+    noted = notes.current()
+    noted.parted.append(alike)
+    return noted.drift is not None and (noted.drift.early or _counts(alike, least))
 
 
 def _counts(alike: str, least: int = 0) -> bool:

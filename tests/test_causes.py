@@ -13,7 +13,7 @@ from backends.known import Deviation
 from conformance.causes import Cause, causes, gist, shown_by
 from conformance.judge import UNKNOWN_PATHS
 from conformance.outcomes import Fail, Level, Outcome
-from conformance.refusals import refused
+from conformance.refusals import expect_rejection
 from conformance.results import CheckResult, Finding, read
 from tests import made, reports_data
 
@@ -85,7 +85,7 @@ def test_invalid_requests_that_are_accepted_are_one_cause() -> None:
     some = []
     for name in ("bad_one", "bad_two"):
         with pytest.raises(Fail) as caught:
-            refused(made.answer(made.chat_body(), name=f"{name}[1]"))
+            expect_rejection(made.answer(made.chat_body(), name=f"{name}[1]"))
         some.append(check(f"a.{name}", message=str(caught.value), exchanges=[name]))
     assert [cause.sentence for cause in causes(some)] == ["Invalid requests are accepted instead of rejected"]
 

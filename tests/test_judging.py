@@ -17,8 +17,8 @@ from conformance.every import Every
 from conformance.grading import Agreement, Status, agreement, grade, status
 from conformance.judge import LONG, SHORT, Judge
 from conformance.musts import of_model
-from conformance.outcomes import Blocked, Inconclusive, Level, Outcome, effect, lenient, shown
-from conformance.refusals import refused
+from conformance.outcomes import Blocked, Inconclusive, Level, Outcome, ignored_unless, inconclusive_unless, lenient
+from conformance.refusals import expect_rejection
 from conformance.results import CheckResult
 from tests.made import answer, chat_body, refusal
 
@@ -59,9 +59,9 @@ def test_returning_is_a_pass() -> None:
 
 
 def test_words_end_with_their_outcomes() -> None:
-    assert judged(ending(lambda: effect(False, "nothing changed"))).message == "accepted, but nothing changed"
-    assert judged(ending(lambda: effect(False, "x"))).outcome is Outcome.IGNORED
-    assert judged(ending(lambda: shown(False, "x"))).outcome is Outcome.INCONCLUSIVE
+    assert judged(ending(lambda: ignored_unless(False, "nothing changed"))).message == "accepted, but nothing changed"
+    assert judged(ending(lambda: ignored_unless(False, "x"))).outcome is Outcome.IGNORED
+    assert judged(ending(lambda: inconclusive_unless(False, "x"))).outcome is Outcome.INCONCLUSIVE
 
 
 def test_no_outcome_is_both_good_and_bad() -> None:
@@ -149,7 +149,7 @@ def test_the_last_assertions_that_held_are_shown_in_short() -> None:
 
 
 def test_secrets_and_control_characters_never_leave() -> None:
-    result = judged(ending(lambda: shown(False, "sk-canary \x1b[31m \x9f \ud800 <b>\r\té\n")))
+    result = judged(ending(lambda: inconclusive_unless(False, "sk-canary \x1b[31m \x9f \ud800 <b>\r\té\n")))
     assert result.message == "[redacted] \\x1b[31m \\x9f \\ud800 <b>\\r\té\n"
 
 
@@ -194,7 +194,7 @@ def test_a_rule_over_every_exchange_tells_all_that_break_it() -> None:
 
 
 def test_what_the_model_explains_breaks_no_rule_and_hides_none() -> None:
-    def fits(every: Every) -> None:
+    def says_paris(every: Every) -> None:
         for one in every.accepted(Chat):
             assert one.text == "Paris", "another text"
 
@@ -202,8 +202,8 @@ def test_what_the_model_explains_breaks_no_rule_and_hides_none() -> None:
         bodies = [chat_body(text, **({"refusal": "No."} if text is None else {})) for text in texts]
         sent = [{"model": "m", "seed": number} for number in range(len(texts))]
         every = Every([answer(body, name=f"n{at}", sent=sent[at]) for at, body in enumerate(bodies)])
-        problem = ending(lambda: fits(every))
-        check = replace(CHECK, scenarios=("every",), function=fits)
+        problem = ending(lambda: says_paris(every))
+        check = replace(CHECK, scenarios=("every",), function=says_paris)
         return Judge().result(check, target="t", problem=problem, arguments={"every": every}, duration=0)
 
     only = ended_on("Paris", None)
@@ -251,7 +251,7 @@ def test_refused(made: Any, asked: Any, outcome: Outcome) -> None:
     judge = Judge()
     problem = None
     try:
-        refused(made, **asked)
+        expect_rejection(made, **asked)
     except Exception as raised:
         problem = raised
     assert judge.result(CHECK, target="t", problem=problem, arguments={}, duration=0).outcome is outcome

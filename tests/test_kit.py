@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 
 from conformance.every import Every
-from conformance.kit import Answer, Chat, Embeddings, Fail, Models, certainty, fits, joined, markup_in, moved, tokens
+from conformance.kit import (
+    Answer,
+    Chat,
+    Embeddings,
+    Fail,
+    Models,
+    assert_matches_schema,
+    certainty,
+    changed_seeded,
+    joined,
+    markup_in,
+    tokens,
+)
 from conformance.outcomes import Blocked, Inconclusive
 from conformance.recording import Recording
 from fixtures import scenario
@@ -74,14 +86,14 @@ def test_only_an_entry_for_the_end_may_be_too_many(pieces: Any, text: Any, whole
     ],
 )
 def test_only_answers_that_come_again_can_move(again: str, after: str, says: bool) -> None:
-    assert moved(texts(*"ab"), texts(*again), texts(*after)) is says
+    assert changed_seeded(texts(*"ab"), texts(*again), texts(*after)) is says
 
 
 def test_answers_that_do_not_come_again_show_nothing() -> None:
     with pytest.raises(Inconclusive, match="same seed"):
-        moved(texts(*"abc"), texts(*"axy"), texts(*"dbc"))
+        changed_seeded(texts(*"abc"), texts(*"axy"), texts(*"dbc"))
     with pytest.raises(ValueError, match="shorter"):
-        moved(texts(*"ab"), texts(*"ab"), texts("c"))
+        changed_seeded(texts(*"ab"), texts(*"ab"), texts("c"))
 
 
 PERSON = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["name", "age", "born"]}
@@ -99,13 +111,13 @@ PERSON = {"type": "object", "properties": {"age": {"type": "integer"}}, "require
 )
 def test_what_does_not_fit_fails_with_its_first_problem(value: object, schema: Any, message: str) -> None:
     with pytest.raises(Fail, match=message) as failed:
-        fits(value, schema)
+        assert_matches_schema(value, schema)
     assert failed.value.actual == ("[]" if value == [] else "nothing")
 
 
 def test_what_fits_passes() -> None:
-    fits({"name": "A", "age": 1, "born": 1}, PERSON)
-    fits(chat_body(), "chat.completion")
+    assert_matches_schema({"name": "A", "age": 1, "born": 1}, PERSON)
+    assert_matches_schema(chat_body(), "chat.completion")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from conformance.answers import Answer, Chat
 from conformance.certainty import certainty, tokens
 from conformance.outcomes import Verdict
-from conformance.refusals import refused
+from conformance.refusals import expect_rejection
 from conformance.sdk.reading import reading
 from tests.made import answer, chat_body, chunk, refusal, stream
 from tests.test_response_answers import EVENTS, WHOLE
@@ -109,7 +109,7 @@ def read_everything(read: Answer) -> None:
     """Use every word on an answer."""
     for word in (name for name in dir(type(read)) if not name.startswith("_") and name != "arrivals"):
         ends(opened, read, word)
-    for kit_word in (refused, reading, *((certainty, tokens) if isinstance(read, Chat) else ())):
+    for kit_word in (expect_rejection, reading, *((certainty, tokens) if isinstance(read, Chat) else ())):
         ends(kit_word, read)
 
 

@@ -9,17 +9,16 @@ import pytest
 
 from conformance.answers import Chat
 from conformance.judge import Judge
-from conformance.outcomes import Fail, Inconclusive, Outcome, effect
+from conformance.notes import Drift, tolerant
+from conformance.outcomes import Fail, Inconclusive, Outcome, ignored_unless
 from conformance.recording import Recording
 from conformance.steadiness import (
-    Drift,
+    assert_mostly_same,
+    assert_same_calls,
+    assert_same_text,
     beginning,
-    came_again,
-    came_as,
-    mostly_same,
-    same_calls,
-    same_text,
-    tolerant,
+    reproduced,
+    reproduced_at_most,
     unsteady,
 )
 from fixtures import scenario
@@ -76,42 +75,42 @@ def test_what_two_texts_begin_with(one: str, other: str, both: str) -> None:
 
 def test_an_answer_comes_again_if_its_text_does() -> None:
     drawn = said("a red house", "a blue sea", "the sun")
-    assert came_again(drawn, said("a red horse", "a blue sea", "the sun"), drawn) == 2
+    assert reproduced(drawn, said("a red horse", "a blue sea", "the sun"), drawn) == 2
 
 
 def test_tolerantly_it_may_part_later_than_different_draws() -> None:
     drawn = said("a red house", "a blue sea", "the sun")  # at most "a " is alike
     with tolerant(LATELY):
-        assert came_again(drawn, said("a red horse", "a blue sky", "the sun"), drawn) == 3
-        assert came_again(drawn, said("a green tree", "the sea", "the sun"), drawn) == 1
-        assert came_again(drawn, said("a b", "a r", "t"), drawn, said("no", "yes")) == 0
-        assert came_again(said("abcde"), said("abcdf"), said("abcd-", "abcd+")) == 0  # as alike as others are
-        assert came_again(said("abc"), said("abd"), said("x", "y")) == 0  # too little to count
+        assert reproduced(drawn, said("a red horse", "a blue sky", "the sun"), drawn) == 3
+        assert reproduced(drawn, said("a green tree", "the sea", "the sun"), drawn) == 1
+        assert reproduced(drawn, said("a b", "a r", "t"), drawn, said("no", "yes")) == 0
+        assert reproduced(said("abcde"), said("abcdf"), said("abcd-", "abcd+")) == 0  # as alike as others are
+        assert reproduced(said("abc"), said("abd"), said("x", "y")) == 0  # too little to count
 
 
 def test_one_of_the_tries_stands_for_all() -> None:
     tries = said("odd one", "a red house", "a red horse", "a red house")
-    assert came_as(tries, tries, said("a", "the")) == 2
+    assert reproduced_at_most(tries, tries, said("a", "the")) == 2
     with tolerant(LATELY):
-        assert came_as(tries, tries, said("a", "the")) == 3
-    assert came_as(said("u"), tries, said("a", "b")) == 0
+        assert reproduced_at_most(tries, tries, said("a", "the")) == 3
+    assert reproduced_at_most(said("u"), tries, said("a", "b")) == 0
 
 
 def test_the_same_text_passes_and_another_fails() -> None:
-    assert same_text("Paris", "Paris")
+    assert_same_text("Paris", "Paris")
     with pytest.raises(Fail, match="differ after 'Par'") as failed:
-        same_text("Parma", "Paris")
+        assert_same_text("Parma", "Paris")
     assert (failed.value.actual, failed.value.expected) == ("Parma", "Paris")
 
 
 def test_one_answer_of_a_list_may_differ_and_the_worst_of_two_decides() -> None:
-    assert mostly_same(said("one way", "b", "c"), said("one path", "b", "c"))
+    assert_mostly_same(said("one way", "b", "c"), said("one path", "b", "c"))
     with pytest.raises(Fail, match="after ''"):
-        mostly_same(said("one way", "b", "c"), said("one path", "x", "c"))
+        assert_mostly_same(said("one way", "b", "c"), said("one path", "x", "c"))
     with tolerant(LATELY), pytest.raises(Fail, match="after ''"):
-        mostly_same(said("one way", "b", "c"), said("one path", "x", "c"))
+        assert_mostly_same(said("one way", "b", "c"), said("one path", "x", "c"))
     with tolerant(LATELY), pytest.raises(Inconclusive, match="after 'a re'"):
-        mostly_same(said("a real one", "a red one"), said("a real two", "a reed"))
+        assert_mostly_same(said("a real one", "a red one"), said("a real two", "a reed"))
 
 
 @pytest.mark.parametrize(
@@ -140,11 +139,11 @@ def test_calls_are_compared_whole() -> None:
         answer(chat_body(None, tool_calls=[call(place)])) for place in ('{"a": "Tokyo"}', '{"a": "Tokyo, Japan"}')
     )
     again = answer(chat_body(None, tool_calls=[call('{ "a":"Tokyo" }')]))
-    assert same_calls(again, tokyo)
+    assert_same_calls(again, tokyo)
     with pytest.raises(Fail, match="other calls"):
-        same_calls(japan, tokyo)
+        assert_same_calls(japan, tokyo)
     with tolerant(LATELY), pytest.raises(Inconclusive, match="other calls"):
-        same_calls(japan, tokyo)
+        assert_same_calls(japan, tokyo)
 
 
 def call(arguments: str) -> dict[str, Any]:
@@ -153,17 +152,17 @@ def call(arguments: str) -> dict[str, Any]:
 
 def test_two_empty_texts_show_nothing() -> None:
     with pytest.raises(Inconclusive, match="nothing was compared"):
-        same_text("", "")
+        assert_same_text("", "")
 
 
 def repeats(subject: Chat) -> None:
     """It is so."""
-    assert same_text(subject.text, "Paris is the capital")
+    assert_same_text(subject.text, "Paris is the capital")
 
 
 def varies(subject: Chat) -> None:
     """It is so."""
-    effect(came_again([subject], said("Paris is the capital"), said("a", "b")), "nothing came again")
+    ignored_unless(reproduced([subject], said("Paris is the capital"), said("a", "b")), "nothing came again")
 
 
 def is_short(subject: Chat) -> None:

@@ -2,7 +2,18 @@
 
 from itertools import accumulate
 
-from conformance.kit import MAY, MUST, SHOULD, Completion, check, effect, joined, refused, same_text, shown
+from conformance.kit import (
+    MAY,
+    MUST,
+    SHOULD,
+    Completion,
+    assert_same_text,
+    check,
+    expect_rejection,
+    ignored_unless,
+    inconclusive_unless,
+    joined,
+)
 
 BEGINNING = 8
 """Characters that tell two continuations apart; what follows may differ where prompts are computed together."""
@@ -15,10 +26,11 @@ def beginnings(answer: Completion) -> list[str]:
     return [choice.text[:BEGINNING] for choice in answer.choices]
 
 
-def same_beginnings(answer: Completion, expected: list[str]) -> bool:
-    """Whether the choices begin like those of other answers; ends the check if one does not."""
+def assert_same_beginnings(answer: Completion, expected: list[str]) -> None:
+    """End the check unless the choices begin like those of other answers."""
     assert len(answer.choices) == len(expected)
-    return all(map(same_text, beginnings(answer), expected))
+    for one, other in zip(beginnings(answer), expected, strict=True):
+        assert_same_text(one, other)
 
 
 # The answer
@@ -61,7 +73,7 @@ def test_id_has_the_prefix(continuation: Completion) -> None:
 @check("completions", MUST, "openapi:CreateCompletionRequest.stream")
 def test_stream_joins_to_the_text(continuation: Completion, continuation_streamed: Completion) -> None:
     """A stream joins to the plain text, and ends for the same reason."""
-    assert same_text(continuation_streamed.text, continuation.text)
+    assert_same_text(continuation_streamed.text, continuation.text)
     assert continuation_streamed.finish_reason == continuation.finish_reason
 
 
@@ -104,13 +116,13 @@ def test_list_gives_a_choice_for_each(prompt_list: Completion) -> None:
 @check("completions", MUST, "openapi:CreateCompletionRequest.prompt")
 def test_list_is_continued_in_order(from_four: Completion, from_thirteen: Completion, both_counts: Completion) -> None:
     """Each prompt of a list is continued, in the order of the list."""
-    assert same_beginnings(both_counts, [*beginnings(from_four), *beginnings(from_thirteen)])
+    assert_same_beginnings(both_counts, [*beginnings(from_four), *beginnings(from_thirteen)])
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.stream")
 def test_streamed_list_is_continued_in_order(both_counts: Completion, both_counts_streamed: Completion) -> None:
     """A stream tells the choices of a list apart by their index."""
-    assert same_beginnings(both_counts_streamed, beginnings(both_counts))
+    assert_same_beginnings(both_counts_streamed, beginnings(both_counts))
 
 
 @check("completions", MUST, "openapi:CreateCompletionResponse.usage")
@@ -122,9 +134,9 @@ def test_usage_counts_the_list(from_four: Completion, from_thirteen: Completion,
 @check("completions", MUST, "openapi:CreateCompletionRequest.n")
 def test_list_with_n(both_counts: Completion, both_counts_twice: Completion) -> None:
     """Two prompts with two choices each have four choices: first those of the first prompt."""
-    effect(len(both_counts_twice.choices) > 2, "there is one choice for each prompt")
+    ignored_unless(len(both_counts_twice.choices) > 2, "there is one choice for each prompt")
     first, second = beginnings(both_counts)[:1], beginnings(both_counts)[1:]
-    assert same_beginnings(both_counts_twice, 2 * first + 2 * second)
+    assert_same_beginnings(both_counts_twice, 2 * first + 2 * second)
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.prompt")
@@ -138,7 +150,7 @@ def test_tokens_are_one_prompt(prompt_tokens: Completion) -> None:
 def test_token_lists_are_prompts(prompt_tokens: Completion, prompt_token_lists: Completion) -> None:
     """Each of several lists of token ids is a prompt of its own."""
     assert [choice.index for choice in prompt_token_lists.choices] == [0, 1]
-    assert same_text(beginnings(prompt_token_lists)[0], beginnings(prompt_tokens)[0])
+    assert_same_text(beginnings(prompt_token_lists)[0], beginnings(prompt_tokens)[0])
 
 
 # Parameters of this endpoint alone
@@ -155,17 +167,17 @@ def test_default_length_is_16_tokens(default_length: Completion) -> None:
 @check("completions", MUST, "openapi:CreateCompletionRequest.echo")
 def test_echo_repeats_the_prompt(continuation: Completion, continuation_echo: Completion) -> None:
     """`echo` gives the prompt back in front of its continuation."""
-    effect(continuation_echo.text != continuation.text, "the text is the same as without echo")
+    ignored_unless(continuation_echo.text != continuation.text, "the text is the same as without echo")
     prompt = continuation_echo.sent["prompt"]
     assert continuation_echo.text[: len(prompt)] == prompt
-    assert same_text(continuation_echo.text[len(prompt) :], continuation.text)
+    assert_same_text(continuation_echo.text[len(prompt) :], continuation.text)
 
 
 @check("completions", SHOULD, "de-facto:evaluations read the likelihood of a prompt from echo with logprobs")
 def test_echo_has_the_logprobs_of_the_prompt(continuation_echo_logprobs: Completion) -> None:
     """`echo` with `logprobs` tells how likely each token of the prompt is; nothing precedes the first."""
     answer = continuation_echo_logprobs
-    effect(answer.choice.raw.get("logprobs"), NO_LOGPROBS)
+    ignored_unless(answer.choice.raw.get("logprobs"), NO_LOGPROBS)
     assert "".join(answer.legacy("tokens", str)).startswith(answer.sent["prompt"])
     assert len(answer.legacy("token_logprobs", float, null_first=True)) == len(answer.legacy("tokens", str)) - 1
 
@@ -175,40 +187,44 @@ def test_suffix_is_read(function_head: Completion, function_suffix: Completion) 
     """`suffix` reaches the model: it has more tokens to read, or writes another text."""
     longer = function_suffix.tokens("prompt") > function_head.tokens("prompt")
     written = function_suffix.text.removesuffix(function_suffix.sent["suffix"])
-    effect(longer or written.rstrip() != function_head.text.rstrip(), "the model reads and writes what it does without")
+    ignored_unless(
+        longer or written.rstrip() != function_head.text.rstrip(), "the model reads and writes what it does without"
+    )
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.n")
 def test_n_gives_choices(continuation_n: Completion) -> None:
     """`n` is the number of choices."""
-    effect(len(continuation_n.choices) > 1, "there is one choice")
+    ignored_unless(len(continuation_n.choices) > 1, "there is one choice")
     assert [choice.index for choice in continuation_n.choices] == [0, 1]
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.best_of")
 def test_best_of_gives_the_best(best_of_forced: Completion, continuation_best_of: Completion) -> None:
     """Of several candidates only the best is given."""
-    shown(best_of_forced.tokens("completion") > best_of_forced.sent["max_tokens"], "there are no several candidates")
+    inconclusive_unless(
+        best_of_forced.tokens("completion") > best_of_forced.sent["max_tokens"], "there are no several candidates"
+    )
     assert [choice.index for choice in continuation_best_of.choices] == [0]
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.best_of")
 def test_best_of_makes_candidates(best_of_forced: Completion) -> None:
     """`best_of` makes several candidates, whose tokens are all counted."""
-    shown(best_of_forced.finish_reason == "length", "the candidates ended early")
-    effect(best_of_forced.tokens("completion") > best_of_forced.sent["max_tokens"], "one candidate is counted")
+    inconclusive_unless(best_of_forced.finish_reason == "length", "the candidates ended early")
+    ignored_unless(best_of_forced.tokens("completion") > best_of_forced.sent["max_tokens"], "one candidate is counted")
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.best_of")
 def test_best_of_less_than_n_is_refused(continuation_best_of: Completion, bad_best_of: Completion) -> None:
     """There must be as many candidates as choices."""
-    refused(bad_best_of)
+    expect_rejection(bad_best_of)
 
 
 @check("completions", MAY, "openapi:CreateCompletionRequest.best_of")
 def test_best_of_is_not_streamed(continuation_best_of: Completion, bad_best_of_streamed: Completion) -> None:
     """The best of several candidates cannot be streamed before all are there."""
-    refused(bad_best_of_streamed)
+    expect_rejection(bad_best_of_streamed)
 
 
 # Legacy logprobs
@@ -218,7 +234,7 @@ def test_best_of_is_not_streamed(continuation_best_of: Completion, bad_best_of_s
 def test_logprobs_are_parallel_arrays(continuation_logprobs: Completion) -> None:
     """`logprobs` are four arrays with one entry a token, whose tokens join to the text."""
     answer = continuation_logprobs
-    effect(answer.choice.raw.get("logprobs"), NO_LOGPROBS)
+    ignored_unless(answer.choice.raw.get("logprobs"), NO_LOGPROBS)
     tokens, tops = answer.legacy("tokens", str), answer.legacy("top_logprobs", dict)
     assert joined(tokens, answer.text) == answer.text
     assert len(answer.legacy("token_logprobs", float)) == len(tokens)
@@ -228,7 +244,7 @@ def test_logprobs_are_parallel_arrays(continuation_logprobs: Completion) -> None
 @check("completions", MUST, "openapi:CreateCompletionRequest.logprobs")
 def test_logprobs_have_alternatives(continuation_logprobs: Completion) -> None:
     """Each place has the most likely tokens, as many as were asked for, and the chosen one."""
-    effect(continuation_logprobs.choice.raw.get("logprobs"), NO_LOGPROBS)
+    ignored_unless(continuation_logprobs.choice.raw.get("logprobs"), NO_LOGPROBS)
     tops = continuation_logprobs.legacy("top_logprobs", dict)
     assert [top for top in tops if not 2 <= len(top) <= 3] == []
     chosen = zip(continuation_logprobs.legacy("tokens", str), tops, strict=False)
@@ -238,7 +254,7 @@ def test_logprobs_have_alternatives(continuation_logprobs: Completion) -> None:
 @check("completions", SHOULD, "openapi:CreateCompletionResponse.choices.logprobs")
 def test_text_offsets_are_those_of_the_tokens(continuation_logprobs: Completion) -> None:
     """`text_offset` is where each token begins, counted from any place."""
-    effect(continuation_logprobs.choice.raw.get("logprobs"), NO_LOGPROBS)
+    ignored_unless(continuation_logprobs.choice.raw.get("logprobs"), NO_LOGPROBS)
     offsets = continuation_logprobs.legacy("text_offset", int)
     lengths = map(len, continuation_logprobs.legacy("tokens", str))
     assert [offset - offsets[0] for offset in offsets] == list(accumulate(lengths, initial=0))[:-1]
@@ -248,7 +264,7 @@ def test_text_offsets_are_those_of_the_tokens(continuation_logprobs: Completion)
 def test_zero_logprobs_are_those_of_the_chosen(continuation_logprobs_zero: Completion) -> None:
     """`logprobs: 0` tells only the chosen tokens."""
     answer = continuation_logprobs_zero
-    effect(answer.choice.raw.get("logprobs"), NO_LOGPROBS)
+    ignored_unless(answer.choice.raw.get("logprobs"), NO_LOGPROBS)
     assert joined(answer.legacy("tokens", str), answer.text) == answer.text
     assert len(answer.legacy("token_logprobs", float)) == len(answer.legacy("tokens", str))
 
@@ -256,7 +272,7 @@ def test_zero_logprobs_are_those_of_the_chosen(continuation_logprobs_zero: Compl
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.logprobs")
 def test_logprobs_are_absent_by_default(continuation: Completion, continuation_logprobs: Completion) -> None:
     """Without `logprobs` there are none."""
-    shown(continuation_logprobs.choice.raw.get("logprobs"), NO_LOGPROBS)
+    inconclusive_unless(continuation_logprobs.choice.raw.get("logprobs"), NO_LOGPROBS)
     assert continuation.choice.raw.get("logprobs") is None
 
 
@@ -265,4 +281,4 @@ def test_more_than_five_logprobs_are_refused(
     continuation_logprobs: Completion, bad_completion_logprobs: Completion
 ) -> None:
     """`logprobs` is at most 5."""
-    refused(bad_completion_logprobs)
+    expect_rejection(bad_completion_logprobs)

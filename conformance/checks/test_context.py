@@ -5,7 +5,7 @@ counts fewer has not read them all.
 """
 
 from conformance.answers import Chat, Completion
-from conformance.kit import MUST, SHOULD, check, refused, shown
+from conformance.kit import MUST, SHOULD, check, expect_rejection, inconclusive_unless
 
 
 def read_in_full(answer: Chat | Completion) -> bool:
@@ -30,7 +30,9 @@ def test_streamed_prompt_is_never_cut(overflow_streamed: Chat) -> None:
 def test_history_is_never_cut(two_turns: Chat, longer_first_question: Chat, overflow_history: Chat) -> None:
     """A conversation is read in full or refused: old turns are not left out to make it fit."""
     if overflow_history.ok:
-        shown(longer_first_question.tokens("prompt") > two_turns.tokens("prompt"), "earlier turns are never read")
+        inconclusive_unless(
+            longer_first_question.tokens("prompt") > two_turns.tokens("prompt"), "earlier turns are never read"
+        )
     assert overflow_history.cleanly_refused or read_in_full(overflow_history)
 
 
@@ -43,19 +45,19 @@ def test_legacy_prompt_is_never_cut(overflow_completion: Completion) -> None:
 @check("context", SHOULD, "docs:guides/error-codes context_length_exceeded")
 def test_overflow_has_status_400(overflow: Chat) -> None:
     """A prompt that does not fit is refused with 400."""
-    shown(not overflow.ok, "the prompt was accepted")
-    refused(overflow, 400, or_leniently=(413, 422))
+    inconclusive_unless(not overflow.ok, "the prompt was accepted")
+    expect_rejection(overflow, 400, or_leniently=(413, 422))
 
 
 @check("context", SHOULD, "docs:guides/error-codes context_length_exceeded")
 def test_streamed_overflow_has_status_400(overflow_streamed: Chat) -> None:
     """A stream whose prompt does not fit is refused before it begins, with 400."""
-    shown(not overflow_streamed.ok, "the prompt was accepted")
-    refused(overflow_streamed, 400, or_leniently=(413, 422))
+    inconclusive_unless(not overflow_streamed.ok, "the prompt was accepted")
+    expect_rejection(overflow_streamed, 400, or_leniently=(413, 422))
 
 
 @check("context", SHOULD, "de-facto:clients shorten the prompt when they see the code")
 def test_overflow_has_the_code(overflow: Chat) -> None:
     """The error's code is `context_length_exceeded`."""
-    shown(not overflow.ok, "the prompt was accepted")
+    inconclusive_unless(not overflow.ok, "the prompt was accepted")
     assert overflow.error.get("code") == "context_length_exceeded"

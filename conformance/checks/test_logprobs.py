@@ -1,6 +1,18 @@
 """`logprobs` and `top_logprobs`: how likely each token was, and which others were."""
 
-from conformance.kit import MUST, SHOULD, Chat, Every, check, effect, fits, joined, refused, same_text, shown
+from conformance.kit import (
+    MUST,
+    SHOULD,
+    Chat,
+    Every,
+    assert_matches_schema,
+    assert_same_text,
+    check,
+    expect_rejection,
+    ignored_unless,
+    inconclusive_unless,
+    joined,
+)
 
 REQUEST = "openapi:CreateChatCompletionRequest.logprobs"
 TOP = "openapi:CreateChatCompletionRequest.top_logprobs"
@@ -23,9 +35,9 @@ def assert_spells(answer: Chat) -> None:
 @check("logprobs", MUST, REQUEST, core=True)
 def test_come_for_each_token(capital: Chat, capital_logprobs: Chat) -> None:
     """With logprobs there is an entry for each token, and the tokens make up the same text."""
-    effect(capital_logprobs.choice.logprobs, "no logprobs came")
+    ignored_unless(capital_logprobs.choice.logprobs, "no logprobs came")
     assert joined([e["token"] for e in capital_logprobs.logprobs], capital_logprobs.text) == capital_logprobs.text
-    assert same_text(capital_logprobs.text, capital.text)
+    assert_same_text(capital_logprobs.text, capital.text)
 
 
 @check("logprobs", MUST, ENTRY)
@@ -38,15 +50,15 @@ def test_shape(every: Every) -> None:
         for choice in one["choices"]
         if choice.get("logprobs") is not None
     ]
-    shown(told, NEVER)
+    inconclusive_unless(told, NEVER)
     for logprobs in told:
-        fits(logprobs, "logprobs")
+        assert_matches_schema(logprobs, "logprobs")
 
 
 @check("logprobs", SHOULD, REQUEST)
 def test_absent_by_default(capital: Chat, capital_streamed: Chat, capital_logprobs: Chat) -> None:
     """Without the parameter there are no logprobs."""
-    shown(capital_logprobs.choice.logprobs, NEVER)
+    inconclusive_unless(capital_logprobs.choice.logprobs, NEVER)
     assert capital.choice.logprobs is None
     assert capital_streamed.choice.logprobs is None
 
@@ -54,7 +66,7 @@ def test_absent_by_default(capital: Chat, capital_streamed: Chat, capital_logpro
 @check("logprobs", SHOULD, REQUEST)
 def test_false_means_none(capital_logprobs: Chat, logprobs_false: Chat) -> None:
     """With `logprobs: false` there are none."""
-    shown(capital_logprobs.choice.logprobs, NEVER)
+    inconclusive_unless(capital_logprobs.choice.logprobs, NEVER)
     assert logprobs_false.choice.logprobs is None
 
 
@@ -71,7 +83,7 @@ def test_are_logarithms_of_probabilities(capital_logprobs: Chat, hot_logprobs: l
 def test_tell_tokens_apart(hot_logprobs: list[Chat]) -> None:
     """The probabilities are the model's: alternatives differ, and together they are not more than certain."""
     alternatives = [[t["logprob"] for t in e["top_logprobs"]] for a in hot_logprobs for e in a.logprobs]
-    effect(any(len(set(values)) > 1 for values in alternatives), "all tokens are equally likely")
+    ignored_unless(any(len(set(values)) > 1 for values in alternatives), "all tokens are equally likely")
     assert max(sum(2.718281828**value for value in values) for values in alternatives) < 1.01
 
 
@@ -85,14 +97,14 @@ def test_bytes_spell_the_text(capital_logprobs: Chat, unicode_logprobs: Chat) ->
 @check("logprobs", MUST, ENTRY + ".bytes")
 def test_streamed_bytes_spell_the_text(unicode_logprobs_streamed: Chat) -> None:
     """In a stream, too, no entry of a cut character is lost."""
-    shown(unicode_logprobs_streamed.text, "the model wrote nothing")
+    inconclusive_unless(unicode_logprobs_streamed.text, "the model wrote nothing")
     assert_spells(unicode_logprobs_streamed)
 
 
 @check("logprobs", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs.content")
 def test_none_for_the_end(capital_logprobs: Chat) -> None:
     """The end of the answer is no token of its text, and has no entry."""
-    shown(capital_logprobs.finish_reason != "length", "the answer does not come to its end")
+    inconclusive_unless(capital_logprobs.finish_reason != "length", "the answer does not come to its end")
     assert [entry["token"] for entry in capital_logprobs.logprobs if not entry["token"]] == []
 
 
@@ -107,7 +119,7 @@ def test_bytes_are_there(capital_logprobs: Chat) -> None:
 @check("logprobs", MUST, TOP, core=True)
 def test_top_has_as_many_as_asked(capital_logprobs: Chat) -> None:
     """With `top_logprobs` entries have alternatives, at most as many as it says."""
-    effect(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), "no alternatives came")
+    ignored_unless(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), "no alternatives came")
     assert max(len(entry["top_logprobs"]) for entry in capital_logprobs.logprobs) <= 3
 
 
@@ -115,7 +127,7 @@ def test_top_has_as_many_as_asked(capital_logprobs: Chat) -> None:
 def test_top_20(hot_logprobs: list[Chat]) -> None:
     """`top_logprobs: 20`, the highest value, is accepted and gives at most 20 alternatives."""
     most = max((len(entry["top_logprobs"]) for answer in hot_logprobs for entry in answer.logprobs), default=0)
-    effect(most, "no alternatives came")
+    ignored_unless(most, "no alternatives came")
     assert most <= 20
 
 
@@ -123,7 +135,7 @@ def test_top_20(hot_logprobs: list[Chat]) -> None:
 def test_top_is_sorted(hot_logprobs: list[Chat]) -> None:
     """Alternatives are different tokens, the likeliest first."""
     tops = [entry["top_logprobs"] for answer in hot_logprobs for entry in answer.logprobs]
-    shown(any(len(top) > 1 for top in tops), "no alternatives came")
+    inconclusive_unless(any(len(top) > 1 for top in tops), "no alternatives came")
     for top in tops:
         values = [token["logprob"] for token in top]
         assert values == sorted(values, reverse=True)
@@ -143,7 +155,7 @@ def test_token_is_among_the_top(capital_logprobs: Chat, count_logprobs_cut: Chat
 def test_token_agrees_with_the_top(hot_logprobs: list[Chat]) -> None:
     """A token has the same logprob as among its alternatives, however likely it was."""
     entries = [e for answer in hot_logprobs for e in answer.logprobs]
-    shown(any(entry["top_logprobs"] for entry in entries), "no alternatives came")
+    inconclusive_unless(any(entry["top_logprobs"] for entry in entries), "no alternatives came")
     for entry in entries:
         same = [top["logprob"] for top in entry["top_logprobs"] if top["token"] == entry["token"]]
         assert not same or min(abs(value - entry["logprob"]) for value in same) < 0.01
@@ -153,10 +165,10 @@ def test_token_agrees_with_the_top(hot_logprobs: list[Chat]) -> None:
 def test_unlikely_tokens_have_their_own(hot_logprobs: list[Chat]) -> None:
     """A token that was drawn although it was not the likeliest has a lower logprob than that one."""
     entries = [entry for answer in hot_logprobs for entry in answer.logprobs]
-    effect(all(entry["top_logprobs"] for entry in entries), "no alternatives came")
+    ignored_unless(all(entry["top_logprobs"] for entry in entries), "no alternatives came")
     likeliest = [max(entry["top_logprobs"], key=lambda top: top["logprob"]) for entry in entries]
     unlikely = [(e, best) for e, best in zip(entries, likeliest, strict=True) if best["token"] != e["token"]]
-    shown(unlikely, "every token is the likeliest one")
+    inconclusive_unless(unlikely, "every token is the likeliest one")
     for entry, best in unlikely:
         assert entry["logprob"] <= best["logprob"]
 
@@ -164,16 +176,16 @@ def test_unlikely_tokens_have_their_own(hot_logprobs: list[Chat]) -> None:
 @check("logprobs", SHOULD, REQUEST)
 def test_as_many_as_tokens(count_logprobs_cut: Chat) -> None:
     """There is one entry for each completion token that `usage` counts."""
-    shown(not count_logprobs_cut.reasoning, "the tokens are those of the reasoning, which has no entries")
-    shown(count_logprobs_cut.finish_reason == "length", "the response was not truncated")
+    inconclusive_unless(not count_logprobs_cut.reasoning, "the tokens are those of the reasoning, which has no entries")
+    inconclusive_unless(count_logprobs_cut.finish_reason == "length", "the response was not truncated")
     assert len(count_logprobs_cut.logprobs) == count_logprobs_cut.tokens("completion")
 
 
 @check("logprobs", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.logprobs")
 def test_same_in_streams(capital_logprobs: Chat, capital_logprobs_streamed: Chat) -> None:
     """A stream has the same tokens with the same logprobs as the plain answer."""
-    effect(capital_logprobs_streamed.choice.logprobs, "no logprobs came in the stream")
-    assert same_text(capital_logprobs_streamed.text, capital_logprobs.text)
+    ignored_unless(capital_logprobs_streamed.choice.logprobs, "no logprobs came in the stream")
+    assert_same_text(capital_logprobs_streamed.text, capital_logprobs.text)
     plain, streamed = ([e for e in a.logprobs if e["token"]] for a in (capital_logprobs, capital_logprobs_streamed))
     assert [e["token"] for e in streamed] == [e["token"] for e in plain]
     # The last bits of large quantised models' sums made 0.12 of difference on llama.cpp.
@@ -194,37 +206,37 @@ def test_stream_with_their_text(capital_logprobs_streamed: Chat) -> None:
 @check("logprobs", SHOULD, TOP)
 def test_top_0_gives_the_token_only(capital_logprobs: Chat, top_logprobs_0: Chat) -> None:
     """With `top_logprobs: 0` there are entries without alternatives."""
-    shown(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), "no alternatives ever come")
-    effect(top_logprobs_0.choice.raw.get("logprobs"), "there are no logprobs")
+    inconclusive_unless(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), "no alternatives ever come")
+    ignored_unless(top_logprobs_0.choice.raw.get("logprobs"), "there are no logprobs")
     assert [entry["top_logprobs"] for entry in top_logprobs_0.logprobs] == [[]] * len(top_logprobs_0.logprobs)
 
 
 @check("logprobs", SHOULD, TOP)
 def test_no_alternatives_unless_asked(capital_logprobs: Chat, logprobs_only: Chat) -> None:
     """Without top_logprobs there are entries without alternatives."""
-    shown(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), "no alternatives ever come")
+    inconclusive_unless(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), "no alternatives ever come")
     assert [entry["top_logprobs"] for entry in logprobs_only.logprobs] == [[]] * len(logprobs_only.logprobs)
 
 
 @check("logprobs", SHOULD, TOP)
 def test_top_21_is_refused(bad_top_logprobs_21: Chat) -> None:
     """More than 20 alternatives are refused."""
-    refused(bad_top_logprobs_21)
+    expect_rejection(bad_top_logprobs_21)
 
 
 @check("logprobs", SHOULD, TOP)
 def test_top_below_0_is_refused(bad_top_logprobs_negative: Chat) -> None:
     """A negative number of alternatives is refused."""
-    refused(bad_top_logprobs_negative)
+    expect_rejection(bad_top_logprobs_negative)
 
 
 @check("logprobs", SHOULD, TOP)
 def test_top_alone_is_refused(bad_top_logprobs_alone: Chat) -> None:
     """Alternatives without logprobs are refused."""
-    refused(bad_top_logprobs_alone)
+    expect_rejection(bad_top_logprobs_alone)
 
 
 @check("logprobs", SHOULD, REQUEST)
 def test_text_is_refused(bad_logprobs_text: Chat) -> None:
     """A logprobs that is no boolean is refused."""
-    refused(bad_logprobs_text)
+    expect_rejection(bad_logprobs_text)

@@ -1,6 +1,6 @@
 """`messages`: instructions, earlier turns and all forms of content reach the model."""
 
-from conformance.kit import MAY, MUST, SHOULD, Chat, check, effect, same_text, shown
+from conformance.kit import MAY, MUST, SHOULD, Chat, assert_same_text, check, ignored_unless, inconclusive_unless
 from fixtures.scenarios.chat import TEN_WORDS
 
 FORGOTTEN = "a longer earlier answer adds no tokens"
@@ -11,10 +11,10 @@ def reached(answer: Chat) -> tuple[str, int]:
     return answer.text, answer.tokens("prompt")
 
 
-def same_as(answer: Chat, other: Chat) -> bool:
-    """Whether two ways to say the same reach the model as the same: as many tokens, answered with the same text."""
+def assert_same_for_the_model(answer: Chat, other: Chat) -> None:
+    """End the check unless two requests reach the model as the same prompt: as many tokens, and the same response."""
     assert answer.tokens("prompt") == other.tokens("prompt")
-    return same_text(answer.text, other.text)
+    assert_same_text(answer.text, other.text)
 
 
 # Instructions
@@ -23,34 +23,36 @@ def same_as(answer: Chat, other: Chat) -> bool:
 @check("system_messages", MUST, "openapi:ChatCompletionRequestSystemMessage", core=True)
 def test_system_message_is_obeyed(capital: Chat, banana_system: Chat) -> None:
     """A system message reaches the model, which obeys it."""
-    effect(reached(banana_system) != reached(capital), "nothing changes with a system message")
-    shown("BANANA" in banana_system.text.upper(), f"the model answered {banana_system.text!r}")
+    ignored_unless(reached(banana_system) != reached(capital), "nothing changes with a system message")
+    inconclusive_unless("BANANA" in banana_system.text.upper(), f"the model answered {banana_system.text!r}")
 
 
 @check("system_messages", MUST, "openapi:ChatCompletionRequestSystemMessage.content")
 def test_system_message_in_parts(capital: Chat, banana_system: Chat, banana_parts: Chat) -> None:
     """A system message may be a list of text parts, with the same effect."""
-    shown(reached(banana_system) != reached(capital), "nothing changes with a system message")
-    assert same_as(banana_parts, banana_system)
+    inconclusive_unless(reached(banana_system) != reached(capital), "nothing changes with a system message")
+    assert_same_for_the_model(banana_parts, banana_system)
 
 
 @check("system_messages", SHOULD, "openapi:ChatCompletionRequestDeveloperMessage")
 def test_developer_message_is_obeyed(capital: Chat, banana_developer: Chat) -> None:
     """A message of the developer, the newer name of the system, reaches the model, which obeys it."""
-    effect(reached(banana_developer) != reached(capital), "nothing changes with a developer message")
-    shown("BANANA" in banana_developer.text.upper(), f"the model answered {banana_developer.text!r}")
+    ignored_unless(reached(banana_developer) != reached(capital), "nothing changes with a developer message")
+    inconclusive_unless("BANANA" in banana_developer.text.upper(), f"the model answered {banana_developer.text!r}")
 
 
 @check("system_messages", SHOULD, "openapi:CreateChatCompletionRequest.messages")
 def test_late_system_message_is_read(two_turns: Chat, banana_late: Chat) -> None:
     """A system message reaches the model wherever in the conversation it stands."""
-    effect(banana_late.tokens("prompt") != two_turns.tokens("prompt"), "the prompt has as many tokens as without it")
+    ignored_unless(
+        banana_late.tokens("prompt") != two_turns.tokens("prompt"), "the prompt has as many tokens as without it"
+    )
 
 
 @check("system_messages", SHOULD, "openapi:CreateChatCompletionRequest.messages")
 def test_second_system_message_is_read(helpful_system: Chat, banana_second: Chat) -> None:
     """Of two system messages both reach the model."""
-    effect(banana_second.tokens("prompt") > helpful_system.tokens("prompt"), "the prompt has no more tokens")
+    ignored_unless(banana_second.tokens("prompt") > helpful_system.tokens("prompt"), "the prompt has no more tokens")
 
 
 # Earlier turns
@@ -59,8 +61,8 @@ def test_second_system_message_is_read(helpful_system: Chat, banana_second: Chat
 @check("conversation", MUST, "openapi:CreateChatCompletionRequest.messages", core=True)
 def test_earlier_turn_is_remembered(name_unknown: Chat, name_recalled: Chat) -> None:
     """What was said in an earlier turn reaches the model, which uses it."""
-    effect(name_recalled.tokens("prompt") > name_unknown.tokens("prompt"), "earlier turns add no tokens")
-    shown("Alice" in name_recalled.text, f"the model answered {name_recalled.text!r}")
+    ignored_unless(name_recalled.tokens("prompt") > name_unknown.tokens("prompt"), "earlier turns add no tokens")
+    inconclusive_unless("Alice" in name_recalled.text, f"the model answered {name_recalled.text!r}")
 
 
 @check("conversation", MUST, "openapi:CreateChatCompletionRequest.messages")
@@ -69,7 +71,7 @@ def test_first_of_many_turns_is_remembered(name_recalled: Chat, name_recalled_la
     words = [len(message["content"].split()) for message in name_recalled_late.sent["messages"]]
     more = name_recalled_late.tokens("prompt") - name_recalled.tokens("prompt")
     assert more >= sum(words[2:-1])
-    shown("Alice" in name_recalled_late.text, f"the model answered {name_recalled_late.text!r}")
+    inconclusive_unless("Alice" in name_recalled_late.text, f"the model answered {name_recalled_late.text!r}")
 
 
 @check("conversation", MUST, "openapi:ChatCompletionRequestUserMessage.content")
@@ -89,16 +91,18 @@ def test_earlier_answer_is_read(two_turns: Chat, longer_first_answer: Chat) -> N
 @check("conversation", MUST, "docs:guides/conversation-state append the message")
 def test_own_message_is_accepted(two_turns: Chat, longer_first_answer: Chat, two_turns_sent_back: Chat) -> None:
     """The server's own message, sent back as it came, is an earlier turn like any other."""
-    shown(longer_first_answer.tokens("prompt") > two_turns.tokens("prompt"), FORGOTTEN)
-    shown("Paris" in str(two_turns_sent_back.sent["messages"][1].get("content")), "the first answer is another")
-    assert same_text(two_turns_sent_back.text, two_turns.text)
+    inconclusive_unless(longer_first_answer.tokens("prompt") > two_turns.tokens("prompt"), FORGOTTEN)
+    inconclusive_unless(
+        "Paris" in str(two_turns_sent_back.sent["messages"][1].get("content")), "the first answer is another"
+    )
+    assert_same_text(two_turns_sent_back.text, two_turns.text)
 
 
 @check("conversation", MUST, "openapi:ChatCompletionRequestAssistantMessage.content")
 def test_earlier_answer_in_parts(two_turns: Chat, longer_first_answer: Chat, two_turns_parts: Chat) -> None:
     """An earlier answer may be a list of text parts, with the same effect."""
-    shown(longer_first_answer.tokens("prompt") > two_turns.tokens("prompt"), FORGOTTEN)
-    assert same_as(two_turns_parts, two_turns)
+    inconclusive_unless(longer_first_answer.tokens("prompt") > two_turns.tokens("prompt"), FORGOTTEN)
+    assert_same_for_the_model(two_turns_parts, two_turns)
 
 
 @check("conversation", SHOULD, "openapi:ChatCompletionRequestAssistantMessage.content")
@@ -119,7 +123,7 @@ def test_two_questions_in_a_row(name_unknown: Chat, two_questions: Chat) -> None
 @check("chat", MUST, "openapi:ChatCompletionRequestUserMessage.content")
 def test_one_part_is_the_text(capital: Chat, capital_part: Chat) -> None:
     """A text as the only content part is the same as the text itself."""
-    assert same_as(capital_part, capital)
+    assert_same_for_the_model(capital_part, capital)
 
 
 @check("chat", MUST, "openapi:ChatCompletionRequestUserMessage.content")
@@ -147,7 +151,9 @@ def test_name_is_accepted(capital: Chat, capital_named: Chat) -> None:
 @check("chat", MAY, "openapi:ChatCompletionRequestUserMessage.name")
 def test_name_reaches_the_model(capital: Chat, capital_named: Chat) -> None:
     """The name of a message's author reaches the model."""
-    effect(capital_named.tokens("prompt") != capital.tokens("prompt"), "the prompt has no more tokens with a name")
+    ignored_unless(
+        capital_named.tokens("prompt") != capital.tokens("prompt"), "the prompt has no more tokens with a name"
+    )
 
 
 @check("chat", SHOULD, "openapi:ChatCompletionRequestAssistantMessage.name")
@@ -166,7 +172,7 @@ def test_a_refusal_is_accepted(two_turns_empty: Chat, two_turns_refused: list[Ch
 @check("chat", MUST, "rfc:8259#8.1 JSON is UTF-8")
 def test_unicode_comes_back_whole(repeat_unicode: Chat) -> None:
     """Letters, Chinese characters and an emoji go in and come out unharmed."""
-    shown(repeat_unicode.finish_reason == "stop", "the model did not end by itself")
+    inconclusive_unless(repeat_unicode.finish_reason == "stop", "the model did not end by itself")
     if "\ufffd" in repeat_unicode.text:
-        assert same_text(repeat_unicode.text, "café 你好 🚀")
-    shown("café 你好 🚀" in repeat_unicode.text, f"the model answered {repeat_unicode.text!r}")
+        assert_same_text(repeat_unicode.text, "café 你好 🚀")
+    inconclusive_unless("café 你好 🚀" in repeat_unicode.text, f"the model answered {repeat_unicode.text!r}")

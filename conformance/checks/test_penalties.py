@@ -9,16 +9,16 @@ from conformance.kit import (
     MUST,
     SHOULD,
     Chat,
+    assert_mostly_same,
+    assert_same_text,
     certainty,
+    changed_seeded,
     check,
-    effect,
     entries,
+    expect_rejection,
+    ignored_unless,
+    inconclusive_unless,
     lead,
-    mostly_same,
-    moved,
-    refused,
-    same_text,
-    shown,
     tokens,
 )
 
@@ -83,8 +83,10 @@ def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
 def test_frequency_ends_repetition(repetitive: Chat, repetitive_frequency_penalty: Chat) -> None:
     """A frequency_penalty of 2 changes a text that uses one token again and again."""
     # A separator that was used 20 times has a logit 40 lower, e^-40: more than any model is sure of.
-    shown(max(map(repetitive.text.count, "\n, ")) >= 20, "the text without a penalty has no separator 20 times")
-    effect(repetitive_frequency_penalty.text != repetitive.text, "the text is the same as without a penalty")
+    inconclusive_unless(
+        max(map(repetitive.text.count, "\n, ")) >= 20, "the text without a penalty has no separator 20 times"
+    )
+    ignored_unless(repetitive_frequency_penalty.text != repetitive.text, "the text is the same as without a penalty")
     assert not repeats(repetitive_frequency_penalty.text)
 
 
@@ -93,17 +95,19 @@ def test_frequency_same_in_streams(
     repetitive: Chat, repetitive_frequency_penalty: Chat, repetitive_frequency_penalty_streamed: Chat
 ) -> None:
     """A stream with a frequency_penalty has the same text as the plain answer."""
-    shown(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
-    assert same_text(repetitive_frequency_penalty_streamed.text, repetitive_frequency_penalty.text)
+    inconclusive_unless(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
+    assert_same_text(repetitive_frequency_penalty_streamed.text, repetitive_frequency_penalty.text)
 
 
 @check("frequency_penalty", SHOULD, FREQUENCY)
 def test_frequency_below_0_repeats(repetitive: Chat, repetitive_frequency_reward: Chat) -> None:
     """A frequency_penalty of -2 makes the text end in one piece, again and again."""
     # Each use adds 2 to the logit of the token that leads already, until nothing else is ever chosen.
-    shown(max(map(repetitive.text.count, "\n, ")) >= 20, "the text without a penalty has no separator 20 times")
-    shown(not repeats(repetitive.text), "the text without a penalty repeats itself already")
-    effect(repetitive_frequency_reward.text != repetitive.text, "the text is the same as without a penalty")
+    inconclusive_unless(
+        max(map(repetitive.text.count, "\n, ")) >= 20, "the text without a penalty has no separator 20 times"
+    )
+    inconclusive_unless(not repeats(repetitive.text), "the text without a penalty repeats itself already")
+    ignored_unless(repetitive_frequency_reward.text != repetitive.text, "the text is the same as without a penalty")
     assert repeats(repetitive_frequency_reward.text)
 
 
@@ -112,12 +116,14 @@ def test_frequency_takes_2_for_each_use(
     repetitive: Chat, repetitive_frequency_penalty: Chat, sure: list[Chat], sure_frequency_penalty: list[Chat]
 ) -> None:
     """A frequency_penalty of 2 takes 2 from a token's logit for each use, and no more."""
-    shown(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
-    shown(not any(one.reasoning for one in sure), "tokens of the reasoning are used as well, and have no logprobs")
+    inconclusive_unless(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
+    inconclusive_unless(
+        not any(one.reasoning for one in sure), "tokens of the reasoning are used as well, and have no logprobs"
+    )
     kept = [surely_kept(answer) for answer in sure]
-    shown(any(uses for _, uses in kept), "the model is not sure enough of any token that it uses again")
+    inconclusive_unless(any(uses for _, uses in kept), "the model is not sure enough of any token that it uses again")
     for (text, _), other in zip(kept, sure_frequency_penalty, strict=True):
-        assert same_text(other.text[: len(text)], text)
+        assert_same_text(other.text[: len(text)], text)
 
 
 @check("presence_penalty", MUST, PRESENCE, core=True)
@@ -133,7 +139,7 @@ def test_presence_changes_the_text(
     # With each of 30 seeds on llama.cpp; on vLLM the probe model may say one word to each seed, and only -2 shows.
     before, again = [*sampled, unsure[0]], [*sampled_again, greedy[0]]
     after = [*sampled_presence_penalty, unsure_presence_reward[0]]
-    effect(moved(before, again, after), "the answers are the same as without a penalty")
+    ignored_unless(changed_seeded(before, again, after), "the answers are the same as without a penalty")
 
 
 @check("presence_penalty", MUST, PRESENCE)
@@ -145,9 +151,9 @@ def test_presence_same_in_streams(
 ) -> None:
     """A stream with a presence_penalty has the same text as the plain answer, where that holds without it."""
     repeated = sum(one.text == other.text for one, other in zip(sampled, sampled_streamed, strict=True))
-    shown(repeated >= 3, "the same seed gives another answer in a stream")
-    shown(differ(sampled, sampled_presence_penalty), NO_EFFECT)
-    assert mostly_same(sampled_presence_penalty_streamed, sampled_presence_penalty)
+    inconclusive_unless(repeated >= 3, "the same seed gives another answer in a stream")
+    inconclusive_unless(differ(sampled, sampled_presence_penalty), NO_EFFECT)
+    assert_mostly_same(sampled_presence_penalty_streamed, sampled_presence_penalty)
 
 
 @check("presence_penalty", MUST, PRESENCE)
@@ -155,13 +161,15 @@ def test_presence_counts_once(
     sampled: list[Chat], sampled_presence_penalty: list[Chat], sure: list[Chat], sure_presence_penalty: list[Chat]
 ) -> None:
     """A presence_penalty of 2 takes 2 from a logit and no more, however often the token was used."""
-    shown(not any(one.reasoning for one in sure), "tokens of the reasoning are used as well, and have no logprobs")
-    shown(differ(sampled, sampled_presence_penalty), NO_EFFECT)
+    inconclusive_unless(
+        not any(one.reasoning for one in sure), "tokens of the reasoning are used as well, and have no logprobs"
+    )
+    inconclusive_unless(differ(sampled, sampled_presence_penalty), NO_EFFECT)
     pairs = [(one, other) for one, other in zip(sure, sure_presence_penalty, strict=True) if certainty(one) > 2.2]
     repeated = [most_used(one) for one, _ in pairs]
-    shown(max(repeated, default=0) >= 7, "no answer that uses a token seven times is sure enough")
+    inconclusive_unless(max(repeated, default=0) >= 7, "no answer that uses a token seven times is sure enough")
     for one, other in pairs:
-        assert same_text(other.text, one.text)
+        assert_same_text(other.text, one.text)
 
 
 @check("presence_penalty", SHOULD, PRESENCE)
@@ -177,11 +185,11 @@ def test_presence_is_about_used_tokens(
     rewarded = [
         (p, one, other) for one, other in zip(unsure, unsure_presence_reward, strict=True) if (p := parting(one, other))
     ]
-    shown(penalized + rewarded, "the model is so sure of its answers that 2 changes nothing")
+    inconclusive_unless(penalized + rewarded, "the model is so sure of its answers that 2 changes nothing")
     wrong = [(one, other) for (before, gone, _), one, other in penalized if gone not in before]
     wrong += [(one, other) for (before, _, come), one, other in rewarded if come not in before]
     for one, other in wrong:
-        assert same_text(other.text, one.text)
+        assert_same_text(other.text, one.text)
 
 
 @check("frequency_penalty", SHOULD, "docs:api-reference/parameter-details")
@@ -189,31 +197,31 @@ def test_count_what_was_sampled(
     sampled: list[Chat], sampled_presence_penalty: list[Chat], used_in_prompt: Chat, used_in_prompt_penalized: Chat
 ) -> None:
     """Penalties count the tokens of the answer, not those of the prompt."""
-    shown(differ(sampled, sampled_presence_penalty), NO_EFFECT)
-    assert same_text(used_in_prompt_penalized.text[:1], used_in_prompt.text[:1])
+    inconclusive_unless(differ(sampled, sampled_presence_penalty), NO_EFFECT)
+    assert_same_text(used_in_prompt_penalized.text[:1], used_in_prompt.text[:1])
 
 
 @check("frequency_penalty", SHOULD, FREQUENCY)
 def test_frequency_beyond_2_is_refused(bad_frequency_penalty: list[Chat]) -> None:
     """A frequency_penalty above 2 or below -2 is refused."""
     for answer in bad_frequency_penalty:
-        refused(answer)
+        expect_rejection(answer)
 
 
 @check("frequency_penalty", SHOULD, FREQUENCY)
 def test_frequency_text_is_refused(bad_frequency_penalty_text: Chat) -> None:
     """A frequency_penalty that is no number is refused."""
-    refused(bad_frequency_penalty_text)
+    expect_rejection(bad_frequency_penalty_text)
 
 
 @check("presence_penalty", SHOULD, PRESENCE)
 def test_presence_beyond_2_is_refused(bad_presence_penalty: list[Chat]) -> None:
     """A presence_penalty above 2 or below -2 is refused."""
     for answer in bad_presence_penalty:
-        refused(answer)
+        expect_rejection(answer)
 
 
 @check("presence_penalty", SHOULD, PRESENCE)
 def test_presence_text_is_refused(bad_presence_penalty_text: Chat) -> None:
     """A presence_penalty that is no number is refused."""
-    refused(bad_presence_penalty_text)
+    expect_rejection(bad_presence_penalty_text)

@@ -9,13 +9,13 @@ from conformance.kit import (
     Chat,
     Every,
     Response,
-    came_as,
+    assert_matches_schema,
+    assert_same_text,
     check,
-    effect,
-    fits,
+    ignored_unless,
+    inconclusive_unless,
     markup_in,
-    same_text,
-    shown,
+    reproduced_at_most,
 )
 
 DAY = 24 * 60 * 60
@@ -43,7 +43,7 @@ def made(every: Every) -> Iterator[Response]:
 @check("responses", MUST, f"{RESPONSE}.output", core=True)
 def test_a_question_is_answered(respond_capital: Response) -> None:
     """The output is a message of the assistant with the text, and the status is `completed`."""
-    shown(respond_capital.state != "incomplete", ENDLESS)
+    inconclusive_unless(respond_capital.state != "incomplete", ENDLESS)
     assert respond_capital.state == "completed"
     assert [item.get("role") for item in respond_capital.items("message")] == ["assistant"]
     assert {part.get("type") for part in respond_capital.parts} == {"output_text"}
@@ -54,14 +54,14 @@ def test_a_question_is_answered(respond_capital: Response) -> None:
 def test_shape(every: Every) -> None:
     """A response has all that clients read, in the right types."""
     for answer in made(every):
-        fits(answer.body, "response")
+        assert_matches_schema(answer.body, "response")
 
 
 @check("responses", SHOULD, RESPONSE)
 def test_full_shape(every: Every) -> None:
     """A response has the complete published form, with the settings that it repeats and its nulls."""
     for answer in made(every):
-        fits(answer.body, "response.full")
+        assert_matches_schema(answer.body, "response.full")
 
 
 @check("responses", MUST, "openapi:POST /responses responses.200.content")
@@ -89,7 +89,7 @@ def test_created_at_is_now(every: Every) -> None:
 @check("responses", SHOULD, f"{RESPONSE}.completed_at")
 def test_completed_at_is_after_created_at(respond_count: Response) -> None:
     """`completed_at` is when the response was completed, in seconds."""
-    shown(respond_count.state != "incomplete", ENDLESS)
+    inconclusive_unless(respond_count.state != "incomplete", ENDLESS)
     assert isinstance(respond_count.body.get("completed_at"), int | float)
     assert isinstance(respond_count.body.get("created_at"), int | float)
     assert respond_count.body["completed_at"] >= respond_count.body["created_at"]
@@ -105,7 +105,7 @@ def test_model_is_named(every: Every) -> None:
 @check("responses", MUST, f"{RESPONSE}.error")
 def test_a_completed_response_has_no_error(respond_capital: Response) -> None:
     """A completed response has neither an error nor details of what is missing."""
-    shown(respond_capital.state != "incomplete", ENDLESS)
+    inconclusive_unless(respond_capital.state != "incomplete", ENDLESS)
     assert respond_capital.body.get("error") is None
     assert respond_capital.body.get("incomplete_details") is None
 
@@ -113,7 +113,7 @@ def test_a_completed_response_has_no_error(respond_capital: Response) -> None:
 @check("responses", SHOULD, f"{RESPONSE}.metadata")
 def test_metadata_is_repeated(respond_books: Response) -> None:
     """The metadata of the request are in the response."""
-    effect(respond_books.body.get("metadata") == {"a": "b"}, "the response has no such metadata")
+    ignored_unless(respond_books.body.get("metadata") == {"a": "b"}, "the response has no such metadata")
 
 
 @check("responses", SHOULD, RESPONSE)
@@ -126,8 +126,8 @@ def test_settings_are_repeated(respond_books: Response) -> None:
 @check("responses", SHOULD, f"{REQUEST}.safety_identifier")
 def test_books_change_nothing(respond_capital: Response, respond_books: Response) -> None:
     """Fields that keep books and limits that are far away do not change the answer."""
-    shown(respond_capital.state != "incomplete", ENDLESS)
-    assert same_text(respond_books.text, respond_capital.text)
+    inconclusive_unless(respond_capital.state != "incomplete", ENDLESS)
+    assert_same_text(respond_books.text, respond_capital.text)
 
 
 # Input
@@ -136,29 +136,29 @@ def test_books_change_nothing(respond_capital: Response, respond_books: Response
 @check("responses", SHOULD, SAME_MODEL)
 def test_answers_as_chat_does(capital: Chat, respond_capital: Response) -> None:
     """A question has the same answer as in chat, at temperature 0."""
-    shown(capital.finish_reason == "stop", "chat's answer did not end within max_tokens")
-    assert same_text(respond_capital.text.strip(), capital.text.strip())
+    inconclusive_unless(capital.finish_reason == "stop", "chat's answer did not end within max_tokens")
+    assert_same_text(respond_capital.text.strip(), capital.text.strip())
 
 
 @check("responses", MUST, f"{REQUEST}.instructions", core=True)
 def test_instructions_reach_the_model(respond_capital: Response, respond_banana: Response) -> None:
     """Instructions are part of what the model reads."""
     counts = respond_capital.tokens("input"), respond_banana.tokens("input")
-    effect(counts[1] != counts[0], "the input has as many tokens as without instructions")
-    shown("banana" in respond_banana.text.lower(), "the model did not obey")
+    ignored_unless(counts[1] != counts[0], "the input has as many tokens as without instructions")
+    inconclusive_unless("banana" in respond_banana.text.lower(), "the model did not obey")
 
 
 @check("responses", SHOULD, SAME_MODEL)
 def test_instructions_are_a_system_message(banana_system: Chat, respond_banana: Response) -> None:
     """Instructions change the answer as the same words do in chat's system message."""
-    shown(banana_system.finish_reason == "stop", "chat's answer did not end within max_tokens")
-    assert same_text(respond_banana.text.strip(), banana_system.text.strip())
+    inconclusive_unless(banana_system.finish_reason == "stop", "chat's answer did not end within max_tokens")
+    assert_same_text(respond_banana.text.strip(), banana_system.text.strip())
 
 
 @check("responses", MUST, ITEM)
 def test_a_text_is_a_message(respond_capital: Response, respond_message: Response) -> None:
     """A message with one part is the same input as its text."""
-    assert same_text(respond_message.text, respond_capital.text)
+    assert_same_text(respond_message.text, respond_capital.text)
     assert respond_message.tokens("input") == respond_capital.tokens("input")
 
 
@@ -166,22 +166,22 @@ def test_a_text_is_a_message(respond_capital: Response, respond_message: Respons
 def test_earlier_turns_reach_the_model(respond_name_unknown: Response, respond_turns: Response) -> None:
     """A list of messages is a conversation, of which the model reads each turn."""
     counts = respond_name_unknown.tokens("input"), respond_turns.tokens("input")
-    effect(counts[1] > counts[0], "earlier turns add no tokens")
-    shown("Alice" in respond_turns.text, f"the model answered {respond_turns.text!r}")
+    ignored_unless(counts[1] > counts[0], "earlier turns add no tokens")
+    inconclusive_unless("Alice" in respond_turns.text, f"the model answered {respond_turns.text!r}")
 
 
 @check("responses", SHOULD, SAME_MODEL)
 def test_a_conversation_goes_on_as_in_chat(name_recalled: Chat, respond_turns: Response) -> None:
     """A conversation has the same next answer as in chat, at temperature 0."""
-    shown(name_recalled.finish_reason == "stop", "chat's answer did not end within max_tokens")
-    assert same_text(respond_turns.text.strip(), name_recalled.text.strip())
+    inconclusive_unless(name_recalled.finish_reason == "stop", "chat's answer did not end within max_tokens")
+    assert_same_text(respond_turns.text.strip(), name_recalled.text.strip())
 
 
 @check("responses", MUST, "docs:guides/conversation-state")
 def test_output_can_be_sent_back(respond_two_questions: Response, respond_output_back: Response) -> None:
     """Output items can be sent back as input, as they came, and reach the model."""
     counts = respond_two_questions.tokens("input"), respond_output_back.tokens("input")
-    effect(counts[1] > counts[0], "the output adds no tokens")
+    ignored_unless(counts[1] > counts[0], "the output adds no tokens")
     assert respond_output_back.text.strip() != ""
 
 
@@ -189,8 +189,8 @@ def test_output_can_be_sent_back(respond_two_questions: Response, respond_output
 def test_an_image_is_read(respond_look_at_nothing: Response, respond_look: Response) -> None:
     """An image is part of the input."""
     counts = respond_look_at_nothing.tokens("input"), respond_look.tokens("input")
-    effect(counts[1] > counts[0] + 1, "the image costs no tokens")
-    shown("red" in respond_look.text.lower(), "the model did not name the colour")
+    ignored_unless(counts[1] > counts[0] + 1, "the image costs no tokens")
+    inconclusive_unless("red" in respond_look.text.lower(), "the model did not name the colour")
 
 
 # Limits
@@ -213,23 +213,23 @@ def test_input_is_never_cut(respond_overflow: Response) -> None:
 @check("responses", MUST, f"{REQUEST}.max_output_tokens", core=True)
 def test_max_output_tokens_cuts(respond_count: Response, respond_count_cut: Response) -> None:
     """`max_output_tokens` truncates the text: at most as many tokens come, and they are the beginning of the text."""
-    shown(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
-    effect(respond_count_cut.said != respond_count.said, "the text is the same as without the limit")
+    inconclusive_unless(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
+    ignored_unless(respond_count_cut.said != respond_count.said, "the text is the same as without the limit")
     assert respond_count_cut.tokens("output") <= 16
-    assert same_text(respond_count.said[: len(respond_count_cut.said)], respond_count_cut.said)
+    assert_same_text(respond_count.said[: len(respond_count_cut.said)], respond_count_cut.said)
 
 
 @check("responses", MUST, f"{RESPONSE}.status")
 def test_a_cut_response_is_incomplete(respond_count: Response, respond_count_cut: Response) -> None:
     """A response that max_output_tokens cut has the status `incomplete`."""
-    shown(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
+    inconclusive_unless(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
     assert respond_count_cut.state == "incomplete"
 
 
 @check("responses", MUST, f"{RESPONSE}.incomplete_details.reason")
 def test_a_cut_response_says_why(respond_count: Response, respond_count_cut: Response) -> None:
     """A response that max_output_tokens cut has this as the reason."""
-    shown(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
+    inconclusive_unless(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
     assert respond_count_cut.body.get("incomplete_details") == {"reason": "max_output_tokens"}
 
 
@@ -263,22 +263,24 @@ def test_counts_as_chat_does(capital: Chat, respond_capital: Response) -> None:
 @check("responses", MUST, f"{REQUEST}.temperature")
 def test_temperature_varies_answers(respond_hot: list[Response]) -> None:
     """Answers vary at a high temperature."""
-    effect(len({t.said for t in respond_hot}) > 1, "all answers at temperature 1.5 are the same")
+    ignored_unless(len({t.said for t in respond_hot}) > 1, "all answers at temperature 1.5 are the same")
 
 
 @check("responses", MUST, f"{REQUEST}.top_p")
 def test_a_tiny_top_p_is_greedy(respond_hot: list[Response], respond_hot_narrow: list[Response]) -> None:
     """A top_p near 0 leaves only the likeliest token, whatever the temperature."""
     # Three of four suffice, since batching may break a tie; without top_p, three are the same in 1 of 1000 runs.
-    shown(len({t.text for t in respond_hot}) > 1, "the model's answer is always the same")
-    effect(came_as(respond_hot_narrow, respond_hot_narrow, respond_hot) >= 3, "answers vary as without top_p")
+    inconclusive_unless(len({t.text for t in respond_hot}) > 1, "the model's answer is always the same")
+    ignored_unless(
+        reproduced_at_most(respond_hot_narrow, respond_hot_narrow, respond_hot) >= 3, "answers vary as without top_p"
+    )
 
 
 @check("responses", SHOULD, "openapi:IncludeEnum.message.output_text.logprobs")
 def test_logprobs_are_included(respond_logprobs: Response) -> None:
     """With `message.output_text.logprobs` included, each token of the text has its logprob and the likeliest ones."""
     entries = [entry for part in respond_logprobs.parts for entry in part.get("logprobs") or []]
-    effect(entries, "the text has no logprobs")
+    ignored_unless(entries, "the text has no logprobs")
     assert "".join(entry["token"] for entry in entries).strip() == respond_logprobs.text.strip()
     for entry in entries:
         assert entry["logprob"] <= 0
@@ -293,7 +295,7 @@ def test_thoughts_are_an_item_of_their_own(respond_think: Response) -> None:
     """Thoughts come in an item of type `reasoning` before the message, and the text is the answer without them."""
     assert markup_in(respond_think.text) == []
     kinds = [item.get("type") for item in respond_think.output]
-    shown("reasoning" in kinds and "message" in kinds, "the model did not think, or wrote nothing then")
+    inconclusive_unless("reasoning" in kinds and "message" in kinds, "the model did not think, or wrote nothing then")
     assert kinds == ["reasoning", "message"]
     assert respond_think.text.strip() != ""
 
@@ -303,15 +305,15 @@ def test_effort_none_turns_thoughts_off(
     respond_capital: Response, respond_think: Response, respond_effort_none: Response
 ) -> None:
     """With the effort `none` the model answers without thinking."""
-    shown(respond_think.reasoning, "the model did not think")
+    inconclusive_unless(respond_think.reasoning, "the model did not think")
     quiet = not respond_effort_none.reasoning and not markup_in(respond_effort_none.text)
-    shown(quiet or not respond_capital.reasoning, "the model reasons before each answer")
-    effect(quiet, "the model thinks nevertheless")
+    inconclusive_unless(quiet or not respond_capital.reasoning, "the model reasons before each answer")
+    ignored_unless(quiet, "the model thinks nevertheless")
     assert respond_effort_none.text.strip() != ""
 
 
 @check("responses", MUST, "docs:guides/function-calling reasoning items")
 def test_thoughts_can_be_sent_back(respond_think: Response, respond_think_back: Response) -> None:
     """Thoughts can be sent back as they came, and the next question is answered."""
-    shown(respond_think.reasoning, "the model did not think")
+    inconclusive_unless(respond_think.reasoning, "the model did not think")
     assert respond_think_back.text.strip() != ""

@@ -54,7 +54,7 @@ def test_reads_responses(respond_count: Response, respond_count_streamed: Respon
 @check("errors", MUST, "sdk:openai-node README#handling-errors")
 def test_raises_what_was_refused(bad_model: Chat, every: Every) -> None:
     """A rejection raises the exception of its HTTP status, with the `message` of the error object, if there is one."""
-    for answer in every.of(Answer, is_refused, what="refused"):
+    for answer in every.of(Answer, is_refused, what="expect_rejection"):
         assert read_by_node(answer) == reading(answer)
 
 

@@ -1,6 +1,17 @@
 """Streaming: the answer comes in pieces, as server-sent events, while it is made."""
 
-from conformance.kit import MUST, SHOULD, Chat, Every, Generated, check, effect, refused, same_text, shown
+from conformance.kit import (
+    MUST,
+    SHOULD,
+    Chat,
+    Every,
+    Generated,
+    assert_same_text,
+    check,
+    expect_rejection,
+    ignored_unless,
+    inconclusive_unless,
+)
 
 PIECES = 4
 """Fewest pieces of an answer of over a hundred tokens. A server may put some tokens into one event, but not a third."""
@@ -16,14 +27,14 @@ MEASURABLE = 0.25
 @check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream", core=True)
 def test_text_is_that_of_the_plain_answer(count: Chat, count_streamed: Chat) -> None:
     """The pieces joined are the text of the plain answer."""
-    assert same_text(count_streamed.text, count.text)
+    assert_same_text(count_streamed.text, count.text)
 
 
 @check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream", core=True)
 def test_text_comes_in_pieces(long_streams: list[Chat]) -> None:
     """A long answer comes in several pieces."""
     for answer in long_streams:
-        shown(len(answer.text) > 100, "the model gave no long answer", actual=answer.text)
+        inconclusive_unless(len(answer.text) > 100, "the model gave no long answer", actual=answer.text)
         pieces = [delta["content"] for delta in answer.deltas() if delta.get("content")]
         assert len(pieces) >= PIECES
 
@@ -31,11 +42,11 @@ def test_text_comes_in_pieces(long_streams: list[Chat]) -> None:
 @check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream")
 def test_pieces_arrive_while_they_are_made(long_streams: list[Chat]) -> None:
     """The first pieces arrive long before the last, not all at the end."""
-    shown(all(len(answer.text) > 100 for answer in long_streams), "the model gave no long answer")
+    inconclusive_unless(all(len(answer.text) > 100 for answer in long_streams), "the model gave no long answer")
     times = [(answer.arrivals[0], answer.arrivals[-1]) for answer in long_streams]
     spread = max(1 - first / last for first, last in times)
     at_once = all(len(set(answer.arrivals)) < PIECES for answer in long_streams)
-    shown(
+    inconclusive_unless(
         spread >= SPREAD or at_once or min(last for _, last in times) > MEASURABLE,
         "the answers came too fast to tell",
     )
@@ -131,14 +142,14 @@ def test_only_the_usage_chunk_has_no_choices(every: Every) -> None:
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.finish_reason")
 def test_finish_reason_is_length(count_streamed: Chat, count_max_tokens_streamed: Chat) -> None:
     """A stream that max_tokens cut ends with finish_reason `length`."""
-    shown(count_max_tokens_streamed.said != count_streamed.said, "`max_tokens` has no effect")
+    inconclusive_unless(count_max_tokens_streamed.said != count_streamed.said, "`max_tokens` has no effect")
     assert count_max_tokens_streamed.finish_reason == "length"
 
 
 @check("streaming", MUST, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_usage_comes_last(count_with_usage: Chat) -> None:
     """With include_usage, the last chunk has the usage and no choices."""
-    effect([chunk for chunk in count_with_usage.chunks if chunk.get("usage")], "no chunk has the usage")
+    ignored_unless([chunk for chunk in count_with_usage.chunks if chunk.get("usage")], "no chunk has the usage")
     last = count_with_usage.chunks[-1]
     assert last.get("usage")
     assert last.get("choices") == []
@@ -166,19 +177,21 @@ def test_no_usage_unless_asked(count_streamed: Chat) -> None:
 @check("streaming", SHOULD, "openapi:ChatCompletionStreamOptions")
 def test_refuses_stream_options_alone(bad_stream_options: Chat) -> None:
     """`stream_options` without `stream: true` is refused with 400."""
-    refused(bad_stream_options, 400)
+    expect_rejection(bad_stream_options, 400)
 
 
 @check("streaming", SHOULD, "docs:guides/error-codes")
 def test_refuses_with_a_status(bad_streamed_messages: Chat) -> None:
     """A bad request for a stream is refused with 400 and a JSON body, not with a stream."""
-    refused(bad_streamed_messages, 400)
+    expect_rejection(bad_streamed_messages, 400)
     assert bad_streamed_messages.content_type == "application/json"
 
 
 @check("streaming", MUST, "openapi:CreateChatCompletionStreamResponse.choices.delta.content")
 def test_characters_stay_whole(emoji: Chat, emoji_streamed: Chat) -> None:
     """A character of several bytes is never cut: no piece has U+FFFD in its place."""
-    shown("😀" in emoji.text and "\ufffd" not in emoji.text, "the model did not write the emoji", actual=emoji.text)
+    inconclusive_unless(
+        "😀" in emoji.text and "\ufffd" not in emoji.text, "the model did not write the emoji", actual=emoji.text
+    )
     assert [delta["content"] for delta in emoji_streamed.deltas() if "\ufffd" in (delta.get("content") or "")] == []
-    assert same_text(emoji_streamed.text, emoji.text)
+    assert_same_text(emoji_streamed.text, emoji.text)

@@ -3,7 +3,7 @@
 Each call is required, so that the server must write it and, the functions being `strict`, must keep the schema.
 """
 
-from conformance.kit import MUST, SHOULD, Chat, check, refused, shown, validate_against
+from conformance.kit import MUST, SHOULD, Chat, check, expect_rejection, inconclusive_unless, validate_against
 from fixtures import schemas
 
 STRICT = "openapi:FunctionObject.strict"
@@ -11,8 +11,10 @@ STRICT = "openapi:FunctionObject.strict"
 
 def misfits(answer: Chat, schema: schemas.Schema) -> list[str]:
     """What is wrong with the arguments of the first call."""
-    shown(answer.finish_reason != "length" or len(answer.tool_calls) > 1, "the model's arguments do not end")
-    shown(answer.tool_calls, "the model called no tool")
+    inconclusive_unless(
+        answer.finish_reason != "length" or len(answer.tool_calls) > 1, "the model's arguments do not end"
+    )
+    inconclusive_unless(answer.tool_calls, "the model called no tool")
     return [str(problem) for problem in validate_against(answer.tool_calls[0].args, schema)]
 
 
@@ -49,16 +51,18 @@ def test_strict_arguments_fit_many_parameters(call_flags: Chat) -> None:
 @check("tools", MUST, "openapi:FunctionParameters")
 def test_a_function_may_have_no_parameters(call_now: Chat) -> None:
     """A function without `parameters` is called with the arguments `{}`."""
-    shown(call_now.tool_calls, "the model called no tool")
+    inconclusive_unless(call_now.tool_calls, "the model called no tool")
     name, arguments = call_now.calls[0]
-    shown(arguments == {}, "the model made arguments up, which nothing forbids it unless the function is strict")
+    inconclusive_unless(
+        arguments == {}, "the model made arguments up, which nothing forbids it unless the function is strict"
+    )
     assert name == "get_time"
 
 
 @check("tools", MUST, "openapi:FunctionParameters")
 def test_parameters_may_have_no_properties(call_empty: Chat) -> None:
     """A function whose parameters have no properties is called with an object."""
-    shown(call_empty.tool_calls, "the model called no tool")
+    inconclusive_unless(call_empty.tool_calls, "the model called no tool")
     assert call_empty.calls[0][0] == "get_time"
 
 
@@ -68,28 +72,28 @@ def test_parameters_may_have_no_properties(call_empty: Chat) -> None:
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.tools")
 def test_tools_must_be_a_list(bad_tools_text: Chat) -> None:
     """Tools that are no list are refused."""
-    refused(bad_tools_text)
+    expect_rejection(bad_tools_text)
 
 
 @check("tools", SHOULD, "openapi:ChatCompletionTool.function")
 def test_a_tool_must_have_a_function(bad_tool_without_function: Chat) -> None:
     """A tool without its function is refused."""
-    refused(bad_tool_without_function)
+    expect_rejection(bad_tool_without_function)
 
 
 @check("tools", SHOULD, "openapi:FunctionObject.name")
 def test_a_function_must_have_a_name(bad_tool_without_name: Chat) -> None:
     """A function without a name is refused."""
-    refused(bad_tool_without_name)
+    expect_rejection(bad_tool_without_name)
 
 
 @check("tools", SHOULD, "openapi:FunctionObject.name")
 def test_a_name_has_only_certain_characters(bad_tool_name: Chat) -> None:
     """A function's name with other characters than letters, digits, `_` and `-` is refused."""
-    refused(bad_tool_name)
+    expect_rejection(bad_tool_name)
 
 
 @check("tools", SHOULD, "openapi:FunctionParameters")
 def test_parameters_must_be_a_schema(bad_tool_parameters: Chat) -> None:
     """Parameters that are no JSON Schema are refused."""
-    refused(bad_tool_parameters)
+    expect_rejection(bad_tool_parameters)

@@ -1,6 +1,6 @@
 """`usage`: the counts of tokens, which bills and context windows rely on."""
 
-from conformance.kit import MAY, MUST, Chat, check, shown
+from conformance.kit import MAY, MUST, Chat, check, inconclusive_unless
 from fixtures.scenarios.chat import TEN_WORDS
 
 
@@ -30,7 +30,7 @@ def test_equal_prompts_count_the_same(capital_twice: list[Chat]) -> None:
 @check("usage", MUST, "openapi:CompletionUsage.completion_tokens")
 def test_completion_tokens_grow_with_the_answer(capital: Chat, count: Chat) -> None:
     """A longer answer has more tokens."""
-    shown(len(count.text) > 2 * len(capital.text), "the answers are of similar length")
+    inconclusive_unless(len(count.text) > 2 * len(capital.text), "the answers are of similar length")
     assert count.tokens("completion") > capital.tokens("completion")
 
 

@@ -1,6 +1,17 @@
 """Images in messages: the model sees them."""
 
-from conformance.kit import MAY, MUST, SHOULD, Chat, Ran, check, effect, refused, same_text, shown
+from conformance.kit import (
+    MAY,
+    MUST,
+    SHOULD,
+    Chat,
+    Ran,
+    assert_same_text,
+    check,
+    expect_rejection,
+    ignored_unless,
+    inconclusive_unless,
+)
 
 IMAGE = "openapi:ChatCompletionRequestMessageContentPartImage"
 GUIDE = "docs:guides/images-vision"
@@ -15,9 +26,11 @@ def names(answer: Chat, *colours: str) -> bool:
 
 def assert_sees_red(answer: Chat, as_png: Chat, without: Chat) -> None:
     """The red image must be named, or at least stand in the prompt of a model that errs."""
-    shown(names(as_png, "red"), BLIND)
+    inconclusive_unless(names(as_png, "red"), BLIND)
     reached = answer.tokens("prompt") > without.tokens("prompt") + 1
-    shown(names(answer, "red") or not reached, f"the prompt has the image, but {BLIND}", actual=answer.text)
+    inconclusive_unless(
+        names(answer, "red") or not reached, f"the prompt has the image, but {BLIND}", actual=answer.text
+    )
     assert names(answer, "red"), answer.text
 
 
@@ -25,22 +38,24 @@ def assert_sees_red(answer: Chat, as_png: Chat, without: Chat) -> None:
 def test_an_image_is_seen(look_at_nothing: Chat, look_red: Chat, look_blue: Chat) -> None:
     """The answer to the same question changes with the image, and is about it."""
     reached = look_red.tokens("prompt") > look_at_nothing.tokens("prompt") + 1
-    shown(look_blue.said != look_red.said or not reached, f"the prompt has the image, but {BLIND}")
-    effect(look_blue.said != look_red.said, "the answer is the same for a red and a blue image")
-    shown(names(look_red, "red") and names(look_blue, "blue"), BLIND, actual=f"{look_red.text} / {look_blue.text}")
+    inconclusive_unless(look_blue.said != look_red.said or not reached, f"the prompt has the image, but {BLIND}")
+    ignored_unless(look_blue.said != look_red.said, "the answer is the same for a red and a blue image")
+    inconclusive_unless(
+        names(look_red, "red") and names(look_blue, "blue"), BLIND, actual=f"{look_red.text} / {look_blue.text}"
+    )
 
 
 @check("vision", MUST, "docs:guides/images-vision image input requirements")
 def test_an_image_costs_tokens(look_at_nothing: Chat, look_red: Chat) -> None:
     """An image is part of the prompt, and counted with it."""
-    effect(look_red.tokens("prompt") > look_at_nothing.tokens("prompt") + 1, "the image costs no prompt tokens")
+    ignored_unless(look_red.tokens("prompt") > look_at_nothing.tokens("prompt") + 1, "the image costs no prompt tokens")
 
 
 @check("vision", MUST, IMAGE)
 def test_a_stream_sees_the_same(look_red: Chat, look_blue: Chat, look_red_streamed: Chat) -> None:
     """A streamed answer about an image is the plain one."""
-    shown(look_blue.text != look_red.text, "the answer is the same for a red and a blue image")
-    assert same_text(look_red_streamed.text, look_red.text)
+    inconclusive_unless(look_blue.text != look_red.text, "the answer is the same for a red and a blue image")
+    assert_same_text(look_red_streamed.text, look_red.text)
 
 
 @check("vision", MUST, "docs:guides/images-vision image input requirements")
@@ -65,17 +80,17 @@ def test_an_image_may_come_first(look_at_nothing: Chat, look_red: Chat, look_ima
 def test_two_images_cost_more_than_one(look_red: Chat, look_red_blue: Chat) -> None:
     """A message may have several images, and each is part of the prompt."""
     one, two = look_red.tokens("prompt"), look_red_blue.tokens("prompt")
-    effect(two - one > 3, f"a second image raises the prompt only from {one} to {two} tokens")
+    ignored_unless(two - one > 3, f"a second image raises the prompt only from {one} to {two} tokens")
 
 
 @check("vision", MUST, IMAGE)
 def test_images_keep_their_order(look_red: Chat, look_blue: Chat, look_red_blue: Chat, look_blue_red: Chat) -> None:
     """The model sees several images in the order in which they were sent."""
-    shown(names(look_red, "red") and names(look_blue, "blue"), BLIND)
-    effect(look_blue_red.text != look_red_blue.text, "the answer is the same in both orders")
+    inconclusive_unless(names(look_red, "red") and names(look_blue, "blue"), BLIND)
+    ignored_unless(look_blue_red.text != look_red_blue.text, "the answer is the same in both orders")
     seen = f"{look_red_blue.text} / {look_blue_red.text}"
     both = all(names(answer, colour) for answer in (look_red_blue, look_blue_red) for colour in ("red", "blue"))
-    shown(both, BLIND, actual=seen)
+    inconclusive_unless(both, BLIND, actual=seen)
     assert names(look_red_blue, "red", "blue"), seen
     assert names(look_blue_red, "blue", "red"), seen
 
@@ -84,13 +99,15 @@ def test_images_keep_their_order(look_red: Chat, look_blue: Chat, look_red_blue:
 def test_an_earlier_image_stays_in_sight(look_red: Chat, look_back_at_nothing: Chat, look_back: Chat) -> None:
     """An image of an earlier turn is still part of the prompt."""
     more = look_back.tokens("prompt") - look_back_at_nothing.tokens("prompt")
-    effect(more > 1, f"the earlier image adds {more} tokens to the prompt")
+    ignored_unless(more > 1, f"the earlier image adds {more} tokens to the prompt")
 
 
 @check("vision", SHOULD, f"{IMAGE}.image_url.detail")
 def test_low_detail_costs_no_more(look_at_nothing: Chat, look_low: Chat, look_high: Chat) -> None:
     """The image costs no more tokens with `detail: low` than with `high`."""
-    shown(look_high.tokens("prompt") > look_at_nothing.tokens("prompt") + 1, "the image costs no prompt tokens")
+    inconclusive_unless(
+        look_high.tokens("prompt") > look_at_nothing.tokens("prompt") + 1, "the image costs no prompt tokens"
+    )
     assert look_low.tokens("prompt") <= look_high.tokens("prompt")
 
 
@@ -100,45 +117,45 @@ def test_low_detail_costs_no_more(look_at_nothing: Chat, look_low: Chat, look_hi
 @check("vision", MUST, f"{IMAGE}.image_url.url")
 def test_broken_base64_is_refused(bad_image_base64: Chat) -> None:
     """A data URL that is not base64 is refused."""
-    refused(bad_image_base64)
+    expect_rejection(bad_image_base64)
 
 
 @check("vision", MUST, GUIDE)
 def test_what_is_no_image_is_refused(bad_image_data: Chat) -> None:
     """Data that are no image are refused."""
-    refused(bad_image_data)
+    expect_rejection(bad_image_data)
 
 
 @check("vision", SHOULD, GUIDE)
 def test_a_cut_image_is_refused(bad_image_cut: Chat) -> None:
     """An image that ends too early is refused."""
-    refused(bad_image_cut)
+    expect_rejection(bad_image_cut)
 
 
 @check("vision", SHOULD, f"{IMAGE}.image_url.url")
 def test_an_image_must_have_a_url(bad_image_without_url: Chat) -> None:
     """An image part without its URL is refused."""
-    refused(bad_image_without_url)
+    expect_rejection(bad_image_without_url)
 
 
 @check("vision", SHOULD, f"{IMAGE}.image_url.url")
 def test_an_unreachable_image_is_refused(look_remote: Ran, bad_image_url_unreachable: Chat) -> None:
     """A remote image that cannot be fetched is rejected, where the server fetches remote images at all."""
     fetched = look_remote.ended.output.strip() not in ("", "0")
-    shown(fetched or bad_image_url_unreachable.ok, "the server fetches no image from this machine")
-    refused(bad_image_url_unreachable, or_leniently=(403, 404, 422, 424))
+    inconclusive_unless(fetched or bad_image_url_unreachable.ok, "the server fetches no image from this machine")
+    expect_rejection(bad_image_url_unreachable, or_leniently=(403, 404, 422, 424))
 
 
 @check("vision", MAY, f"{IMAGE}.image_url.detail")
 def test_an_unknown_detail_is_refused(bad_image_detail: Chat) -> None:
     """A level of detail that there is not is refused."""
-    refused(bad_image_detail)
+    expect_rejection(bad_image_detail)
 
 
 @check("vision", SHOULD, GUIDE)
 def test_a_model_without_eyes_refuses(describe_nothing: Chat, image_to_chat_model: Chat) -> None:
     """A model that takes no images refuses them, and does not answer as if there were none."""
     unseen = image_to_chat_model.ok and image_to_chat_model.tokens("prompt") <= describe_nothing.tokens("prompt") + 1
-    effect(not unseen, "the image was dropped in silence")
-    shown(not image_to_chat_model.ok, "the chat model takes images")
-    refused(image_to_chat_model, or_leniently=(404, 415, 422, 501))
+    ignored_unless(not unseen, "the image was dropped in silence")
+    inconclusive_unless(not image_to_chat_model.ok, "the chat model takes images")
+    expect_rejection(image_to_chat_model, or_leniently=(404, 415, 422, 501))

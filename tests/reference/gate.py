@@ -10,6 +10,7 @@ with its name in a header, and those that need them; what did not change is not 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -61,6 +62,9 @@ TIMED = {"long_streams"}
 """Scenarios whose times are judged, so that nothing else may be under way. Others run alone for the last
 bits of sums, which are always the same here."""
 
+_RUNS = itertools.count(1)
+"""Numbers for runs: `X-Chance` names one, so that the draws of a bench do not depend on what was sent before."""
+
 RETRIES = 2
 """How often a check of times must flip again: a busy machine delays any single answer."""
 
@@ -84,7 +88,6 @@ class Bench:
         self._sender = Sender(target, timeout)
         self._threads = ThreadPoolExecutor(THREADS)
         self._rehearsal = Rehearsal(KEY, self._behind)
-        self._runs = 0
         scenario.load()
         self.checks = list(catalogue.load().values())
         self.recorded: dict[str, Recording] = {}
@@ -190,12 +193,12 @@ class Bench:
         """Send the scenarios, needed ones first, many at a time; those whose times are judged last."""
         chosen = [SCENARIOS[n] for n in scenario.with_needs(SCENARIOS) if n in names]
         source = _UnderWay(self.recorded)
-        self._runs += 1
+        run = next(_RUNS)
         active = ",".join([*self._behind, *([fault.name] if fault else [])])
         headers = ((("x-fault", active),) if active else ()) + ((("x-absent", without),) if without else ())
 
         def begin(one: Scenario) -> Future[Recording]:
-            chance = ("x-chance", f"{one.name}#{self._runs}")
+            chance = ("x-chance", f"{one.name}#{run}")
             return self._threads.submit(self._send, one, source, (*headers, chance))
 
         for one in chosen:
@@ -353,10 +356,11 @@ def _nothing_to_judge(check: Check, result: CheckResult) -> bool:
 
 def _room(base_url: str, behind: tuple[str, ...]) -> int:
     """What `backends.room` measures with this model."""
+    run = next(_RUNS)
     with wire.client(TIMEOUT, Access(key=KEY)) as http:
 
         def ask(request: Request, model: str) -> Exchange:
-            request = replace(request, headers=(("x-fault", ",".join(behind)), ("x-chance", "room#1")))
+            request = replace(request, headers=(("x-fault", ",".join(behind)), ("x-chance", f"room#{run}")))
             return wire.send(request, base_url, model=model, http=http)
 
         return room.measure(ask, ROLES["chat"])
