@@ -14,7 +14,7 @@ HELD = 8
 
 @dataclass(frozen=True)
 class Drift:
-    """The scenarios in which identical requests got different responses; `early`: not only after a common beginning."""
+    """The scenarios in which identical requests got different responses; `early`: also without a common beginning."""
 
     shows: tuple[str, ...]
     early: bool

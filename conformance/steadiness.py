@@ -6,7 +6,7 @@ model that is rare; with a large quantised model it is the rule.
 
 Responses must be the same, first of all. Where they are not, the judge looks at the target's controls: identical
 requests, repeated. If their responses differ too, the check is run again, `tolerant`, and the difference is
-`inconclusive`. Controls that only diverge after a common beginning excuse only differences of that kind.
+`inconclusive`. Controls that differ only when they are sent at once excuse only texts that share a beginning.
 """
 
 from __future__ import annotations
@@ -110,17 +110,14 @@ def beginning(one: str, other: str) -> str:
 def unsteady(source: Source) -> Drift | None:
     """How the target's responses to identical requests differ; None if they do not.
 
-    Requests that were sent one after the other show most: whatever they differ in, the model or the server's numerics
-    did. Those that were sent at once may also differ because a server mixes them up, so there only texts with a common
+    Where requests that were sent one after the other get different responses, any token of any response may be another
+    one. Those that were sent at once may also differ because a server mixes them up, so there only texts with a common
     beginning count. What is drawn with a seed shows drift too: a draw falls between two tokens sooner than the two
     likeliest tokens are equal.
     """
-    for names in REPEATED:
-        said = [one for name in names for one in _said(source, name)]
-        pairs = [(one, said[0]) for one in said[1:] if one != said[0]]
-        if pairs:
-            early = any(not _counts(beginning(*pair)) for pair in pairs) or 3 * len(pairs) > len(said)
-            return Drift(names, early)
+    differ = [names for names in REPEATED if len({one for name in names for one in _said(source, name)}) > 1]
+    if differ:
+        return Drift(tuple(name for names in differ for name in names), early=True)
     alone, together, drawn = (_said(source, name) for name in ("counts_alone", "counts_together", "seeds_together"))
     if any(_parts(one, other, 0) for one, other in zip(alone, together, strict=False)):
         return Drift(("counts_alone", "counts_together"), early=False)

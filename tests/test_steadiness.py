@@ -118,8 +118,8 @@ def test_one_answer_of_a_list_may_differ_and_the_worst_of_two_decides() -> None:
     [
         (STEADY, None),
         (LATE, LATELY),
-        (Source(["one way", *["one path"], *["one way"] * 8], EVEN), Drift(("greedy",), early=False)),
-        (Source(["one way", "one path", "one road"], EVEN), Drift(("greedy",), early=True)),  # most of them differ
+        (Source(["one way", *["one path"], *["one way"] * 8], EVEN), Drift(("greedy",), early=True)),
+        (Source(["one way", "one path", "one road"], EVEN), Drift(("greedy",), early=True)),
         (EARLY, Drift(("greedy",), early=True)),
         (Source(["one way"], ["a red house", "a blue sea", "the sun", "no sun"]), None),  # seeds without effect
         (Source(["one way"], ["a red house", "a red sea", "a red sun", "a red sun"]), None),  # as alike as others are
