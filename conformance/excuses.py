@@ -9,6 +9,9 @@ from conformance.answers import Answer, Chat, Generated, Response
 from conformance.every import is_bad
 from conformance.outcomes import Verdict
 
+UNLIMITED = ("/chat/completions", "/responses")
+"""Endpoints where a request that sets no limit may be answered until the context is full."""
+
 LONG = 1000
 """Tokens after which an answer without a limit is said to have no end."""
 
@@ -28,6 +31,19 @@ def excuse(answers: Iterable[Answer]) -> str | None:
             return f"{answer.name}: {why}"
     if made and all(map(_says_nothing, made)):
         return "the model wrote nothing"
+    return None
+
+
+def no_end(late: Answer, control: object) -> str | None:
+    """One sentence if a response was not complete in time because its request sets no limit and the model writes
+    without end: the `control`, a short question, reached its limit, too."""
+    asked = late.exchange.request
+    if asked.path not in UNLIMITED or not isinstance(asked.body, dict):
+        return None
+    if any(value is not None for name, value in asked.body.items() if name.startswith("max_")):
+        return None
+    if isinstance(control, Generated) and control.readable and control.truncated:
+        return f"{late.name}: the request sets no limit, and the model does not end its responses"
     return None
 
 

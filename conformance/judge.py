@@ -15,16 +15,19 @@ from conformance.answers import Answer, Missing, Refused
 from conformance.check import Check
 from conformance.every import Every
 from conformance.evidence import plain_requests, unproved
-from conformance.excuses import excuse
+from conformance.excuses import excuse, no_end
 from conformance.notes import tolerant
-from conformance.outcomes import EndpointAbsent, Outcome, Verdict
-from conformance.recording import Source
+from conformance.outcomes import EndpointAbsent, Outcome, TimedOut, Verdict
+from conformance.recording import Source, answers
 from conformance.results import CheckResult
 from conformance.shapes import misshapen
 from conformance.steadiness import unsteady
 
 UNKNOWN_PATHS = "Errors of unknown paths and methods are not those of the API"
 """The cause of what fails on nothing else."""
+
+ENDS = "capital"
+"""The control whose response shows whether the model ends by itself."""
 
 SHOWN = 3
 """Exchanges that are shown of all that break a rule."""
@@ -112,6 +115,9 @@ class Judge:
                 judged = list(dict.fromkeys([*(name.partition("[")[0] for name in breaks[:SHOWN]), *judged]))
         if outcome in ACCUSING and not breaks and (why := excuse(_read(arguments))):
             outcome, message = Outcome.INCONCLUSIVE, f"{why}; without that: {message}"
+        late = problem.answer if isinstance(problem, TimedOut) else None
+        if isinstance(late, Answer) and source and (why := no_end(late, answers(source, ENDS))):
+            outcome, message = Outcome.INCONCLUSIVE, why
         if outcome is Outcome.FAIL and _only_unknown_paths(breaks, message, arguments):
             cause = UNKNOWN_PATHS
         return CheckResult(

@@ -86,9 +86,13 @@ class EndpointAbsent(Blocked):
 
 
 class TimedOut(Verdict):
-    """No answer in time."""
+    """No complete response in time: `answer` is the one that was being read."""
 
     outcome = Outcome.TIMEOUT
+
+    def __init__(self, message: str, answer: object = None) -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 class NotRun(Verdict):

@@ -34,7 +34,7 @@ def test_a_comparison_says_what_was_expected_what_came_and_where(
 ) -> None:
     noted = notes.begin()
     word(actual, wanted, USAGE)
-    assert len(noted.held) == 1 and noted.held[0].startswith(f"{USAGE}: ")
+    assert noted.held[0].startswith(f"{USAGE}: ")
     with pytest.raises(Fail) as failed:
         word(actual, unwanted, USAGE)
     assert str(failed.value) == message

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.answers import Answer, view
-from conformance.excuses import excuse
+from conformance.excuses import excuse, no_end
 from fixtures.requests import chat
 from tests.made import chat_body, exchange
 
@@ -48,6 +48,21 @@ def made(
 def test_what_a_model_did_explains_an_outcome(answer: Answer, why: str | None) -> None:
     found = excuse([answer])
     assert found is None if why is None else why in (found or "")
+
+
+def late(**asked: Any) -> Answer:
+    """A response that is not complete in time."""
+    request = replace(chat("Hello"), body={"model": "m", "messages": [], **asked})
+    return view(request.path)("late", replace(exchange(""), request=request, error="timeout", status=None), False)
+
+
+def test_a_model_without_end_explains_a_timeout_of_a_request_without_limit() -> None:
+    endless, ending = made("a b", finish="length"), made("a b")
+    assert "sets no limit" in (no_end(late(), endless) or "")
+    assert "sets no limit" in (no_end(late(max_tokens=None), endless) or "")
+    assert no_end(late(max_tokens=9), endless) is None
+    assert no_end(late(), ending) is None
+    assert no_end(late(), None) is None
 
 
 def test_one_response_among_others_is_enough() -> None:

@@ -93,7 +93,7 @@ class Answer:
         if error == "unreachable":
             raise Blocked(f"{self.name}: the server no longer accepts connections ({self.exchange.error_detail})")
         if error == "timeout":
-            raise TimedOut(f"{self.name}: no complete answer in time ({self.exchange.error_detail})")
+            raise TimedOut(f"{self.name}: no complete answer in time ({self.exchange.error_detail})", self)
         if error == "too large":
             raise Fail(
                 f"{self.name}: response too large ({self.exchange.error_detail})",

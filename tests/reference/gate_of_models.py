@@ -34,9 +34,6 @@ OPEN_BY = {
 }
 """The same for models that show little of what is judged."""
 
-ENDLESS = {"thinks-without-end", "never-ends"}
-"""Models that write until the context is full where a request sets no limit: that may take too long."""
-
 BEHIND = ("thinks-long", "small-talk-first")
 """Models behind which the faults that matter most must still be found."""
 
@@ -54,8 +51,7 @@ def url() -> Iterator[str]:
 def test_no_check_fails_because_of_a_model(url: str, name: str) -> None:
     with closing(Bench(url, FAULTS[name], timeout=TIMEOUT)) as on:
         ends = {check: result.outcome for check, result in on.sound.items()}
-        fair = {Outcome.TIMEOUT} if name in ENDLESS else set()
-        wrong = {check: on.sound[check].message for check, seen in ends.items() if seen.bad and seen not in fair}
+        wrong = {check: on.sound[check].message for check, seen in ends.items() if seen.bad}
         assert wrong == {}, f"these checks fail because of a model ({FAULTS[name].sentence}): {wrong}"
         left_open = [check for check, seen in ends.items() if seen in (Outcome.INCONCLUSIVE, Outcome.BLOCKED)]
         assert len(left_open) <= OPEN_BY.get(name, OPEN) * len(ends), f"{name} leaves open: {left_open}"
