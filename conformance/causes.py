@@ -29,7 +29,7 @@ EVIDENCE = 3
 
 _LEVELS = list(Level)
 _COUNTED = re.compile(r"^\d+ of \d+ \w+: ")
-_COMPARISONS = ("not so: ", "the texts differ")
+_COMPARISONS = ("not so: ", "expected ")
 _ACCEPTED = "… was accepted"
 
 

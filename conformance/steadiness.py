@@ -44,14 +44,19 @@ def is_used_by(check: Check) -> bool:
     return not WORDS.isdisjoint(check.function.__globals__)
 
 
-def assert_same_text(text: str, other: str) -> None:
-    """End the check unless a text is the same as one that was generated apart from it. Two empty texts show nothing."""
+def assert_same_text(text: str, other: str, where: str = "`choices[0].message.content`") -> None:
+    """End the check unless a text equals one that was generated apart from it. Two empty texts show nothing.
+
+    `where` is the text's field on the wire, as in `conformance/comparisons.py`.
+    """
     if text == other:
-        inconclusive_unless(text, "both texts are empty, so nothing was compared")
+        inconclusive_unless(text, f"both texts are empty, so nothing was compared ({where})")
         return
     alike = beginning(text, other)
     verdict = Inconclusive if _excused(alike) else Fail
-    raise verdict(f"the texts differ after {alike[-40:]!r}", expected=other, actual=text)
+    place = f"after {alike[-40:]!r}" if alike else "at the beginning"
+    wanted, got = (one[len(alike) :][:40] for one in (other, text))
+    raise verdict(f"expected {wanted!r} {place}, got {got!r} ({where})", expected=other, actual=text)
 
 
 def assert_same_calls(answer: Chat | Response, other: Chat | Response) -> None:
