@@ -1,4 +1,4 @@
-"""Agreement: the same request, plain and as a stream, has the same answer (at temperature 0)."""
+"""Agreement of both modes: at temperature 0, a request gets the same response plain and streamed."""
 
 from conformance.kit import (
     MUST,
@@ -7,6 +7,7 @@ from conformance.kit import (
     Chat,
     Every,
     Generated,
+    assert_equal,
     assert_same_calls,
     assert_same_text,
     check,
@@ -16,52 +17,60 @@ from conformance.kit import (
 
 @check("streaming", SHOULD, "de-facto:both modes are one endpoint")
 def test_same_status(every: Every) -> None:
-    """A request is refused as a stream exactly if it is refused without, with the same status."""
+    """A request gets the same HTTP status with `stream: true` as without it."""
     accepted = False
     for plain, streamed in every.pairs(Answer, accepted=False):
-        assert streamed.status == plain.status
+        assert_equal(streamed.status, plain.status, "HTTP status with `stream: true`, compared with the plain response")
         accepted = accepted or plain.ok
-    inconclusive_unless(accepted, "every request was rejected")
+    inconclusive_unless(accepted, "the server rejected every request that was sent both plain and streamed")
 
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.delta.content")
 def test_same_texts(every: Every) -> None:
-    """The choices of a stream have the texts of the plain answer."""
+    """The deltas of each choice join to the `content` of the plain response (in `/completions`, to its `text`)."""
     for plain, streamed in every.pairs(Generated):
         for one, other in zip(streamed.choices, plain.choices, strict=False):
             if one.text or other.text:
-                assert_same_text(one.text, other.text)
-        assert len(streamed.choices) == len(plain.choices)
+                assert_same_text(one.text, other.text, f"text of `choices[{one.index}]` in the stream, joined")
+        assert_equal(len(streamed.choices), len(plain.choices), "number of choices in the stream")
 
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.finish_reason")
 def test_same_finish_reasons(every: Every) -> None:
-    """The choices of a stream end for the reasons of the plain answer."""
+    """Each choice of a stream has the same `finish_reason` as in the plain response."""
     for plain, streamed in every.pairs(Generated):
         if _said(streamed) != _said(plain):
-            continue  # Two texts end each in its way; that they differ is judged above.
-        assert [c.finish_reason for c in streamed.choices] == [c.finish_reason for c in plain.choices]
+            continue  # Different texts may end for different reasons; `same_texts` judges the texts.
+        assert_equal(
+            [c.finish_reason for c in streamed.choices],
+            [c.finish_reason for c in plain.choices],
+            "`choices[].finish_reason` of the streamed response, compared with the plain one",
+        )
 
 
 @check("reasoning", SHOULD, "de-facto:reasoning_content")
 def test_same_thoughts(every: Every) -> None:
-    """The choices of a stream have the thoughts of the plain answer."""
+    """The `reasoning_content` (or `reasoning`) deltas of each choice join to that of the plain response."""
     pairs = list(every.pairs(Chat))
     inconclusive_unless(
-        any(one.reasoning for both in pairs for answer in both for one in answer.choices), "the model did not think"
+        any(one.reasoning for both in pairs for answer in both for one in answer.choices),
+        "no response has `reasoning_content` or `reasoning`",
     )
     for plain, streamed in pairs:
         for one, other in zip(streamed.choices, plain.choices, strict=False):
             if one.reasoning or other.reasoning:
-                assert_same_text(one.reasoning, other.reasoning)
+                assert_same_text(
+                    one.reasoning, other.reasoning, f"`reasoning_content` of `choices[{one.index}]` in the stream"
+                )
 
 
 @check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk")
 def test_same_tool_calls(every: Every) -> None:
-    """The pieces of a stream's tool calls join to the names and arguments of the plain answer."""
+    """The `tool_calls` deltas of a stream join to the names and arguments of the plain response."""
     pairs = list(every.pairs(Chat))
     inconclusive_unless(
-        any(one.tool_calls for both in pairs for answer in both for one in answer.choices), "no tool was called"
+        any(one.tool_calls for both in pairs for answer in both for one in answer.choices),
+        "no response has `tool_calls`",
     )
     for plain, streamed in pairs:
         assert_same_calls(streamed, plain)
@@ -69,11 +78,17 @@ def test_same_tool_calls(every: Every) -> None:
 
 @check("usage", MUST, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_same_usage(every: Every) -> None:
-    """The usage of a stream that was asked for one is that of the plain answer."""
+    """With `stream_options.include_usage`, a stream has the same `usage` as the plain response."""
     for plain, streamed in every.pairs(Generated, _asks_for_usage):
-        assert streamed.tokens("prompt") == plain.tokens("prompt")
+        assert_equal(
+            streamed.tokens("prompt"), plain.tokens("prompt"), "`usage.prompt_tokens` of the streamed response"
+        )
         if _said(streamed) == _said(plain):
-            assert streamed.tokens("completion") == plain.tokens("completion")
+            assert_equal(
+                streamed.tokens("completion"),
+                plain.tokens("completion"),
+                "`usage.completion_tokens` of the streamed response",
+            )
 
 
 def _said(answer: Generated) -> list[tuple[str, str, list[str]]]:

@@ -1,29 +1,56 @@
-"""`POST /embeddings`: texts go in, vectors come out, closer for texts that are alike."""
+"""`POST /embeddings`: texts become vectors, and vectors of similar texts are closer together."""
 
 import math
 
-from conformance.kit import MAY, MUST, SHOULD, Embeddings, check, expect_rejection, ignored_unless, inconclusive_unless
+from conformance.kit import (
+    MAY,
+    MUST,
+    SHOULD,
+    Embeddings,
+    assert_at_least,
+    assert_contains,
+    assert_equal,
+    assert_in,
+    assert_less,
+    assert_more,
+    check,
+    expect_rejection,
+    ignored_unless,
+    inconclusive_unless,
+)
 from fixtures.scenarios.embeddings import PERMUTED
 
 NOISE = 0.01
-"""How far apart two vectors of one text may be, as a part of their length. Sums in another order, as in another batch,
-move a vector by less than a thousandth (float32) or a few (float16); other texts are tens of times farther away."""
+"""How far apart two vectors of one text may be, relative to their length.
+
+Sums in another order, as in another batch, move a vector by less than a thousandth (float32) or a few thousandths
+(float16). Other texts are tens of times farther away.
+"""
+
+EMBEDDING, INDEXES = "`data[0].embedding`", "`data[].index`"
+PROMPT_TOKENS, TOTAL_TOKENS = "`usage.prompt_tokens`", "`usage.total_tokens`"
 
 Vector = list[float]
 
 
 def distance(one: Vector, other: Vector) -> float:
-    """The distance of two vectors as a part of the length of the second; infinite if they do not fit together."""
+    """The distance of two vectors relative to the length of the second; infinite if their dimensions differ."""
     return math.dist(one, other) / (math.hypot(*other) or 1.0) if len(one) == len(other) else math.inf
 
 
 def same(one: Vector, other: Vector) -> bool:
-    """Whether two vectors are those of one text."""
+    """Whether two vectors are close enough to belong to one text."""
     return distance(one, other) < NOISE
 
 
+def assert_same_vector(actual: Vector, expected: Vector, where: str) -> None:
+    """End the check unless two vectors are close enough to belong to one text."""
+    assert_equal(len(actual), len(expected), f"number of dimensions of {where}")
+    assert_less(distance(actual, expected), NOISE, f"relative distance to the expected vector of {where}")
+
+
 def nearest(vector: Vector, others: list[Vector]) -> int:
-    """The place of the vector that is nearest."""
+    """The position of the vector that is nearest."""
     return min(range(len(others)), key=lambda place: distance(vector, others[place]))
 
 
@@ -32,76 +59,86 @@ def nearest(vector: Vector, others: list[Vector]) -> int:
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingResponse.data")
 def test_text_becomes_a_vector(embedding: Embeddings) -> None:
-    """One text becomes one vector of numbers, not all of them zero."""
-    assert len(embedding.vectors) == 1
-    assert math.hypot(*embedding.vector) > 0
+    """A string as `input` gets one `embedding` in `data`, an array of numbers that are not all zero."""
+    assert_equal(len(embedding.vectors), 1, "number of entries of `data`")
+    assert_more(math.hypot(*embedding.vector), 0, f"length of the vector {EMBEDDING}")
 
 
 @check("embeddings", MUST, "docs:guides/embeddings", core=True)
 def test_other_texts_have_other_vectors(embedding_batch: Embeddings) -> None:
-    """Texts that differ have vectors that differ."""
+    """Different strings in `input` get different vectors."""
     first, second, third = embedding_batch.each
-    assert distance(first, second) > NOISE
-    assert distance(second, third) > NOISE
-    assert distance(third, first) > NOISE
+    where = "relative distance of `data[{}].embedding` and `data[{}].embedding`"
+    assert_more(distance(first, second), NOISE, where.format(0, 1))
+    assert_more(distance(second, third), NOISE, where.format(1, 2))
+    assert_more(distance(third, first), NOISE, where.format(2, 0))
 
 
 @check("embeddings", MUST, "docs:guides/embeddings")
 def test_same_text_has_the_same_vector(embedding: Embeddings, embedding_same: Embeddings) -> None:
-    """A text has the same vector each time, alone and in a list."""
+    """The same string gets the same `embedding` each time, alone and in an array."""
     first, second = embedding_same.each
-    assert same(first, second)
-    assert same(first, embedding.vector)
+    assert_same_vector(first, second, f"{EMBEDDING}, compared with `data[1].embedding`")
+    assert_same_vector(first, embedding.vector, f"{EMBEDDING} of an array, compared with the string alone")
 
 
 @check("embeddings", SHOULD, "docs:guides/embeddings")
 def test_similar_texts_are_closer(embedding_alike: list[Embeddings]) -> None:
-    """Texts with one meaning are closer than texts with different ones."""
+    """The vectors of strings with the same meaning are closer together than those of other strings."""
     cat, same_cat, bank = (answer.vector for answer in embedding_alike)
-    ignored_unless(distance(cat, bank) > NOISE, "all texts have one vector")
-    inconclusive_unless(distance(cat, same_cat) < distance(cat, bank), "the model does not tell them apart")
+    ignored_unless(distance(cat, bank) > NOISE, f"{EMBEDDING} is the same for different strings")
+    inconclusive_unless(
+        distance(cat, same_cat) < distance(cat, bank),
+        f"the model's vectors of similar strings are no closer ({distance(cat, same_cat):.3f}) "
+        f"than those of different strings ({distance(cat, bank):.3f})",
+    )
 
 
 @check("embeddings", SHOULD, "docs:guides/embeddings vectors have length 1")
 def test_vectors_have_length_one(embedding_batch: Embeddings) -> None:
-    """Vectors have length 1, so that a dot product is the similarity."""
+    """Each `embedding` has length 1, which makes the dot product of two their similarity."""
     lengths = [math.hypot(*vector) for vector in embedding_batch.vectors]
-    assert max(abs(length - 1) for length in lengths) < NOISE
+    assert_less(max(abs(length - 1) for length in lengths), NOISE, "difference of 1 and the length of an `embedding`")
 
 
 @check("embeddings", MUST, "openapi:Embedding.embedding")
 def test_vectors_have_one_size(embedding: Embeddings, embedding_batch: Embeddings) -> None:
-    """All vectors of a model have the same number of dimensions."""
-    assert {len(vector) for vector in embedding_batch.vectors} == {len(embedding.vector)}
+    """Each `embedding` of a model has the same number of dimensions."""
+    assert_equal(
+        sorted({len(vector) for vector in embedding_batch.vectors}),
+        [len(embedding.vector)],
+        "numbers of dimensions of `data[].embedding`",
+    )
 
 
-# Lists
+# Arrays
 
 
 @check("embeddings", MUST, "openapi:Embedding.index")
 def test_list_is_in_order(embedding_batch: Embeddings) -> None:
-    """A list of texts becomes as many vectors, numbered from 0 in the order of the texts."""
-    assert [item.get("index") for item in embedding_batch.items] == [0, 1, 2]
+    """An array of strings gets one entry of `data` for each, in their order, with `index` from 0."""
+    assert_equal([item.get("index") for item in embedding_batch.items], [0, 1, 2], INDEXES)
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.input")
 def test_list_gives_what_single_texts_give(embedding_one_by_one: list[Embeddings], embedding_batch: Embeddings) -> None:
-    """Each text of a list has the vector that it has alone."""
+    """Each string of an array gets the `embedding` that it gets alone."""
     expected = [answer.vector for answer in embedding_one_by_one]
-    assert list(map(same, embedding_batch.each, expected)) == [True, True, True]
+    for place, (vector, alone) in enumerate(zip(embedding_batch.each, expected, strict=True)):
+        assert_same_vector(vector, alone, f"`data[{place}].embedding`, compared with the string alone")
 
 
 @check("embeddings", MUST, "openapi:Embedding.index")
 def test_permuted_texts_have_permuted_vectors(embedding_batch: Embeddings, embedding_permuted: Embeddings) -> None:
-    """Each vector belongs to the text with its index: texts in another order have vectors in that order."""
+    """`index` says to which string of `input` an `embedding` belongs, whatever their order."""
     places = [nearest(vector, embedding_batch.each) for vector in embedding_permuted.each]
-    assert places == PERMUTED
+    assert_equal(places, PERMUTED, "original positions of reordered strings, by the nearest `data[].embedding`")
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.input")
 def test_long_list_is_complete(embedding_many: Embeddings) -> None:
-    """Forty texts in one request become forty vectors."""
-    assert [item.get("index") for item in embedding_many.items] == list(range(40))
+    """An array of forty strings gets forty entries of `data`."""
+    assert_equal([item.get("index") for item in embedding_many.items], list(range(40)), INDEXES)
 
 
 # Encodings
@@ -109,25 +146,30 @@ def test_long_list_is_complete(embedding_many: Embeddings) -> None:
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.encoding_format")
 def test_base64_is_the_same_vector(embedding: Embeddings, embedding_base64: Embeddings) -> None:
-    """`base64` gives the same numbers as little-endian float32, in a string."""
-    ignored_unless(not isinstance(embedding_base64.items[0].get("embedding"), list), "the vector is a list of numbers")
-    assert len(embedding_base64.decoded) == len(embedding.vector)
-    assert same(embedding_base64.decoded, embedding.vector)
+    """`encoding_format: base64` gives the same vector as a string: little-endian float32 in base64."""
+    ignored_unless(
+        not isinstance(embedding_base64.items[0].get("embedding"), list), f"{EMBEDDING} is an array, not a string"
+    )
+    assert_same_vector(embedding_base64.decoded, embedding.vector, f"{EMBEDDING}, decoded from base64")
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.encoding_format")
 def test_float_is_the_default(embedding: Embeddings, embedding_float: Embeddings) -> None:
-    """`float` gives what is given without it."""
-    assert same(embedding_float.vector, embedding.vector)
+    """`encoding_format: float` gives the same vector as no `encoding_format`."""
+    assert_same_vector(embedding_float.vector, embedding.vector, f"{EMBEDDING} with `encoding_format: float`")
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.dimensions")
 def test_dimensions_shorten_the_vector(embedding: Embeddings, embedding_dimensions: Embeddings) -> None:
-    """`dimensions` is the number of dimensions that the vector has."""
+    """`embedding` has as many numbers as `dimensions` says."""
     ignored_unless(
-        len(embedding_dimensions.vector) != len(embedding.vector), "the vector is as long as without dimensions"
+        len(embedding_dimensions.vector) != len(embedding.vector), f"{EMBEDDING} is as long as without `dimensions`"
     )
-    assert len(embedding_dimensions.vector) == embedding_dimensions.sent["dimensions"]
+    assert_equal(
+        len(embedding_dimensions.vector),
+        embedding_dimensions.sent["dimensions"],
+        f"number of dimensions of {EMBEDDING}",
+    )
 
 
 # Tokens
@@ -135,39 +177,44 @@ def test_dimensions_shorten_the_vector(embedding: Embeddings, embedding_dimensio
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.input")
 def test_tokens_are_one_text(embedding: Embeddings, embedding_tokens: Embeddings) -> None:
-    """A list of token ids is one text."""
-    assert len(embedding_tokens.vectors) == 1
-    assert len(embedding_tokens.vector) == len(embedding.vector)
+    """An array of token ids as `input` is one text, with one `embedding`."""
+    assert_equal(len(embedding_tokens.vectors), 1, "number of entries of `data`")
+    assert_equal(len(embedding_tokens.vector), len(embedding.vector), f"number of dimensions of {EMBEDDING}")
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.input")
 def test_token_lists_are_texts(embedding_tokens: Embeddings, embedding_token_lists: Embeddings) -> None:
-    """Each of several lists of token ids is a text of its own."""
+    """In an array of arrays of token ids, each inner array is a text with its own `embedding`."""
     first, second = embedding_token_lists.each
-    assert len(first) == len(embedding_tokens.vector)
-    assert distance(second, first) > NOISE
+    assert_equal(len(first), len(embedding_tokens.vector), f"number of dimensions of {EMBEDDING}")
+    assert_more(distance(second, first), NOISE, f"relative distance of {EMBEDDING} and `data[1].embedding`")
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingResponse.usage")
 def test_usage_counts_tokens(embedding: Embeddings, embedding_many: Embeddings) -> None:
-    """`usage` counts the tokens of the input: each word is one or more, and a longer input has more of them."""
+    """`usage.prompt_tokens` counts the tokens of `input`, at least one for each word."""
     words = [len(text.split()) for text in embedding_many.sent["input"]]
-    assert embedding_many.tokens("prompt") >= sum(words)
-    assert embedding_many.tokens("prompt") > embedding.tokens("prompt") > 0
-    assert embedding_many.tokens("total") == embedding_many.tokens("prompt")
+    assert_at_least(embedding_many.tokens("prompt"), sum(words), f"{PROMPT_TOKENS} of forty strings")
+    assert_more(
+        embedding_many.tokens("prompt"), embedding.tokens("prompt"), f"{PROMPT_TOKENS}, compared with a shorter `input`"
+    )
+    assert_more(embedding.tokens("prompt"), 0, f"{PROMPT_TOKENS} of one string")
+    assert_equal(embedding_many.tokens("total"), embedding_many.tokens("prompt"), TOTAL_TOKENS)
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingResponse.usage")
 def test_usage_counts_token_ids(embedding_tokens: Embeddings) -> None:
-    """`usage` counts the token ids of the input, to which a model may add one at each end."""
-    assert 3 <= embedding_tokens.tokens("prompt") <= 5
-    assert embedding_tokens.tokens("total") == embedding_tokens.tokens("prompt")
+    """`usage.prompt_tokens` counts the token ids of `input`; a model may add one at each end."""
+    assert_in(embedding_tokens.tokens("prompt"), (3, 4, 5), f"{PROMPT_TOKENS} of 3 token ids")
+    assert_equal(embedding_tokens.tokens("total"), embedding_tokens.tokens("prompt"), TOTAL_TOKENS)
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingResponse.usage")
 def test_usage_counts_all_texts(embedding: Embeddings, embedding_same: Embeddings) -> None:
-    """The usage of a list is the sum of its texts'."""
-    assert embedding_same.tokens("prompt") == 2 * embedding.tokens("prompt")
+    """`usage.prompt_tokens` of an array is the sum over its strings."""
+    assert_equal(
+        embedding_same.tokens("prompt"), 2 * embedding.tokens("prompt"), f"{PROMPT_TOKENS} of one string sent twice"
+    )
 
 
 # Fields that change nothing
@@ -175,17 +222,17 @@ def test_usage_counts_all_texts(embedding: Embeddings, embedding_same: Embedding
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingResponse.model")
 def test_names_the_model(embedding: Embeddings) -> None:
-    """The answer names the model that was asked for, perhaps with its version."""
-    assert str(embedding.sent["model"]) in str(embedding.body.get("model"))
+    """`model` in the response contains the `model` of the request; a version may be added."""
+    assert_contains(str(embedding.body.get("model")), str(embedding.sent["model"]), "`model`")
 
 
 @check("embeddings", MAY, "openapi:CreateEmbeddingRequest.user")
 def test_user_changes_nothing(embedding: Embeddings, embedding_user: Embeddings) -> None:
-    """`user` is accepted, and does not change the vector."""
-    assert same(embedding_user.vector, embedding.vector)
+    """`user` is accepted, and does not change the `embedding`."""
+    assert_same_vector(embedding_user.vector, embedding.vector, f"{EMBEDDING} with `user`")
 
 
-# Refused
+# Rejected
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.input")
@@ -195,60 +242,70 @@ def test_long_text_is_never_cut(
     embedding_too_long: Embeddings,
     embedding_too_long_otherwise: Embeddings,
 ) -> None:
-    """A text is embedded in full or refused: each of its words is a token or more, and its end changes the vector."""
+    """`input` is embedded in full or rejected: each word counts in `usage`, and the end changes the `embedding`."""
     if embedding_too_long.cleanly_refused:
         return
-    assert embedding_too_long.tokens("prompt") >= len(str(embedding_too_long.sent["input"]).split())
+    assert_at_least(
+        embedding_too_long.tokens("prompt"),
+        len(str(embedding_too_long.sent["input"]).split()),
+        f"{PROMPT_TOKENS}: a token or more for each word",
+    )
     if embedding_too_long_otherwise.cleanly_refused:
         return
     one, other = (answer.vector for answer in embedding_ends)
-    inconclusive_unless(distance(other, one) > 3 * NOISE, "the model does not tell two texts apart by their last tenth")
-    assert not same(embedding_too_long_otherwise.vector, embedding_too_long.vector)
+    inconclusive_unless(
+        distance(other, one) > 3 * NOISE,
+        f"the model's vectors of two short strings that differ in their last tenth are too close ({EMBEDDING})",
+    )
+    assert not same(embedding_too_long_otherwise.vector, embedding_too_long.vector), (
+        "expected different vectors for long strings that differ in their last tenth, "
+        f"got the same vector twice ({EMBEDDING})"
+    )
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.encoding_format")
 def test_unknown_encoding_is_refused(embedding: Embeddings, bad_embedding_format: Embeddings) -> None:
-    """An encoding_format that does not exist is refused."""
+    """An unknown `encoding_format` is rejected with 400."""
     expect_rejection(bad_embedding_format)
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.dimensions")
 def test_no_dimensions_are_refused(embedding: Embeddings, bad_embedding_dimensions: Embeddings) -> None:
-    """A vector must have at least one dimension."""
+    """`dimensions: 0` is rejected with 400."""
     expect_rejection(bad_embedding_dimensions)
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.input")
 def test_missing_input_is_refused(embedding: Embeddings, bad_embedding_missing: Embeddings) -> None:
-    """A request without input is refused."""
+    """A request without `input` is rejected with 400."""
     expect_rejection(bad_embedding_missing)
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.input")
 def test_number_is_refused(embedding: Embeddings, bad_embedding_number: Embeddings) -> None:
-    """A number is no input."""
+    """A number as `input` is rejected with 400."""
     expect_rejection(bad_embedding_number)
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.input")
 def test_mixed_list_is_refused(embedding: Embeddings, bad_embedding_mixed: Embeddings) -> None:
-    """A list holds texts or tokens, not both."""
+    """An array that mixes strings and token ids as `input` is rejected with 400."""
     expect_rejection(bad_embedding_mixed)
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.input")
 def test_empty_text_is_refused(embedding: Embeddings, bad_embedding_empty: Embeddings) -> None:
-    """A text may not be empty."""
+    """An empty string as `input` is rejected with 400."""
     expect_rejection(bad_embedding_empty)
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.input")
 def test_empty_list_is_refused(embedding: Embeddings, bad_embedding_no_input: Embeddings) -> None:
-    """A list has at least one text."""
+    """An empty array as `input` is rejected with 400."""
     expect_rejection(bad_embedding_no_input)
 
 
 @check("errors", MAY, "docs:guides/error-codes model not found")
 def test_unknown_model_is_refused(embedding: Embeddings, bad_embedding_model: Embeddings) -> None:
-    """A model that does not exist is answered with 404, not with another model's vector."""
+    """An unknown `model` in `POST /embeddings` is rejected with 404."""
     expect_rejection(bad_embedding_model, 404, or_leniently=(400,))

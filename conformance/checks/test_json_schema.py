@@ -1,10 +1,11 @@
-"""`response_format` json_schema: the answer is a document that fits the schema."""
+"""`response_format` `json_schema`: `content` is a JSON document that matches the schema."""
 
 from conformance.kit import (
     MUST,
     SHOULD,
     Chat,
     Choice,
+    assert_equal,
     assert_same_text,
     check,
     expect_rejection,
@@ -18,66 +19,87 @@ from fixtures.schemas import Schema
 SOURCE = "openapi:ResponseFormatJsonSchema"
 STRICT = f"{SOURCE}.json_schema.strict"
 GUIDE = "docs:guides/structured-outputs"
-ENDLESS = "the model did not end within max_tokens"
+ENDLESS = "`max_tokens` truncated the document (`finish_reason` is `length`)"
+CONTENT = "`choices[0].message.content`"
+STREAMED = "`choices[0].delta.content`, joined"
+REASON = "`choices[0].finish_reason`"
+BY_ITSELF = f"the model writes JSON without `response_format`, too ({CONTENT})"
+NO_EFFECT = f"{CONTENT} is the same as without `response_format`"
+NO_DOCUMENT = f"the model wrote no JSON object ({CONTENT})"
 
 
 def misfits(answer: Chat | Choice, schema: Schema) -> list[str]:
-    """What is wrong with the document."""
+    """Where the document breaks the schema, in sentences."""
     inconclusive_unless(answer.finish_reason != "length", ENDLESS)
     return [str(problem) for problem in validate_against(answer.document, schema)]
 
 
+def assert_matches(answer: Chat, schema: Schema, where: str = CONTENT) -> None:
+    """End the check unless the document matches the schema."""
+    problems = misfits(answer, schema)
+    assert not problems, mismatch(problems, where)
+
+
+def mismatch(problems: list[str], where: str) -> str:
+    """The message on a document that breaks its schema."""
+    return f"expected a document that matches the schema, got: {'; '.join(problems)} ({where})"
+
+
 @check("json_schema", MUST, STRICT, core=True)
 def test_the_answer_fits_the_schema(capital: Chat, capital_person: Chat) -> None:
-    """The answer fits the schema, even if the question has nothing to do with it."""
-    inconclusive_unless("{" not in capital.text, "the model answers in JSON by itself")
-    ignored_unless(capital_person.text != capital.text, "the text is the same as without response_format")
-    assert misfits(capital_person, schemas.PERSON) == []
-    assert capital_person.finish_reason == "stop"
+    """`content` matches the schema of `response_format`, even if the question asks for something else."""
+    inconclusive_unless("{" not in capital.text, BY_ITSELF)
+    ignored_unless(capital_person.text != capital.text, NO_EFFECT)
+    assert_matches(capital_person, schemas.PERSON)
+    assert_equal(capital_person.finish_reason, "stop", REASON)
 
 
 @check("json_schema", MUST, STRICT)
 def test_a_prompt_for_json_fits_the_schema(person: Chat) -> None:
-    """A prompt that asks for JSON is answered with the document alone."""
-    assert misfits(person, schemas.PERSON) == []
+    """When the prompt asks for JSON, `content` is the document alone, and matches the schema."""
+    assert_matches(person, schemas.PERSON)
 
 
 @check("json_schema", MUST, STRICT)
 def test_a_stream_joins_to_the_document(person: Chat, person_streamed: Chat) -> None:
-    """A stream joins to the same document as the plain answer."""
-    assert misfits(person_streamed, schemas.PERSON) == []
-    assert_same_text(person_streamed.text, person.text)
+    """The `content` deltas of a stream join to the same document as in the plain response."""
+    assert_matches(person_streamed, schemas.PERSON, STREAMED)
+    assert_same_text(person_streamed.text, person.text, STREAMED)
 
 
 @check("json_schema", MUST, STRICT)
 def test_a_stream_fits_the_schema(capital: Chat, capital_person_streamed: Chat) -> None:
-    """A stream fits the schema, even if the question has nothing to do with it."""
-    inconclusive_unless("{" not in capital.text, "the model answers in JSON by itself")
-    ignored_unless(capital_person_streamed.text != capital.text, "the text is the same as without response_format")
-    assert misfits(capital_person_streamed, schemas.PERSON) == []
+    """The `content` of a stream matches the schema, even if the question asks for something else."""
+    inconclusive_unless("{" not in capital.text, BY_ITSELF)
+    ignored_unless(
+        capital_person_streamed.text != capital.text, f"{STREAMED}, is the same as without `response_format`"
+    )
+    assert_matches(capital_person_streamed, schemas.PERSON, STREAMED)
 
 
 @check("json_schema", SHOULD, SOURCE)
 def test_without_strict_it_fits_as_well(capital: Chat, capital_person_lax: Chat) -> None:
-    """The answer fits the schema without `strict`, too."""
-    inconclusive_unless("{" not in capital.text, "the model answers in JSON by itself")
-    ignored_unless(capital_person_lax.text != capital.text, "the text is the same as without response_format")
-    assert misfits(capital_person_lax, schemas.PERSON) == []
+    """`content` matches the schema without `strict`, too."""
+    inconclusive_unless("{" not in capital.text, BY_ITSELF)
+    ignored_unless(capital_person_lax.text != capital.text, NO_EFFECT)
+    assert_matches(capital_person_lax, schemas.PERSON)
 
 
 @check("json_schema", SHOULD, f"{SOURCE}.json_schema.description")
 def test_with_a_description_it_fits_as_well(capital: Chat, capital_person_described: Chat) -> None:
-    """The schema may have a description, and the answer fits it."""
-    inconclusive_unless("{" not in capital.text, "the model answers in JSON by itself")
-    assert misfits(capital_person_described, schemas.PERSON) == []
+    """`json_schema.description` is accepted, and `content` matches the schema."""
+    inconclusive_unless("{" not in capital.text, BY_ITSELF)
+    assert_matches(capital_person_described, schemas.PERSON)
 
 
 @check("json_schema", SHOULD, GUIDE)
 def test_keys_come_in_the_order_of_the_schema(person: Chat) -> None:
-    """The keys come in the order in which the schema has them."""
+    """The keys of the document come in the order of the schema's `properties`."""
     inconclusive_unless(person.finish_reason != "length", ENDLESS)
-    assert isinstance(person.document, dict)
-    assert list(person.document) == ["name", "age"]
+    document = person.document
+    kind = type(document).__name__
+    assert isinstance(document, dict), f"expected a JSON object, got a JSON value of type {kind} ({CONTENT})"
+    assert_equal(list(document), ["name", "age"], f"keys of {CONTENT}")
 
 
 # Schemas of every form
@@ -85,85 +107,88 @@ def test_keys_come_in_the_order_of_the_schema(person: Chat) -> None:
 
 @check("json_schema", MUST, "docs:guides/structured-outputs#supported-schemas")
 def test_plain_types(trip_document: Chat) -> None:
-    """Texts, numbers, booleans, enums, arrays and objects are kept."""
-    assert misfits(trip_document, schemas.TRIP) == []
+    """A schema with strings, numbers, booleans, enums, arrays and objects holds for `content`."""
+    assert_matches(trip_document, schemas.TRIP)
 
 
 @check("json_schema", MUST, GUIDE)
 def test_references(route_document: Chat) -> None:
-    """`$defs` and `$ref` are kept."""
-    assert misfits(route_document, schemas.ROUTE) == []
+    """A schema with `$defs` and `$ref` holds for `content`."""
+    assert_matches(route_document, schemas.ROUTE)
 
 
 @check("json_schema", SHOULD, GUIDE)
 def test_recursion(tree_document: Chat) -> None:
-    """A schema that refers to its own root is kept."""
-    assert misfits(tree_document, schemas.TREE) == []
+    """A recursive schema (`$ref: "#"`) holds for `content`."""
+    assert_matches(tree_document, schemas.TREE)
 
 
 @check("json_schema", MUST, GUIDE)
 def test_alternatives(shape_document: Chat) -> None:
-    """`anyOf` is kept."""
-    assert misfits(shape_document, schemas.SHAPE) == []
+    """A schema with `anyOf` holds for `content`."""
+    assert_matches(shape_document, schemas.SHAPE)
 
 
 @check("json_schema", MUST, GUIDE)
 def test_lists_of_types(note_document: Chat) -> None:
-    """A value of one of two types is kept."""
-    assert misfits(note_document, schemas.NOTE) == []
+    """A schema with an array as `type` (one of two types) holds for `content`."""
+    assert_matches(note_document, schemas.NOTE)
 
 
 @check("json_schema", MUST, STRICT)
 def test_unicode(unicode_document: Chat, unicode_document_streamed: Chat) -> None:
-    """Keys and values with characters of several bytes are kept, in a stream as well."""
-    assert misfits(unicode_document, schemas.UNICODE) == []
-    assert_same_text(unicode_document_streamed.text, unicode_document.text)
+    """A schema whose keys and enums are not ASCII holds for `content`, plain and streamed."""
+    assert_matches(unicode_document, schemas.UNICODE)
+    assert_same_text(unicode_document_streamed.text, unicode_document.text, STREAMED)
 
 
 @check("json_schema", MUST, GUIDE)
 def test_deep_schemas(deep_document: Chat) -> None:
-    """A schema eight objects deep is kept."""
-    assert misfits(deep_document, schemas.DEEP) == []
+    """A schema of eight nested objects holds for `content`."""
+    assert_matches(deep_document, schemas.DEEP)
 
 
 @check("json_schema", MUST, GUIDE)
 def test_wide_schemas(flags_document: Chat) -> None:
-    """A schema with forty required keys is kept."""
-    assert misfits(flags_document, schemas.FLAGS) == []
+    """A schema with forty required keys holds for `content`."""
+    assert_matches(flags_document, schemas.FLAGS)
 
 
-# Keywords that a server honours or refuses, but never ignores
+# Keywords that a server may reject, but must not ignore
 
 
-def honoured(answer: Chat, schema: Schema, keyword: str) -> None:
-    """The keyword must hold in the document."""
+def assert_effect(answer: Chat, schema: Schema, keyword: str) -> None:
+    """End the check as ignored unless the keyword holds for the document."""
     problems = misfits(answer, schema)
-    ignored_unless(not problems, f"{keyword} is ignored: {'; '.join(problems)}", actual=answer.text)
+    ignored_unless(not problems, f"{keyword} has no effect: {'; '.join(problems)} ({CONTENT})", actual=answer.text)
 
 
 @check("json_schema", SHOULD, GUIDE)
 def test_pattern(code_document: Chat) -> None:
-    """`pattern` is honoured."""
-    honoured(code_document, schemas.CODE, "pattern")
+    """`pattern` in the schema holds for `content`, or is rejected."""
+    assert_effect(code_document, schemas.CODE, "`pattern`")
 
 
 @check("json_schema", SHOULD, GUIDE)
 def test_minimum_and_maximum(range_document: Chat) -> None:
-    """`minimum` and `maximum` are honoured."""
-    honoured(range_document, schemas.RANGE, "minimum or maximum")
+    """`minimum` and `maximum` in the schema hold for `content`, or are rejected."""
+    assert_effect(range_document, schemas.RANGE, "`minimum` or `maximum`")
 
 
 @check("json_schema", SHOULD, GUIDE)
 def test_min_items_and_max_items(words_document: Chat) -> None:
-    """`minItems` and `maxItems` are honoured."""
-    honoured(words_document, schemas.WORDS, "minItems or maxItems")
+    """`minItems` and `maxItems` in the schema hold for `content`, or are rejected."""
+    assert_effect(words_document, schemas.WORDS, "`minItems` or `maxItems`")
 
 
 @check("json_schema", SHOULD, GUIDE)
 def test_format(day_document: Chat) -> None:
-    """`format` is honoured, shown by a date."""
-    honoured(day_document, schemas.DAY, "format")
-    ignored_unless(_is_date(day_document.document["day"]), "the date is none", actual=day_document.text)
+    """`format: date` in the schema holds for `content`, or is rejected."""
+    assert_effect(day_document, schemas.DAY, "`format`")
+    day = day_document.document["day"]
+    ignored_unless(
+        _is_date(day), f"`format` has no effect: {day!r} is not a date ({CONTENT})", actual=day_document.text
+    )
 
 
 def _is_date(text: str) -> bool:
@@ -175,55 +200,60 @@ def _is_date(text: str) -> bool:
 
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionResponse.choices.finish_reason")
 def test_a_cut_document_is_said_to_be_cut(person: Chat, person_cut: Chat, person_cut_streamed: Chat) -> None:
-    """A document that max_tokens cuts is its beginning, with finish_reason `length`, in a stream as well."""
-    inconclusive_unless(person.text.lstrip().startswith("{"), "the model gave no document")
-    inconclusive_unless(person.tokens("completion") > 6, "the model's document is too short to be cut")
+    """When `max_tokens` truncates a document, `content` is its beginning and `finish_reason` is `length`."""
+    inconclusive_unless(person.text.lstrip().startswith("{"), NO_DOCUMENT)
+    inconclusive_unless(
+        person.tokens("completion") > 6,
+        "the model's document is too short to be truncated (`usage.completion_tokens` is at most 6)",
+    )
     inconclusive_unless(person_cut.said != person.said, "`max_tokens` has no effect")
-    assert person_cut.finish_reason == "length"
-    assert_same_text(person.text[: len(person_cut.text)], person_cut.text)
-    assert_same_text(person_cut_streamed.text, person_cut.text)
-    assert person_cut_streamed.finish_reason == "length"
+    assert_equal(person_cut.finish_reason, "length", REASON)
+    assert_same_text(person.text[: len(person_cut.text)], person_cut.text, f"{CONTENT}, compared with `max_tokens: 6`")
+    assert_same_text(person_cut_streamed.text, person_cut.text, f"{STREAMED}, with `max_tokens: 6`")
+    assert_equal(person_cut_streamed.finish_reason, "length", f"{REASON} of the streamed response")
 
 
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.n")
 def test_each_choice_fits_the_schema(person_twice: Chat) -> None:
-    """With n and a stream, each choice is a document that fits."""
-    inconclusive_unless(len(person_twice.choices) > 1, "there is one choice only")
-    assert [choice.index for choice in person_twice.choices] == [0, 1]
-    assert [misfits(choice, schemas.PERSON) for choice in person_twice.choices] == [[], []]
+    """With `n` and `stream`, the `content` of each choice matches the schema."""
+    inconclusive_unless(len(person_twice.choices) > 1, "`n` has no effect: `choices` has one entry")
+    assert_equal([choice.index for choice in person_twice.choices], [0, 1], "`choices[].index`")
+    for index, problems in enumerate([misfits(choice, schemas.PERSON) for choice in person_twice.choices]):
+        assert not problems, mismatch(problems, f"`choices[{index}].delta.content`, joined")
 
 
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.logprobs")
 def test_logprobs_join_to_the_document(person: Chat, person_logprobs: Chat) -> None:
-    """The tokens of logprobs join to the document, and do not change it."""
-    inconclusive_unless(person.text.lstrip().startswith("{"), "the model gave no document")
-    inconclusive_unless(person_logprobs.choice.logprobs, "no logprobs came")
-    assert_same_text(person_logprobs.text, person.text)
-    assert "".join(str(entry.get("token")) for entry in person_logprobs.logprobs).startswith(person.text)
+    """With `logprobs`, `content` is the same document, and the tokens of `logprobs` join to it."""
+    inconclusive_unless(person.text.lstrip().startswith("{"), NO_DOCUMENT)
+    inconclusive_unless(person_logprobs.choice.logprobs, "`choices[0].logprobs` is missing or empty")
+    assert_same_text(person_logprobs.text, person.text, f"{CONTENT} with `logprobs`")
+    spelled = "".join(str(entry.get("token")) for entry in person_logprobs.logprobs)
+    assert_equal(spelled[: len(person.text)], person.text, "tokens of `choices[0].logprobs.content`, joined")
 
 
-# What must be refused
+# What must be rejected
 
 
 @check("json_schema", MUST, f"{SOURCE}.json_schema.schema")
 def test_no_schema_is_refused(bad_schema: Chat) -> None:
-    """A schema that is no JSON Schema is refused."""
+    """A `json_schema.schema` that is not a JSON Schema is rejected with 400."""
     expect_rejection(bad_schema)
 
 
 @check("json_schema", SHOULD, f"{SOURCE}.json_schema")
 def test_a_missing_schema_is_refused(bad_schema_absent: Chat) -> None:
-    """The type json_schema without a schema is refused."""
+    """`response_format.type` `json_schema` without `json_schema` is rejected with 400."""
     expect_rejection(bad_schema_absent)
 
 
 @check("json_schema", SHOULD, f"{SOURCE}.json_schema.name")
 def test_a_schema_must_have_a_name(bad_schema_without_name: Chat) -> None:
-    """A schema without a name is refused."""
+    """`json_schema` without `name` is rejected with 400."""
     expect_rejection(bad_schema_without_name)
 
 
 @check("json_schema", SHOULD, f"{SOURCE}.json_schema.name")
 def test_a_name_has_only_certain_characters(bad_schema_name: Chat) -> None:
-    """A name with other characters than letters, digits, `_` and `-` is refused."""
+    """A `json_schema.name` with other characters than letters, digits, `_` and `-` is rejected with 400."""
     expect_rejection(bad_schema_name)
