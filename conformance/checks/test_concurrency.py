@@ -18,13 +18,13 @@ from conformance.kit import (
 
 @check("concurrency", MUST, "docs:guides/conversation-state requests are independent", core=True)
 def test_answers_are_not_mixed(counts_alone: list[Chat], counts_together: list[Chat]) -> None:
-    """The `content` of a response has no part of the response to a request that was sent at the same time."""
+    """`content` has no part of the response to another request that was sent at the same time."""
     _assert_not_mixed(counts_alone, counts_together)
 
 
 @check("concurrency", MUST, "docs:guides/conversation-state requests are independent")
 def test_streams_are_not_mixed(counts_alone: list[Chat], counts_together_streamed: list[Chat]) -> None:
-    """The `content` deltas of a stream have no part of a stream that is read at the same time."""
+    """The `content` deltas of a stream have no part of another stream that is read at the same time."""
     _assert_not_mixed(counts_alone, counts_together_streamed)
 
 

@@ -66,7 +66,7 @@ def test_text_becomes_a_vector(embedding: Embeddings) -> None:
 
 @check("embeddings", MUST, "docs:guides/embeddings", core=True)
 def test_other_texts_have_other_vectors(embedding_batch: Embeddings) -> None:
-    """Different strings in `input` get different vectors."""
+    """Each of several different strings in `input` gets a different `embedding`."""
     first, second, third = embedding_batch.each
     where = "relative distance of `data[{}].embedding` and `data[{}].embedding`"
     assert_more(distance(first, second), NOISE, where.format(0, 1))
@@ -84,7 +84,7 @@ def test_same_text_has_the_same_vector(embedding: Embeddings, embedding_same: Em
 
 @check("embeddings", SHOULD, "docs:guides/embeddings")
 def test_similar_texts_are_closer(embedding_alike: list[Embeddings]) -> None:
-    """The vectors of strings with the same meaning are closer together than those of other strings."""
+    """`embedding` is closer for strings with the same meaning than for strings with different meanings."""
     cat, same_cat, bank = (answer.vector for answer in embedding_alike)
     ignored_unless(distance(cat, bank) > NOISE, f"{EMBEDDING} is the same for different strings")
     inconclusive_unless(

@@ -145,7 +145,7 @@ def test_unknown_model_is_not_found(capital: Chat, bad_model: Chat) -> None:
 
 @check("errors", MAY, "docs:guides/error-codes model not found")
 def test_unknown_model_is_not_streamed(capital: Chat, bad_model_streamed: Chat) -> None:
-    """An unknown `model` is rejected with 404 with `stream: true`, too."""
+    """With `stream: true`, too, an unknown `model` is rejected with 404."""
     expect_rejection(bad_model_streamed, 404, or_leniently=(400,))
 
 

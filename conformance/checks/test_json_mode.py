@@ -64,9 +64,7 @@ def test_a_cut_object_is_said_to_be_cut(asked_object: Chat, asked_object_cut: Ch
     inconclusive_unless(asked_object_cut.said != asked_object.said, "`max_tokens` has no effect")
     assert_equal(asked_object_cut.finish_reason, "length", "`choices[0].finish_reason`")
     assert_same_text(
-        asked_object.text[: len(asked_object_cut.text)],
-        asked_object_cut.text,
-        f"{CONTENT}, compared with `max_tokens: 4`",
+        asked_object_cut.text, asked_object.text[: len(asked_object_cut.text)], f"{CONTENT} with `max_tokens: 4`"
     )
 
 

@@ -208,7 +208,7 @@ def test_a_cut_document_is_said_to_be_cut(person: Chat, person_cut: Chat, person
     )
     inconclusive_unless(person_cut.said != person.said, "`max_tokens` has no effect")
     assert_equal(person_cut.finish_reason, "length", REASON)
-    assert_same_text(person.text[: len(person_cut.text)], person_cut.text, f"{CONTENT}, compared with `max_tokens: 6`")
+    assert_same_text(person_cut.text, person.text[: len(person_cut.text)], f"{CONTENT} with `max_tokens: 6`")
     assert_same_text(person_cut_streamed.text, person_cut.text, f"{STREAMED}, with `max_tokens: 6`")
     assert_equal(person_cut_streamed.finish_reason, "length", f"{REASON} of the streamed response")
 

@@ -152,7 +152,7 @@ def test_bytes_are_there(capital_logprobs: Chat) -> None:
 
 @check("logprobs", MUST, TOP, core=True)
 def test_top_has_as_many_as_asked(capital_logprobs: Chat) -> None:
-    """With `top_logprobs`, each entry of `logprobs.content` has at most as many alternatives."""
+    """Each entry of `logprobs.content` has alternatives, but no more than `top_logprobs` asks for."""
     ignored_unless(any(entry["top_logprobs"] for entry in capital_logprobs.logprobs), NO_ALTERNATIVES)
     most = max(len(entry["top_logprobs"]) for entry in capital_logprobs.logprobs)
     assert_at_most(most, 3, f"number of entries of {TOP_LOGPROBS}")

@@ -29,11 +29,9 @@ NO_EFFECT = "`max_tokens` has no effect"
 
 @check("max_tokens", MUST, OLD, core=True)
 def test_cuts_the_answer(count: Chat, count_max_tokens: Chat) -> None:
-    """`max_tokens` truncates `content`; the rest is the beginning of the longer `content`."""
+    """`max_tokens` truncates `content`, which is then the beginning of the longer `content`."""
     ignored_unless(count_max_tokens.said != count.said, f"{CONTENT} is as long as with a larger `max_tokens`")
-    assert_same_text(
-        count.said[: len(count_max_tokens.said)], count_max_tokens.said, f"{CONTENT}, compared with `max_tokens: 4`"
-    )
+    assert_same_text(count_max_tokens.said, count.said[: len(count_max_tokens.said)], f"{CONTENT} with `max_tokens: 4`")
 
 
 @check("max_tokens", MUST, REASON)
@@ -71,9 +69,9 @@ def test_may_be_1(count_max_tokens: Chat, count_max_tokens_1: Chat) -> None:
         f"the only token begins the reasoning ({CONTENT} is empty)",
     )
     assert_same_text(
-        count_max_tokens.said[: len(count_max_tokens_1.said)],
         count_max_tokens_1.said,
-        f"{CONTENT}, compared with `max_tokens: 1`",
+        count_max_tokens.said[: len(count_max_tokens_1.said)],
+        f"{CONTENT} with `max_tokens: 1`",
     )
     assert count_max_tokens_1.said not in ("", count_max_tokens.said), (
         f"expected the first of the 4 tokens {count_max_tokens.said!r}, got {count_max_tokens_1.said!r} ({CONTENT})"
@@ -136,15 +134,15 @@ def test_text_is_refused(bad_max_tokens_text: Chat) -> None:
 
 @check("max_completion_tokens", MUST, NEW, core=True)
 def test_completion_cuts_the_answer(count: Chat, count_max_completion_tokens: Chat) -> None:
-    """`max_completion_tokens` truncates `content`; the rest is the beginning of the longer `content`."""
+    """`max_completion_tokens` truncates `content`, which is then the beginning of the longer `content`."""
     ignored_unless(
         count_max_completion_tokens.said not in (count.said, ""),
         f"{CONTENT} is as long as without `max_completion_tokens`, or empty",
     )
     assert_same_text(
-        count.said[: len(count_max_completion_tokens.said)],
         count_max_completion_tokens.said,
-        f"{CONTENT}, compared with `max_completion_tokens: 4`",
+        count.said[: len(count_max_completion_tokens.said)],
+        f"{CONTENT} with `max_completion_tokens: 4`",
     )
 
 

@@ -154,7 +154,7 @@ def test_empty_earlier_answer_is_accepted(two_turns: Chat, two_turns_empty: Chat
 
 @check("conversation", SHOULD, "openapi:CreateChatCompletionRequest.messages")
 def test_two_questions_in_a_row(name_unknown: Chat, two_questions: Chat) -> None:
-    """Two user messages in a row both reach the model: each of the first one's words is a token or more."""
+    """Two user messages in a row both reach the model: each word of the first adds a token or more."""
     assert_words_added(two_questions, name_unknown, 4, "an earlier user message")
 
 
@@ -218,7 +218,7 @@ def test_a_refusal_is_accepted(two_turns_empty: Chat, two_turns_refused: list[Ch
 
 @check("chat", MUST, "rfc:8259#8.1 JSON is UTF-8")
 def test_unicode_comes_back_whole(repeat_unicode: Chat) -> None:
-    """Letters with accents, Chinese characters and an emoji in `content` are not damaged, in either direction."""
+    """Letters with accents, Chinese characters and an emoji in `content` stay the same, in both directions."""
     inconclusive_unless(
         repeat_unicode.finish_reason == "stop", "the model did not end by itself (`finish_reason` is not `stop`)"
     )
