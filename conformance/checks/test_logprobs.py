@@ -26,7 +26,7 @@ CONTENT = "`choices[0].logprobs.content`"
 TOP_LOGPROBS = "`choices[0].logprobs.content[].top_logprobs`"
 LOGPROB = "`choices[0].logprobs.content[].logprob`"
 MISSING = f"{LOGPROBS} is missing, `null` or empty"
-NO_ALTERNATIVES = f"{TOP_LOGPROBS} is empty"
+NO_ALTERNATIVES = f"{TOP_LOGPROBS} is empty for all tokens"
 
 
 def spelled(answer: Chat) -> bytes:
@@ -204,7 +204,7 @@ def test_token_agrees_with_the_top(hot_logprobs: list[Chat]) -> None:
 def test_unlikely_tokens_have_their_own(hot_logprobs: list[Chat]) -> None:
     """A drawn token that was not the likeliest has a lower `logprob` than the likeliest one."""
     entries = [entry for answer in hot_logprobs for entry in answer.logprobs]
-    ignored_unless(all(entry["top_logprobs"] for entry in entries), f"{NO_ALTERNATIVES} for some token")
+    ignored_unless(all(entry["top_logprobs"] for entry in entries), f"{TOP_LOGPROBS} is empty for some token")
     likeliest = [max(entry["top_logprobs"], key=lambda top: top["logprob"]) for entry in entries]
     unlikely = [(e, best) for e, best in zip(entries, likeliest, strict=True) if best["token"] != e["token"]]
     inconclusive_unless(unlikely, "every token that was drawn is the likeliest one")

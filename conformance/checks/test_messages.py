@@ -171,7 +171,7 @@ def test_one_part_is_the_text(capital: Chat, capital_part: Chat) -> None:
 def test_all_parts_are_read(capital_part: Chat, capital_parts: Chat, capital_parts_longer: list[Chat]) -> None:
     """All text parts of a user message's `content` reach the model: ten words more are ten tokens or more."""
     for longer in capital_parts_longer:
-        assert_words_added(longer, capital_parts, len(TEN_WORDS.split()), f"one of two text parts (`{longer.name}`)")
+        assert_words_added(longer, capital_parts, len(TEN_WORDS.split()), f"a text part of `{longer.name}`")
 
 
 @check("chat", SHOULD, "openapi:ChatCompletionRequestMessageContentPartText")
@@ -223,7 +223,7 @@ def test_unicode_comes_back_whole(repeat_unicode: Chat) -> None:
         repeat_unicode.finish_reason == "stop", "the model did not end by itself (`finish_reason` is not `stop`)"
     )
     if "\ufffd" in repeat_unicode.text:
-        assert_same_text(repeat_unicode.text, "café 你好 🚀")
+        assert_same_text(repeat_unicode.text, "café 你好 🚀", CONTENT)
     inconclusive_unless(
         "café 你好 🚀" in repeat_unicode.text,
         f"expected the model to repeat 'café 你好 🚀', got {repeat_unicode.text!r} ({CONTENT})",
