@@ -93,7 +93,7 @@ def _table(paths: list[Path]) -> Table:
     shown = table(sorted(found, key=lambda run: order.index(run.targets[0]["backend"])))
     for column in (column for column in shown.columns if column.results.footer is None):
         held = f"{len(column.results.checks)} of its {len(column.checks)} checks"
-        print(f"The run of {visible(column.name)} was cut: its results hold {held}.", file=sys.stderr)
+        print(f"The run of {visible(column.name)} is incomplete: its results hold {held}.", file=sys.stderr)
     return shown
 
 

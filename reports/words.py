@@ -32,20 +32,20 @@ AGREEMENT = {
 }
 
 MEANING = {
-    "yes": "every core check and MUST passes; a note says what it leaves out",
-    "partial": "a core check works, and another or a MUST does not",
-    "ignored": "accepted, without effect",
-    "no": "refused, absent or wrong",
-    "unknown": "could not be decided; accuses nobody",
-    "pass": "the wire shows what is required",
-    "lenient": "an accepted alternative to it",
-    "fail": "the wire shows a violation",
-    "rejected": "refused with a clean error: honestly unsupported",
-    "inconclusive": "the model did not produce what is judged",
-    "blocked": "a prerequisite failed",
-    "timeout": "no answer in time",
-    "error": "our own fault, not the server's",
-    "not-run": "selected, and not run; never counted as passing",
+    "yes": "every core check and every MUST passes; a note says what is missing",
+    "partial": "a core check passes, but a MUST or another core check does not",
+    "ignored": "accepted without effect",
+    "no": "rejected, failed or absent",
+    "unknown": "not decided; never green",
+    "pass": "the exchange shows the required behaviour",
+    "lenient": "an alternative that is accepted",
+    "fail": "the exchange shows a violation",
+    "rejected": "4xx or 501 with an error object, or the endpoint is absent",
+    "inconclusive": "the model did not show what is judged",
+    "blocked": "not judged, because something that it needs failed",
+    "timeout": "no complete response in time",
+    "error": "an error of the suite, not of the server",
+    "not-run": "selected, but not run; never counts as passing",
 }
 """What each word means, for the legend."""
 

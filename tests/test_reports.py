@@ -333,7 +333,7 @@ def test_bad_input_is_one_sentence(tmp_path: Path, content: str | bytes | None, 
 def test_a_run_that_was_cut_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "cut.jsonl", [check()], planned=[check(), check("n.a")], footer=False)
     assert main(["build", str(file), "--out", str(tmp_path / "site")]) == 0
-    assert capsys.readouterr().err == "The run of llamacpp was cut: its results hold 1 of its 2 checks.\n"
+    assert capsys.readouterr().err == "The run of llamacpp is incomplete: its results hold 1 of its 2 checks.\n"
 
 
 def test_an_unwritable_directory_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
