@@ -41,7 +41,7 @@ class Problem:
     actual: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.rule}; found {self.actual}"
+        return f"`{self.path}` {self.rule}, got {self.actual}"
 
 
 def names() -> tuple[str, ...]:

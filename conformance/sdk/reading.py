@@ -9,6 +9,7 @@ from backends import bounds
 from conformance.answers import Answer, Completion, Embeddings, Generated, Models, Response
 from conformance.answers.lists import unpacked
 from conformance.answers.values import expect
+from conformance.comparisons import assert_equal
 from conformance.outcomes import Blocked, Fail
 
 Reading = dict[str, Any]
@@ -53,6 +54,25 @@ def reading(answer: Answer) -> Reading:
     if isinstance(answer, Models):
         return {"ids": answer.ids if is_list(answer) else [answer.body.get("id")]}
     raise Fail(f"{answer.name}: the SDKs have no method for {answer.wire.request.path}")
+
+
+def assert_reads_alike(got: Reading, expected: Reading, reader: str) -> None:
+    """What a reader understood must be our own reading. The message names the first field that differs."""
+    path, one, other = _first_difference("", got, expected)
+    assert_equal(one, other, f"{path}, as {reader} reads it")
+
+
+def _first_difference(path: str, got: Any, expected: Any) -> tuple[str, Any, Any]:
+    """Where two JSON values first differ, as a path, and what each has there."""
+    if isinstance(got, dict) and isinstance(expected, dict):
+        for key in dict.fromkeys([*expected, *got]):
+            if got.get(key) != expected.get(key):
+                return _first_difference(f"{path}.{key}".removeprefix("."), got.get(key), expected.get(key))
+    if isinstance(got, list) and isinstance(expected, list) and len(got) == len(expected):
+        for at, (one, other) in enumerate(zip(got, expected, strict=True)):
+            if one != other:
+                return _first_difference(f"{path}[{at}]", one, other)
+    return f"`{path}`" if path else "response", got, expected
 
 
 def rejection(name: str, message: Any) -> Reading:
