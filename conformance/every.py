@@ -69,7 +69,7 @@ class Every:
             for one in self._absent:
                 if issubclass(view(one.exchange.request.path), kind):
                     raise one.verdict or Blocked(one.why)
-            raise Blocked(f"no {what or kind.__name__} exchange was recorded that this could be judged on")
+            raise Blocked(f"expected a recorded {what or kind.__name__} exchange, got none")
 
     def one_by_one(self) -> Iterator[Answer]:
         """The answers of the last `of`. While one is yielded, `of` gives it alone, so that a check can be run on it."""
@@ -121,7 +121,7 @@ class Every:
 
     def refused(self) -> Iterator[Answer]:
         """The answers with a 4xx or 5xx."""
-        return self.of(Answer, lambda a: (a.exchange.status or 0) >= 400 and not a.exchange.error, what="refused")
+        return self.of(Answer, lambda a: (a.exchange.status or 0) >= 400 and not a.exchange.error, what="rejected")
 
 
 def is_bad(answer: Answer) -> bool:

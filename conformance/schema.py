@@ -1,4 +1,4 @@
-"""Judges JSON values by the suite's own JSON Schemas, and by those of a request, in readable sentences."""
+"""Judge JSON values by the suite's own JSON Schemas, or by those of a request, in readable sentences."""
 
 from __future__ import annotations
 

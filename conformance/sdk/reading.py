@@ -1,4 +1,4 @@
-"""What a client should understand of an answer: our own reading, in the form in which the SDKs' readings come."""
+"""What a client should understand of a response: our own reading, in the form of the SDKs' readings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conformance.comparisons import assert_equal
 from conformance.outcomes import Blocked, Fail
 
 Reading = dict[str, Any]
-"""JSON data: what it holds depends on the endpoint, as the functions below say."""
+"""JSON data; what it holds depends on the endpoint."""
 
 COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
@@ -26,11 +26,11 @@ RAISED = {
     422: "UnprocessableEntityError",
     429: "RateLimitError",
 }
-"""The exceptions that the SDKs have for statuses, of the same names in both."""
+"""The exception for each HTTP status; both SDKs use the same names."""
 
 
 def reading(answer: Answer) -> Reading:
-    """Our own reading of an answer; ends the check if it is malformed."""
+    """Our own reading of a response; ends the check if it is malformed."""
     if not answer.ok:
         return rejection(raised(answer.status), answer.error_message)
     if isinstance(answer, Generated):
@@ -76,7 +76,7 @@ def _first_difference(path: str, got: Any, expected: Any) -> tuple[str, Any, Any
 
 
 def rejection(name: str, message: Any) -> Reading:
-    """What a rejection becomes: an exception, with the message of the error object, if that has one."""
+    """The reading of a rejection: an exception, with the `message` of the error object if there is one."""
     return {"raised": name, "message": message if isinstance(message, str) else ""}
 
 
@@ -90,14 +90,14 @@ def can_be_sent(answer: Answer) -> bool:
 
 
 def given(answer: Answer) -> bytes:
-    """The body that an SDK is given. Ends the check if its objects of it would take too much time and memory."""
+    """The body that an SDK gets. Ends the check if its objects would take too much time and memory."""
     if bounds.heavy(answer.whole.body):
         raise Blocked(f"{answer.name}: the response has too many values for the suite to give it to an SDK")
     return answer.whole.body
 
 
 def kind(answer: Answer) -> str:
-    """The method of the SDKs that reads an answer."""
+    """The method of the SDKs that reads a response."""
     if isinstance(answer, Completion):
         return "completions"
     if isinstance(answer, Generated):
