@@ -234,7 +234,7 @@ def test_thoughts_have_either_name(key: str) -> None:
 
 @pytest.mark.parametrize("text", ["{", "", "Paris"])
 def test_text_and_arguments_that_are_no_json_fail(text: str) -> None:
-    with pytest.raises(Fail, match="not JSON"):
+    with pytest.raises(Fail, match="`content`: expected JSON"):
         _ = answer(chat_body(text)).document
     with pytest.raises(Fail, match="`arguments` of `f`: expected a JSON object"):
         _ = answer(chat_body(tool_calls=[piece(0, "f", text)])).calls
@@ -315,9 +315,9 @@ def test_each_text_has_one_embedding(sent: Any, texts: int) -> None:
     vectors = [[1, 0.5], [2, 0.25], [3, 0.125]]
     read = embedded(*vectors[:texts], sent={"input": sent})
     assert (read.each, read.vector, read.tokens("prompt")) == (vectors[:texts], [1, 0.5], 3)
-    with pytest.raises(Fail, match="not one embedding a text"):
+    with pytest.raises(Fail, match="embeddings, got"):
         _ = embedded(*vectors[: texts + 1], sent={"input": sent}).each
-    with pytest.raises(Fail, match="not one embedding a text"):
+    with pytest.raises(Fail, match="embeddings, got"):
         _ = embedded(*vectors[: texts - 1], sent={"input": sent}).each
 
 
