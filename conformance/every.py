@@ -119,7 +119,7 @@ class Every:
         for streamed in self.of(kind, is_twin, what=f"plain and streamed {kind.__name__}"):
             yield _unread(plain[streamed.asked]), streamed
 
-    def refused(self) -> Iterator[Answer]:
+    def rejected(self) -> Iterator[Answer]:
         """The answers with a 4xx or 5xx."""
         return self.of(Answer, lambda a: (a.exchange.status or 0) >= 400 and not a.exchange.error, what="rejected")
 

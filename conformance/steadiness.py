@@ -45,8 +45,11 @@ def is_used_by(check: Check) -> bool:
     return not WORDS.isdisjoint(check.function.__globals__)
 
 
-def assert_same_text(text: str, other: str, where: str = "generated text") -> None:
-    """Both responses must have the same text. Two empty ones show nothing, and are `inconclusive`."""
+def assert_same_text(text: str, other: str, where: str = "`choices[0].message.content`") -> None:
+    """Both responses must have the same text. Two empty ones show nothing, and are `inconclusive`.
+
+    `where` is the field of the first text, as in `conformance/comparisons.py`.
+    """
     if text == other:
         inconclusive_unless(text, f"expected text to compare, got two empty strings ({where})")
         return

@@ -219,8 +219,8 @@ def test_the_last_usage_of_a_stream_counts() -> None:
 def test_pieces_of_calls_are_found_by_the_calls_index() -> None:
     first, second, third = piece(0, "a"), piece(1, "b"), piece(0, arguments="{}")
     read = streamed(chunk({"tool_calls": [first, second]}), chunk({"tool_calls": None}), chunk({"tool_calls": [third]}))
-    assert read.call_pieces() == {0: [first, third], 1: [second]}
-    assert read.call_pieces(1) == {}
+    assert read.call_deltas() == {0: [first, third], 1: [second]}
+    assert read.call_deltas(1) == {}
 
 
 @pytest.mark.parametrize("key", ["reasoning", "reasoning_content"])

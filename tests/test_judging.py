@@ -167,7 +167,7 @@ def test_what_was_judged_is_told_from_its_controls() -> None:
     result = judged(None, control=several, subject=answer(chat_body()), unused=None, every=Every([REFUSED_CONTROL]))
     assert (result.exchanges, result.controls) == (["control", "subject"], ["control"])
     every = Every([REFUSED_CONTROL])
-    next(every.refused())
+    next(every.rejected())
     assert (judged(None, every=every).exchanges, judged(None, every=every).controls) == (["made"], [])
 
 
@@ -230,7 +230,7 @@ def test_a_rule_about_all_exchanges_together_tells_where_it_ended() -> None:
 
 def test_every_without_fitting_answers_is_blocked() -> None:
     with pytest.raises(Blocked):
-        list(Every([]).refused())
+        list(Every([]).rejected())
 
 
 def test_missing_answers_are_named() -> None:

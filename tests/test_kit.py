@@ -202,9 +202,9 @@ def test_answers_that_have_no_body_by_their_method_are_left_out(method: str) -> 
 def test_refusals_are_whole_4xx_and_5xx() -> None:
     ends = [(399, None), (400, None), (500, None), (400, "closed"), (None, "timeout"), (None, None)]
     every = Every([plain(f"{status} {error}", status=status, error=error) for status, error in ends])
-    assert named(every.refused()) == ["400 None", "500 None"]
+    assert named(every.rejected()) == ["400 None", "500 None"]
     with pytest.raises(Blocked, match="expected a recorded rejected exchange"):
-        next(Every([]).refused())
+        next(Every([]).rejected())
 
 
 HOT, COLDER = {**COLD, "temperature": 1}, {**COLD, "temperature": -1}

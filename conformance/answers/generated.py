@@ -230,7 +230,7 @@ class Chat(Generated):
         """The deltas of one choice of a stream, in order."""
         return [expect(raw.get("delta"), dict, f"{self.name}: `choices[].delta`") for raw in self.pieces(index)]
 
-    def call_pieces(self, index: int = 0) -> dict[int, list[dict[str, Any]]]:
+    def call_deltas(self, index: int = 0) -> dict[int, list[dict[str, Any]]]:
         """The deltas of each tool call of one choice of a stream, in order, by the call's own `index`."""
         pieces: dict[int, list[dict[str, Any]]] = {}
         for delta in self.deltas(index):

@@ -142,7 +142,7 @@ def test_seed_repeats_all_choices(
     )
     assert_equal(len(again), len(once), "length of `choices` of the second response")
     for one, other in zip(once, again, strict=True):
-        assert_same_text(other.text, one.text)
+        assert_same_text(other.text, one.text, f"`choices[{one.index}].message.content` of the second response")
 
 
 @check("n", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs")

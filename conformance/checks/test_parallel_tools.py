@@ -55,7 +55,7 @@ def test_streamed_calls_have_an_index_each(cities: Chat, cities_streamed: Chat) 
     """Each tool call of a stream has its own `index`, which counts from 0."""
     inconclusive_unless(len(cities.tool_calls) > 1, ONE_CALL)
     assert_same_calls(cities_streamed, cities)
-    assert_equal(list(cities_streamed.call_pieces()), list(range(len(cities.tool_calls))), "`delta.tool_calls[].index`")
+    assert_equal(list(cities_streamed.call_deltas()), list(range(len(cities.tool_calls))), "`delta.tool_calls[].index`")
 
 
 @check("parallel_tools", MUST, "openapi:ChatCompletionMessageToolCallChunk.id")

@@ -67,7 +67,7 @@ def surely_kept(likely: Chat) -> tuple[str, int]:
     return text, used
 
 
-def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
+def first_difference(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
     """The prompt and the content before the first token in which two responses differ; and the two tokens.
 
     None where the model was not sure of its token, because rounding decides there. Also None if a token may be part of
@@ -101,7 +101,11 @@ def test_frequency_same_in_streams(
 ) -> None:
     """With `frequency_penalty`, a stream has the same content as the plain response."""
     inconclusive_unless(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
-    assert_same_text(repetitive_frequency_penalty_streamed.text, repetitive_frequency_penalty.text)
+    assert_same_text(
+        repetitive_frequency_penalty_streamed.text,
+        repetitive_frequency_penalty.text,
+        "`choices[0].delta.content`, joined",
+    )
 
 
 @check("frequency_penalty", SHOULD, FREQUENCY)
@@ -184,10 +188,12 @@ def test_presence_is_about_used_tokens(
     penalized = [
         (p, one, other)
         for one, other in zip(unsure, unsure_presence_penalty, strict=True)
-        if (p := parting(one, other))
+        if (p := first_difference(one, other))
     ]
     rewarded = [
-        (p, one, other) for one, other in zip(unsure, unsure_presence_reward, strict=True) if (p := parting(one, other))
+        (p, one, other)
+        for one, other in zip(unsure, unsure_presence_reward, strict=True)
+        if (p := first_difference(one, other))
     ]
     inconclusive_unless(penalized + rewarded, "expected a penalty of 2 to change a response, got the same ones")
     wrong = [(one, other) for (before, gone, _), one, other in penalized if gone not in before]

@@ -61,7 +61,7 @@ def test_any_stream_joins_to_the_text(drawn_words: list[Chat]) -> None:
     for plain, streamed in zip(drawn_words[::2], drawn_words[1::2], strict=True):
         question = plain.sent["messages"][0]["content"]
         if streamed.text or plain.text:
-            assert_same_text(streamed.text, plain.text)
+            assert_same_text(streamed.text, plain.text, "`choices[0].delta.content`, joined")
         where = f"`choices[0].finish_reason` of the stream, for the question {shown(question)}"
         assert_equal(streamed.finish_reason, plain.finish_reason, where)
 

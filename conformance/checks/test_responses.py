@@ -39,7 +39,7 @@ EMPTY = "expected a string with text, got an empty one (`output_text`)"
 SAME_MODEL = "de-facto:chat and responses are the same model with the same template"
 
 
-def made(every: Every) -> Iterator[Response]:
+def plain_responses(every: Every) -> Iterator[Response]:
     """All plain responses, created or retrieved, without deletions and lists of input items."""
 
     def is_one(answer: Response) -> bool:
@@ -80,21 +80,21 @@ def test_a_question_is_answered(respond_capital: Response) -> None:
 @check("responses", MUST, RESPONSE)
 def test_shape(every: Every) -> None:
     """A response has all fields that clients read, with the right types."""
-    for answer in made(every):
+    for answer in plain_responses(every):
         assert_matches_schema(answer.body, "response")
 
 
 @check("responses", SHOULD, RESPONSE)
 def test_full_shape(every: Every) -> None:
     """A response has every published field, including the repeated settings and nulls."""
-    for answer in made(every):
+    for answer in plain_responses(every):
         assert_matches_schema(answer.body, "response.full")
 
 
 @check("responses", MUST, "openapi:POST /responses responses.200.content")
 def test_is_json(every: Every) -> None:
     """A plain response has the `Content-Type` `application/json`."""
-    for answer in made(every):
+    for answer in plain_responses(every):
         assert_equal(answer.content_type, "application/json", "`Content-Type` header")
 
 
@@ -108,7 +108,7 @@ def test_ids_are_unique(every: Every) -> None:
 @check("responses", SHOULD, f"{RESPONSE}.created_at")
 def test_created_at_is_now(every: Every) -> None:
     """`created_at` is the time of the response, in Unix seconds."""
-    for answer in made(every):
+    for answer in plain_responses(every):
         created = _time(answer, "created_at")
         assert_less(abs(created - answer.wire.started_at), DAY, "seconds between `created_at` and our clock")
 
@@ -124,7 +124,7 @@ def test_completed_at_is_after_created_at(respond_count: Response) -> None:
 @check("responses", SHOULD, f"{RESPONSE}.model")
 def test_model_is_named(every: Every) -> None:
     """`model` names the model that made the response."""
-    for answer in made(every):
+    for answer in plain_responses(every):
         assert answer.body.get("model") not in (None, ""), "expected the name of the model, got none (`model`)"
 
 
@@ -154,7 +154,7 @@ def test_settings_are_repeated(respond_books: Response) -> None:
 def test_books_change_nothing(respond_capital: Response, respond_books: Response) -> None:
     """`metadata`, `safety_identifier`, other bookkeeping fields and distant limits do not change the output."""
     inconclusive_unless(respond_capital.state != "incomplete", ENDLESS)
-    assert_same_text(respond_books.text, respond_capital.text)
+    assert_same_text(respond_books.text, respond_capital.text, "`output_text`")
 
 
 # Input
@@ -164,7 +164,7 @@ def test_books_change_nothing(respond_capital: Response, respond_books: Response
 def test_answers_as_chat_does(capital: Chat, respond_capital: Response) -> None:
     """With `temperature: 0`, `/responses` gives the same text as `/chat/completions`."""
     inconclusive_unless(capital.finish_reason == "stop", CHAT_ENDLESS)
-    assert_same_text(respond_capital.text.strip(), capital.text.strip())
+    assert_same_text(respond_capital.text.strip(), capital.text.strip(), "`output_text`")
 
 
 @check("responses", MUST, f"{REQUEST}.instructions", core=True)
@@ -182,13 +182,13 @@ def test_instructions_reach_the_model(respond_capital: Response, respond_banana:
 def test_instructions_are_a_system_message(banana_system: Chat, respond_banana: Response) -> None:
     """`instructions` change the output as the same words in a chat system message do."""
     inconclusive_unless(banana_system.finish_reason == "stop", CHAT_ENDLESS)
-    assert_same_text(respond_banana.text.strip(), banana_system.text.strip())
+    assert_same_text(respond_banana.text.strip(), banana_system.text.strip(), "`output_text`")
 
 
 @check("responses", MUST, ITEM)
 def test_a_text_is_a_message(respond_capital: Response, respond_message: Response) -> None:
     """A string as `input` is the same as one user message with that string."""
-    assert_same_text(respond_message.text, respond_capital.text)
+    assert_same_text(respond_message.text, respond_capital.text, "`output_text`")
     assert_equal(respond_message.tokens("input"), respond_capital.tokens("input"), INPUT)
 
 
@@ -204,7 +204,7 @@ def test_earlier_turns_reach_the_model(respond_name_unknown: Response, respond_t
 def test_a_conversation_goes_on_as_in_chat(name_recalled: Chat, respond_turns: Response) -> None:
     """With `temperature: 0`, a conversation continues as it does in `/chat/completions`."""
     inconclusive_unless(name_recalled.finish_reason == "stop", CHAT_ENDLESS)
-    assert_same_text(respond_turns.text.strip(), name_recalled.text.strip())
+    assert_same_text(respond_turns.text.strip(), name_recalled.text.strip(), "`output_text`")
 
 
 @check("responses", MUST, "docs:guides/conversation-state")
@@ -253,7 +253,9 @@ def test_max_output_tokens_cuts(respond_count: Response, respond_count_cut: Resp
         "expected a shorter text than without the limit, got the same (`output_text`)",
     )
     assert_at_most(respond_count_cut.tokens("output"), 16, "`usage.output_tokens`")
-    assert_same_text(respond_count.said[: len(respond_count_cut.said)], respond_count_cut.said)
+    assert_same_text(
+        respond_count_cut.said, respond_count.said[: len(respond_count_cut.said)], "reasoning and text of the response"
+    )
 
 
 @check("responses", MUST, f"{RESPONSE}.status")
@@ -277,14 +279,14 @@ def test_a_cut_response_says_why(respond_count: Response, respond_count_cut: Res
 @check("responses", MUST, "openapi:ResponseUsage.total_tokens")
 def test_total_is_the_sum(every: Every) -> None:
     """`usage.total_tokens` is the sum of `input_tokens` and `output_tokens`."""
-    for answer in made(every):
+    for answer in plain_responses(every):
         assert_equal(answer.tokens("total"), answer.tokens("input") + answer.tokens("output"), "`usage.total_tokens`")
 
 
 @check("responses", MUST, "openapi:ResponseUsage.output_tokens")
 def test_tokens_are_counted(every: Every) -> None:
     """`usage.input_tokens` is at least 1, and so is `output_tokens` unless the output is empty."""
-    for answer in made(every):
+    for answer in plain_responses(every):
         assert_at_least(answer.tokens("input"), 1, INPUT)
         assert answer.tokens("output") >= 1 or not (answer.said or answer.tool_calls), (
             "expected at least 1 for output that is not empty, got less (`usage.output_tokens`)"

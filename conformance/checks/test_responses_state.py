@@ -50,7 +50,9 @@ def test_a_conversation_goes_on_in_a_stream(
     """With `previous_response_id`, a stream has the same text as the plain response."""
     counts = respond_name_unknown.tokens("input"), respond_name_recalled.tokens("input")
     inconclusive_unless(counts[1] > counts[0], FORGOTTEN)
-    assert_same_text(respond_name_recalled_streamed.text, respond_name_recalled.text)
+    assert_same_text(
+        respond_name_recalled_streamed.text, respond_name_recalled.text, "`response.output_text.delta`, joined"
+    )
 
 
 @check("responses_state", MUST, "openapi:CreateResponse.instructions")
@@ -67,7 +69,7 @@ def test_instructions_do_not_go_on(
     )
     inconclusive_unless(respond_after_banana.tokens("input") > respond_capital.tokens("input"), FORGOTTEN)
     assert_equal(respond_after_banana.tokens("input"), respond_after_banana_by_hand.tokens("input"), INPUT)
-    assert_same_text(respond_after_banana.text, respond_after_banana_by_hand.text)
+    assert_same_text(respond_after_banana.text, respond_after_banana_by_hand.text, "`output_text`")
 
 
 @check("responses_state", MUST, PREVIOUS)

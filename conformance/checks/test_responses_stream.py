@@ -38,7 +38,7 @@ def last_item(answer: Response) -> list[Any]:
 @check("responses_stream", MUST, STREAM, core=True)
 def test_text_is_that_of_the_plain_response(respond_count: Response, respond_count_streamed: Response) -> None:
     """The `delta`s of `response.output_text.delta` join to the text of the plain response."""
-    assert_same_text(respond_count_streamed.text, respond_count.text)
+    assert_same_text(respond_count_streamed.text, respond_count.text, "`response.output_text.delta`, joined")
 
 
 @check("responses_stream", MUST, STREAM, core=True)
@@ -63,7 +63,7 @@ def test_same_as_the_plain_response(every: Every) -> None:
     """A stream has the text, reasoning and `status` of the plain response to the same request."""
     for plain, streamed in every.pairs(Response):
         if streamed.said or plain.said:
-            assert_same_text(streamed.said, plain.said)
+            assert_same_text(streamed.said, plain.said, "reasoning and text of the stream")
         assert_equal(streamed.state, plain.state, "`status` of the streamed response")
 
 
@@ -272,7 +272,7 @@ def test_logprobs_are_streamed(respond_logprobs: Response, respond_logprobs_stre
     """`logprobs` of the deltas are those of the tokens of the text."""
     plain = [entry for part in respond_logprobs.parts for entry in part.get("logprobs") or []]
     inconclusive_unless(plain, "expected `logprobs` in the plain response, got none")
-    assert_same_text(respond_logprobs_streamed.said, respond_logprobs.said)
+    assert_same_text(respond_logprobs_streamed.said, respond_logprobs.said, "reasoning and text of the stream")
     deltas = respond_logprobs_streamed.typed("response.output_text.delta")
     streamed = [entry for event in deltas for entry in event.get("logprobs") or []]
     expected = [entry["token"] for entry in plain]

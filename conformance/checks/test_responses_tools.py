@@ -185,7 +185,7 @@ def test_a_result_is_answered_as_in_chat(weather_result: Chat, respond_result: R
         weather_result.finish_reason == "stop",
         "expected chat's response to end within `max_tokens`, got a truncated one",
     )
-    assert_same_text(respond_result.text.strip(), weather_result.text.strip())
+    assert_same_text(respond_result.text.strip(), weather_result.text.strip(), "`output_text`")
 
 
 @check("responses_tools", MUST, "docs:guides/function-calling")
@@ -199,7 +199,7 @@ def test_the_own_call_can_be_sent_back(respond_weather: Response, respond_result
 @check("responses_tools", MUST, f"{RESULT}.output")
 def test_a_result_may_have_parts(respond_result: Response, respond_result_part: Response) -> None:
     """`output` of a `function_call_output` may be an array of parts, the same as their text."""
-    assert_same_text(respond_result_part.text, respond_result.text)
+    assert_same_text(respond_result_part.text, respond_result.text, "`output_text`")
 
 
 # Streams

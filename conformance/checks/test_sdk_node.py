@@ -67,7 +67,7 @@ def test_reads_responses(respond_count: Response, respond_count_streamed: Respon
 @check("errors", MUST, "sdk:openai-node README#handling-errors")
 def test_raises_what_was_refused(bad_model: Chat, every: Every) -> None:
     """OpenAI's Node SDK raises the exception of a rejection's HTTP status, with `error.message` if there is one."""
-    for answer in every.of(Answer, is_refused, what="rejected"):
+    for answer in every.of(Answer, is_rejected, what="rejected"):
         assert_reads_alike(read_by_node(answer), reading(answer), NODE)
 
 
@@ -96,7 +96,7 @@ def test_default_embedding_is_the_same(embedding_float: Embeddings, embedding_ba
     assert_none_of(far, "numbers of `data[0].embedding` that differ between base64 and float")
 
 
-def is_refused(answer: Answer) -> bool:
+def is_rejected(answer: Answer) -> bool:
     """Whether the server rejected a request that the SDK can send."""
     wire = answer.exchange
     rejected = (wire.status or 0) >= 400 and not wire.error

@@ -49,7 +49,7 @@ def test_finish_reason_is_stop(count: Chat, count_stop: Chat, count_stop_streame
 def test_streamed_text_is_the_same(count: Chat, count_stop: Chat, count_stop_streamed: Chat) -> None:
     """With `stop`, a stream ends at the same place as the plain response."""
     inconclusive_unless(count_stop.said != count.said, NO_EFFECT)
-    assert_same_text(count_stop_streamed.text, count_stop.text)
+    assert_same_text(count_stop_streamed.text, count_stop.text, "`choices[0].delta.content`, joined")
 
 
 @check("stop", SHOULD, REQUEST)
@@ -74,7 +74,7 @@ def test_list_ends_at_what_comes_first(count: Chat, count_stop_list: Chat) -> No
 def test_list_same_in_streams(count: Chat, count_stop_list: Chat, count_stop_list_streamed: Chat) -> None:
     """With several strings in `stop`, a stream ends at the same place as the plain response."""
     inconclusive_unless(count_stop_list.said != count.said, NO_EFFECT)
-    assert_same_text(count_stop_list_streamed.text, count_stop_list.text)
+    assert_same_text(count_stop_list_streamed.text, count_stop_list.text, "`choices[0].delta.content`, joined")
 
 
 @check("stop", MUST, REQUEST)
@@ -98,7 +98,7 @@ def test_no_part_is_streamed(count: Chat, count_stop_across_streamed: Chat) -> N
     """No delta has a part of a stop string of several tokens: the server holds back its beginning."""
     expected = before(count, count_stop_across_streamed.sent["stop"])
     ignored_unless(count_stop_across_streamed.text != count.text, SAME)
-    assert_same_text(count_stop_across_streamed.text, expected)
+    assert_same_text(count_stop_across_streamed.text, expected, "`choices[0].delta.content`, joined")
 
 
 @check("stop", MUST, REQUEST)
@@ -111,7 +111,7 @@ def test_beginning_is_no_end(
         count_stop_almost.sent["stop"][-1] not in count.text, "expected none of the question in the content, got some"
     )
     assert_same_text(count_stop_almost.text, count.text)
-    assert_same_text(count_stop_almost_streamed.text, count.text)
+    assert_same_text(count_stop_almost_streamed.text, count.text, "`choices[0].delta.content`, joined")
 
 
 @check("stop", MUST, REQUEST)
@@ -130,7 +130,7 @@ def test_may_be_beyond_ascii(unicode_words: Chat, unicode_stop: Chat, unicode_st
     expected = before(unicode_words, unicode_stop.sent["stop"])
     ignored_unless(unicode_stop.text != unicode_words.text, SAME)
     assert_same_text(unicode_stop.text, expected)
-    assert_same_text(unicode_stop_streamed.text, expected)
+    assert_same_text(unicode_stop_streamed.text, expected, "`choices[0].delta.content`, joined")
 
 
 @check("stop", MAY, "de-facto:an empty stop string is no stop string")

@@ -34,7 +34,7 @@ SHORT = "expected more than 100 characters of content, got fewer"
 @check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream", core=True)
 def test_text_is_that_of_the_plain_answer(count: Chat, count_streamed: Chat) -> None:
     """The `content` of all deltas joins to the `content` of the plain response."""
-    assert_same_text(count_streamed.text, count.text)
+    assert_same_text(count_streamed.text, count.text, "`choices[0].delta.content`, joined")
 
 
 @check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream", core=True)
@@ -227,4 +227,4 @@ def test_characters_stay_whole(emoji: Chat, emoji_streamed: Chat) -> None:
     )
     broken = [delta["content"] for delta in emoji_streamed.deltas() if "\ufffd" in (delta.get("content") or "")]
     assert_none_of(broken, "`delta.content` with U+FFFD")
-    assert_same_text(emoji_streamed.text, emoji.text)
+    assert_same_text(emoji_streamed.text, emoji.text, "`choices[0].delta.content`, joined")

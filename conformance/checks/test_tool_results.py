@@ -62,7 +62,7 @@ def test_a_streamed_answer_is_the_same(
 ) -> None:
     """After a tool result, a stream has the same content as the plain response."""
     inconclusive_unless(is_read(weather_result, weather_result_other), UNREAD)
-    assert_same_text(weather_result_streamed.text, weather_result.text)
+    assert_same_text(weather_result_streamed.text, weather_result.text, "`choices[0].delta.content`, joined")
     where = "`choices[0].finish_reason` of the stream"
     assert_equal(weather_result_streamed.finish_reason, weather_result.finish_reason, where)
 

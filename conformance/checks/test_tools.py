@@ -165,7 +165,7 @@ def test_streamed_calls_are_the_same(weather: Chat, weather_streamed: Chat) -> N
 def test_streamed_id_and_name_come_once(cities_streamed: Chat) -> None:
     """The first delta of a tool call has its whole `id` and `function.name`, and no other delta repeats them."""
     inconclusive_unless(cities_streamed.calls, NO_CALL)
-    for at, deltas in cities_streamed.call_pieces().items():
+    for at, deltas in cities_streamed.call_deltas().items():
         functions = [delta.get("function") or {} for delta in deltas]
         ids = [delta["id"] for delta in deltas if delta.get("id")]
         assert_equal(ids, [deltas[0].get("id")], f"`id` in the deltas of tool call {at}")
@@ -177,7 +177,7 @@ def test_streamed_id_and_name_come_once(cities_streamed: Chat) -> None:
 def test_streamed_type_is_function(weather_streamed: Chat) -> None:
     """The first delta of a tool call has the `type` `function`."""
     inconclusive_unless(weather_streamed.tool_calls, NO_CALL)
-    types = [deltas[0].get("type") for deltas in weather_streamed.call_pieces().values()]
+    types = [deltas[0].get("type") for deltas in weather_streamed.call_deltas().values()]
     assert_equal(types[:1], ["function"], "`type` in the first delta of the first tool call")
 
 

@@ -60,7 +60,7 @@ def test_an_image_costs_tokens(look_at_nothing: Chat, look_red: Chat) -> None:
 def test_a_stream_sees_the_same(look_red: Chat, look_blue: Chat, look_red_streamed: Chat) -> None:
     """A stream about an image has the same content as the plain response."""
     inconclusive_unless(look_blue.text != look_red.text, SAME)
-    assert_same_text(look_red_streamed.text, look_red.text)
+    assert_same_text(look_red_streamed.text, look_red.text, "`choices[0].delta.content`, joined")
 
 
 @check("vision", MUST, "docs:guides/images-vision image input requirements")

@@ -61,7 +61,7 @@ def test_models_are_json(every: Every) -> None:
 @check("errors", SHOULD, "docs:guides/error-codes")
 def test_errors_are_json(every: Every) -> None:
     """A rejection has the `Content-Type` `application/json`, also for `stream: true`."""
-    for answer in every.refused():
+    for answer in every.rejected():
         assert_equal(answer.content_type, "application/json", TYPE)
 
 
@@ -276,14 +276,14 @@ def test_parts_are_within_the_whole(every: Every) -> None:
 @check("errors", MUST, "openapi:ErrorResponse")
 def test_error_shape(every: Every) -> None:
     """A rejection has an `error` object with a `message` and a `type`."""
-    for answer in every.refused():
+    for answer in every.rejected():
         assert_matches_schema(answer.json, "error")
 
 
 @check("errors", SHOULD, "openapi:Error")
 def test_full_error_shape(every: Every) -> None:
     """A rejection has every published field of `error`: `message`, `type`, `param` and a `code` that is no number."""
-    for answer in every.refused():
+    for answer in every.rejected():
         assert_matches_schema(answer.json, "error.full")
 
 
