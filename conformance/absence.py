@@ -1,7 +1,7 @@
 """Endpoints that a server does not have.
 
-That is one fact: the row of the endpoint says so, and other rows cannot be judged by its answers. A check is given
-`Absent` in place of each answer of such an endpoint, and what it reads of that ends it.
+That is one fact: the row of the endpoint says so, and no other row is judged by its responses. A check gets `Absent` in
+place of each response of such an endpoint, and ends when it reads it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """How it is called in the API's documents."""
+        """Its name in the API's documents."""
         return f"{self.method} /v1{self.path}"
 
     def is_at(self, path: str) -> bool:
@@ -45,7 +45,7 @@ class Endpoint:
 
 
 UNKNOWN = "bad_path"
-"""The scenario that asks a path which no server has."""
+"""The scenario that requests a path that no server has."""
 
 _RESPONSES = ("responses", "responses_stream", "responses_tools", "responses_format", "responses_state")
 _STORED = (("responses_state",), "POST /v1/responses")
@@ -61,19 +61,19 @@ ENDPOINTS = (
     Endpoint("GET", "/responses/{id}/input_items", ("input_items",), *_STORED),
     Endpoint("DELETE", "/responses/{id}", ("deleted",), *_STORED),
 )
-"""The endpoints that scenarios ask."""
+"""The endpoints that scenarios use."""
 
 
 def given(source: Source, name: str) -> Answer | list[Answer] | Missing:
-    """What a check is given for its parameter `name`: the answers, with `Absent` for those of absent endpoints.
+    """What a check gets for its parameter `name`: the responses, with `Absent` for those of absent endpoints.
 
-    A scenario that was not sent because it is made from an answer of such an endpoint is absent, too.
+    A scenario that was not sent because it needs a response of such an endpoint is absent too.
     """
     return standing_in(source, answers(source, name))
 
 
 def standing_in(source: Source, found: Answer | list[Answer] | Missing) -> Answer | list[Answer] | Missing:
-    """The same with `Absent` in the place of the answers of absent endpoints."""
+    """The same with `Absent` in place of the responses of absent endpoints."""
     if isinstance(found, Missing):
         return _or_absent_need(source, found)
     if isinstance(found, Answer):
@@ -83,7 +83,7 @@ def standing_in(source: Source, found: Answer | list[Answer] | Missing) -> Answe
 
 
 def absent(source: Source, endpoint: Endpoint) -> str | None:
-    """That the server does not have an endpoint, in a sentence; None if it has it, or if nothing decides that."""
+    """One sentence if the server does not have an endpoint; None if it has it, or if that is not known."""
     asked = [exchange for name in endpoint.witnesses for exchange in _asked(source, name, endpoint)]
     if not asked and endpoint.parent:
         parent = next(one for one in ENDPOINTS if one.name == endpoint.parent)
@@ -98,13 +98,13 @@ def absent(source: Source, endpoint: Endpoint) -> str | None:
 
 
 def is_unknown(exchange: Exchange) -> bool:
-    """Whether a request asked for what the API does not have, either: another path, or another method."""
+    """Whether a request has a path or a method that the API does not have either."""
     path = exchange.request.path.partition("?")[0]
     return not any(one.method == exchange.request.method and one.is_at(path) for one in ENDPOINTS)
 
 
 def _or_absent(source: Source, answer: Answer) -> Answer | Absent:
-    """The answer, or what stands for one of an absent endpoint."""
+    """The response, or `Absent` if its endpoint is absent."""
     verdict = None if answer.ok else _verdict(source, answer.exchange)
     if verdict is None:
         return answer
@@ -112,7 +112,7 @@ def _or_absent(source: Source, answer: Answer) -> Answer | Absent:
 
 
 def _or_absent_need(source: Source, missing: Missing) -> Missing:
-    """What was not sent, with the verdict that it needs an answer of an absent endpoint, if it does."""
+    """A scenario that was not sent, with the verdict of the absent endpoint that it needs, if there is one."""
     for needed in with_needs([missing.name]) if missing.blocked else ():
         for exchange in source.recording(needed).exchanges:
             if verdict := _verdict(source, exchange):
@@ -121,10 +121,10 @@ def _or_absent_need(source: Source, missing: Missing) -> Missing:
 
 
 def _verdict(source: Source, exchange: Exchange) -> EndpointAbsent | None:
-    """What is to be said of answers like this one, if its endpoint is absent."""
+    """The verdict on responses of this exchange's endpoint, if the endpoint is absent."""
     asked = exchange.request.method, exchange.request.path.partition("?")[0]
     at = [one for one in ENDPOINTS if one.is_at(asked[1])]
-    # Another method than the API's is absent with the path.
+    # A method that the API does not have is absent if the path is.
     for endpoint in [one for one in at if one.method == asked[0]] or at:
         if sentence := absent(source, endpoint):
             return EndpointAbsent(sentence, endpoint.rows)

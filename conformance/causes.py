@@ -1,13 +1,14 @@
-"""Why checks did not pass: the results of one target, folded into causes.
+"""Fold the results of one target into causes: why checks did not pass.
 
 Each check belongs to one cause, by the first rule that fits:
 
 1. the judge named the cause: an endpoint is absent;
 2. a finding about the whole server has the exchange on which the check failed;
 3. `known.toml` lists the check with this outcome: its entry is the cause;
-4. the judge saw that it failed on errors of unknown paths alone;
-5. a parameter is ignored: by its source the check is about that parameter, too;
-6. other checks ended in the same way with the same message, names of exchanges and numbers aside;
+4. the judge saw that it failed only on errors of unknown paths;
+5. a parameter is ignored, and the source of the check is that parameter too;
+6. other checks have the same outcome and message, apart from names of exchanges and numbers (but a comparison counts
+   as the same only with the same numbers and the same field, or on the same exchanges);
 7. other checks failed on the same single exchange;
 8. otherwise the check stands alone.
 """
@@ -29,8 +30,11 @@ EVIDENCE = 3
 
 _LEVELS = list(Level)
 _COUNTED = re.compile(r"^\d+ of \d+ \w+: ")
-_COMPARISONS = ("not so: ", "expected ")
 _ACCEPTED = "… was accepted"
+
+_COMPARISON = re.compile(r"(accepted, but )?expected ")
+_FIELD = re.compile(r"\([^()]*`[^`]+`[^()]*\)$")
+"""The end of a comparison's message that names the field: "(`choices[0].finish_reason`)"."""
 
 
 Kind = Literal["absent", "finding", "known", "paths", "parameter", "message", "exchange", "check"]
@@ -46,7 +50,7 @@ _PARAMETERS = {
     "TextResponseFormat": "text.format",
     "ToolChoice": "tool_choice",
 }
-"""The parameter that a schema of the document is the value of, by how the schema's name begins."""
+"""The parameter whose value a schema of the document describes, by the beginning of the schema's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +74,7 @@ class Cause:
 
     @property
     def told(self) -> bool:
-        """Whether it is told without being asked for: what a server honestly rejects is no news."""
+        """Whether reports show it by default: an honest rejection is shown only on request."""
         return bool(self.violations) or self.kind in ("absent", "finding")
 
     @property
@@ -87,7 +91,7 @@ class Cause:
 
 @dataclass
 class _Fold:
-    """Checks that belong together so far."""
+    """Checks that were folded together so far."""
 
     kind: Kind
     checks: list[CheckResult]
@@ -101,8 +105,8 @@ def causes(
 ) -> list[Cause]:
     """Fold the results of one target: MUST before SHOULD before MAY, then the cause with most checks first.
 
-    What passed, or was not decided for a reason that is not the server's, belongs to no cause. `listed` are the known
-    deviations that apply to the target's version.
+    Checks that passed, or that the server did not keep from being decided, belong to no cause. `listed` are the known
+    deviations of the target's version.
     """
     folds: dict[tuple[str, ...], _Fold] = {
         ("finding", one.sentence): _Fold("finding", [], one.sentence, exchanges=tuple(one.exchanges))
@@ -143,12 +147,16 @@ def shown_by(check: CheckResult) -> list[str]:
 def gist(check: CheckResult) -> str:
     """A check's message without what differs from check to check: names of exchanges, counts, numbers, ids.
 
-    The status of a rejection stays: 400 and 500 are two causes.
+    An HTTP status stays, since 400 and 500 are two causes. So do the values of a comparison.
     """
     text = _COUNTED.sub("", check.message)
     for name in sorted({*check.exchanges, *check.breaks}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w.]){re.escape(name)}(\[\d+\])?(?!\w)", "…", text)
-    status = re.match(r"… was \w+: \d{3}", text)
+    if text.startswith(_ACCEPTED):
+        return _ACCEPTED
+    if _COMPARISON.match(text):
+        return text
+    status = re.match(r"…( was \w+)?: (expected [\w ]*, got )?\d{3}\b", text)
     kept = status[0] if status else ""
     return kept + without_numbers(text[len(kept) :])
 
@@ -156,7 +164,7 @@ def gist(check: CheckResult) -> str:
 def _named(
     check: CheckResult, findings: Sequence[Finding], listed: Sequence[Deviation]
 ) -> tuple[tuple[str, ...], _Fold] | None:
-    """The cause that somebody named for a check, as a key and the fold that it begins; None if nobody has."""
+    """The cause that the judge, a finding or `known.toml` names for a check, as a key and a new fold; or None."""
     if check.cause and not check.outcome.bad:
         return ("absent", check.cause), _Fold("absent", [], check.cause)
     failed = {_scenario(name) for name in shown_by(check)}
@@ -171,16 +179,21 @@ def _named(
 
 
 def _alike(check: CheckResult, ignored: set[str]) -> tuple[tuple[str, ...], _Fold]:
-    """What a check has in common with others, as a key and the fold that it begins."""
+    """What a check has in common with others, as a key and a new fold."""
     if check.cause:
         return ("paths", check.cause), _Fold("paths", [], check.cause)
     alike, parameter = gist(check), _parameter(check)
     violates = check.outcome in (Outcome.FAIL, Outcome.IGNORED)
     if parameter and parameter in ignored and violates and alike != _ACCEPTED:
         return ("parameter", parameter), _Fold("parameter", [])
-    if not alike or alike.startswith(_COMPARISONS):  # These look alike by chance, unless they judged the same.
+    if not alike or _is_generic(alike):  # Such messages are equal by chance, unless the exchanges are too.
         return ("message", check.outcome, check.message, *(check.exchanges or [check.id])), _Fold("message", [])
     return ("message", check.outcome, alike), _Fold("message", [])
+
+
+def _is_generic(alike: str) -> bool:
+    """Whether a message is a comparison that names no field."""
+    return bool(_COMPARISON.match(alike)) and not _FIELD.search(alike)
 
 
 def _failed_on(check: CheckResult) -> str:
@@ -230,7 +243,7 @@ def _in_common(first: CheckResult) -> str:
     alike = gist(first)
     if alike == _ACCEPTED:
         return "Invalid requests are accepted instead of rejected"
-    if not alike or alike.startswith(_COMPARISONS):
+    if not alike or _is_generic(alike):
         return first.message or first.requirement
     text = re.sub(r"^…(\[…\])?", "A request", alike)
     return text[:1].upper() + text[1:] if re.match(r"[a-z]+[ ,]", text) else text  # A field keeps its name.

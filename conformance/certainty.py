@@ -1,4 +1,4 @@
-"""What logprobs tell: the tokens of an answer, and how sure the model was of them."""
+"""What logprobs tell: the tokens of a response, and how sure the model was of them."""
 
 from __future__ import annotations
 
@@ -11,34 +11,39 @@ from conformance.schema import violations
 
 
 def tokens(answer: Chat) -> list[str]:
-    """The tokens of the first choice, as its logprobs name them; without logprobs, nothing can be judged."""
+    """The tokens of the first choice, as its logprobs name them; `inconclusive` without logprobs."""
     return [entry["token"] for entry in entries(answer)]
 
 
 def entries(answer: Chat) -> list[dict[str, Any]]:
-    """The logprobs of the first choice; if they are absent, or not what clients can read, nothing can be judged."""
-    inconclusive_unless(answer.choice.logprobs, f"{answer.name}: no logprobs came")
+    """The logprobs of the first choice; `inconclusive` if they are absent, or clients cannot read them."""
+    inconclusive_unless(
+        answer.choice.logprobs, f"{answer.name}: expected logprobs, got none (`choices[0].logprobs.content`)"
+    )
     told = [dict(entry) for entry in answer.logprobs]  # Reading what an Entry lacks would end the check.
-    inconclusive_unless(not violations({"content": told}, "logprobs"), f"{answer.name}: the logprobs cannot be read")
+    inconclusive_unless(
+        not violations({"content": told}, "logprobs"),
+        f"{answer.name}: expected logprobs that clients can read, got others (`choices[0].logprobs.content`)",
+    )
     return answer.logprobs
 
 
 def joined(pieces: Sequence[AnyStr], text: AnyStr) -> AnyStr:
-    """The pieces of the tokens put together; without a last one for the end of the answer, if that makes the text.
+    """The tokens put together, without a last one for the end of the response if that gives the text.
 
-    Some servers have an entry for the token that ends the answer; that is judged on its own, not by what reads tokens.
+    Some servers have an entry for the token that ends the response; another check judges that.
     """
     whole, without_end = text[:0].join(pieces), text[:0].join(pieces[:-1])
     return without_end if without_end == text else whole
 
 
 def certainty(answer: Chat) -> float:
-    """By how much every token, at least, was more likely than the next one, as a difference of logarithms."""
+    """The smallest lead that any token had over the next likely one, as a difference of logarithms."""
     return min(map(lead, entries(answer)))
 
 
 def lead(entry: dict[str, Any]) -> float:
-    """By how much the likeliest token was more likely than the next one, as a difference of logarithms."""
+    """The lead of the likeliest token over the next one, as a difference of logarithms."""
     best = sorted((token["logprob"] for token in entry["top_logprobs"]), reverse=True)[:2]
-    inconclusive_unless(len(best) == 2, "some token has no alternative to compare it with")
+    inconclusive_unless(len(best) == 2, "expected at least 2 alternatives for each token, got fewer (`top_logprobs`)")
     return float(best[0] - best[1])

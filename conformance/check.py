@@ -1,4 +1,4 @@
-"""Declare what is required: `@check` turns a function into one atomic requirement."""
+"""Declare checks: `@check` turns a function into one requirement."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from conformance.outcomes import Level
 
 SOURCES = ("openapi", "docs", "sdk", "rfc", "guide", "de-facto")
 """Where a requirement comes from: OpenAI's OpenAPI document, its guides and reference pages, an official client that
-needs it, an Internet standard on which the API is built, the compatibility guide, or what every known server does. The
-last is no published sentence, so it is never a MUST."""
+needs it, an Internet standard, the compatibility guide, or what every known server does. The last has no published
+sentence, and is never a MUST."""
 
 F = TypeVar("F", bound=Callable[..., None])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One requirement. `id` is `area.name`; `scenarios` name what it judges, as its parameters do."""
+    """One requirement. `id` is `area.name`; `scenarios` are the parameters of its function."""
 
     id: str
     feature: str
@@ -40,7 +40,7 @@ def check(feature: str, level: Level, source: str, *, core: bool = False) -> Cal
     """Declare the function below as a check of a row of `matrix.toml`.
 
     `source` is `kind:where`, kind being one of `SOURCES` (`openapi:CreateChatCompletionRequest.stop`). A row needs at
-    least one `core` check: the one that shows that the feature does what it is for.
+    least one `core` check: the one that shows that the feature has its effect.
     """
 
     def register(function: F) -> F:

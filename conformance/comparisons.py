@@ -1,10 +1,12 @@
-"""The words with which a check compares a value of the wire with what is required; each ends the check if it is not so.
+"""Words that compare a value with what is required; each ends the check with a message if the comparison fails.
 
-`where` says what is compared, by its wire name: "`usage.completion_tokens`", "HTTP status of the second request".
+`where` names the value as the wire does: "`usage.completion_tokens`", "HTTP status of the second request". The message
+reads "expected …, got … (where)".
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container
 from typing import Any
 
@@ -17,25 +19,25 @@ LONG = 200
 
 def assert_equal(actual: Any, expected: Any, where: str) -> None:
     """The value must be this one."""
-    _assert(actual == expected, _shown(expected), actual, where)
+    _assert(actual == expected, shown(expected), actual, where)
 
 
 def assert_not_equal(actual: Any, unwanted: Any, where: str) -> None:
     """The value must be another one."""
-    _assert(actual != unwanted, f"anything but {_shown(unwanted)}", actual, where)
+    _assert(actual != unwanted, f"anything but {shown(unwanted)}", actual, where)
 
 
 def assert_in(actual: Any, allowed: Container[Any], where: str) -> None:
     """The value must be one of these, or, if `allowed` is a string, a part of it."""
     if isinstance(allowed, str):
-        _assert(actual in allowed, f"a part of {_shown(allowed)}", actual, where)
+        _assert(actual in allowed, f"a part of {shown(allowed)}", actual, where)
     else:
         _assert(actual in allowed, f"one of {_listed(allowed)}", actual, where)
 
 
 def assert_contains(actual: Container[Any], part: Any, where: str) -> None:
     """The string, array or object must contain this part."""
-    _assert(part in actual, f"{_shown(part)} in it", actual, where)
+    _assert(part in actual, f"{shown(part)} in it", actual, where)
 
 
 def assert_at_most(actual: float, limit: float, where: str) -> None:
@@ -65,21 +67,25 @@ def assert_none_of(found: Any, where: str) -> None:
 
 def _assert(holds: bool, expected: str, actual: Any, where: str) -> None:
     if not holds:
-        raise Fail(
-            f"expected {expected}, got {_shown(actual)} ({where})", expected=expected, actual=_shown(actual, 2000)
-        )
-    notes.current().held.append(f"{where}: {_shown(actual)}")
+        raise Fail(f"expected {expected}, got {shown(actual)} ({where})", expected=expected, actual=shown(actual, 2000))
+    notes.current().held.append(f"{where}: {shown(actual)}")
 
 
-def _shown(value: Any, length: int = LONG) -> str:
-    """The value as JSON writes its kind: `null`, `true`, "text" in double quotes."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    text = repr(value)
+def shown(value: Any, length: int = LONG) -> str:
+    """The value as messages show it: as JSON, on one line, and not longer than `length`."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=_plain)
+    except (TypeError, ValueError, RecursionError):  # A key that is not a string, a huge integer, deep nesting.
+        text = str(type(value).__name__)
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+def _plain(value: Any) -> Any:
+    """What stands for a value that JSON does not have."""
+    return sorted(value, key=repr) if isinstance(value, set | frozenset) else str(value)
 
 
 def _listed(allowed: Container[Any]) -> str:
     return (
-        ", ".join(map(_shown, allowed)) if isinstance(allowed, (list, tuple, set, frozenset, dict)) else _shown(allowed)
+        ", ".join(map(shown, allowed)) if isinstance(allowed, (list, tuple, set, frozenset, dict)) else shown(allowed)
     )

@@ -1,4 +1,4 @@
-"""All exchanges of a run, for the rules that hold for each of them."""
+"""All exchanges of a run, for rules that hold for each of them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ A = TypeVar("A", bound=Answer)
 
 
 class Every:
-    """The recorded answers of a target, as the parameter `every` of a check.
+    """The recorded responses of a target, as the parameter `every` of a check.
 
-    Iterating remembers which answer is being judged, so that a failing `assert` is shown with its exchange.
-    Answers to OPTIONS and HEAD are left out: they have no body. So are those of absent endpoints, whose errors are all
-    the same: what an unknown path is answered with has a scenario of its own.
+    Iterating remembers the response that is being judged: the result shows its exchange. Responses to OPTIONS and HEAD
+    are left out, since they have no body. Those of absent endpoints are left out too: their errors are all the same,
+    and a scenario of its own requests an unknown path.
     """
 
     @classmethod
     def of_scenarios(cls, source: Source, names: Iterable[str]) -> Every:
-        """The answers to the scenarios that were sent.
+        """The responses to the scenarios that were sent.
 
-        Those that share a connection are left out: whether a server closes it before the next request arrives is a race
-        that has its own check, and would make every rule here end differently from run to run.
+        Scenarios that share a connection are left out: whether a server closes it before the next request arrives is a
+        race, which has its own check.
         """
         recorded = _Recorded(source, names)
         return cls(recorded, recorded.absent, recorded.fatal)
 
     def __init__(self, answers: Iterable[Answer], absent: Sequence[Absent] = (), fatal: Sequence[str] = ()) -> None:
         self.fatal = list(fatal)
-        """The scenarios during which the server stopped answering anybody."""
+        """The scenarios during which the server stopped responding to every request."""
         self._all = answers
         self._absent = absent
         self.judged: Answer | None = None
@@ -44,7 +44,7 @@ class Every:
 
     @property
     def judged_with(self) -> list[Answer]:
-        """The answer that is being judged, and those to the same request."""
+        """The response that is being judged, and those to the same request."""
         judged = self.judged
         return [a for a in self._answers if a.asked == judged.asked] if judged else []
 
@@ -53,11 +53,11 @@ class Every:
         return (a for a in self._all if a.exchange.request.method not in ("OPTIONS", "HEAD"))
 
     def named(self, names: Collection[str]) -> list[Answer]:
-        """The answers with these names."""
+        """The responses with these names."""
         return [a for a in self._answers if a.name in names]
 
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
-        """The answers of a kind for which `where` holds; the check is blocked if there is none (`what` names them)."""
+        """The responses of a kind for which `where` holds. Blocks the check if there are none; `what` names them."""
         self._fits = lambda answer: isinstance(answer, kind) and where(answer)
         found = False
         for answer in [self._only] if self._only else self._answers:
@@ -69,10 +69,10 @@ class Every:
             for one in self._absent:
                 if issubclass(view(one.exchange.request.path), kind):
                     raise one.verdict or Blocked(one.why)
-            raise Blocked(f"no {what or kind.__name__} exchange was recorded that this could be judged on")
+            raise Blocked(f"expected a recorded {what or kind.__name__} exchange, got none")
 
     def one_by_one(self) -> Iterator[Answer]:
-        """The answers of the last `of`. While one is yielded, `of` gives it alone, so that a check can be run on it."""
+        """The responses of the last `of`, one by one. Meanwhile `of` yields only that one, to run a check on it."""
         fits = self._fits
         for answer in self._answers:
             if fits(answer):
@@ -81,10 +81,10 @@ class Every:
                 self._only = None
 
     def accepted(self, kind: type[A], *, streamed: bool | None = None, malformed: bool = False) -> Iterator[A]:
-        """The whole 2xx answers of a kind; only streams, or only plain ones, if `streamed` is given.
+        """The complete 2xx responses of a kind; only streams, or only plain ones, if `streamed` is given.
 
-        Answers that cannot be read are left out, so that one of them does not end every check: the checks that judge
-        shapes and framing ask for them with `malformed`. So are answers to requests that should have been rejected.
+        Responses that cannot be read are left out, because one of them would end every check. Checks of shapes and
+        framing include them with `malformed`. Responses to requests that should have been rejected are left out too.
         """
         return self.of(
             kind,
@@ -97,13 +97,13 @@ class Every:
     def pairs(
         self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, accepted: bool = True
     ) -> Iterator[tuple[A, A]]:
-        """The plain and the streamed answer to each request that was sent both ways at temperature 0.
+        """The plain and the streamed response to each request that was sent both ways with `temperature: 0`.
 
-        Both are whole and, unless `accepted` is false, 2xx and readable. `where` chooses among the streams.
+        Both are complete and, unless `accepted` is false, 2xx and readable. `where` selects streams.
         """
         plain = {
             a.asked: _unread(a)
-            for accepted_ones in (False, True)  # One that was accepted tells most of a request, so it comes last.
+            for accepted_ones in (False, True)  # An accepted one tells more, and replaces a rejected one.
             for a in self._answers
             if a.ok is accepted_ones and isinstance(a, kind) and _whole(a)
             if not a.streamed and "stream_options" not in a.sent
@@ -119,13 +119,13 @@ class Every:
         for streamed in self.of(kind, is_twin, what=f"plain and streamed {kind.__name__}"):
             yield _unread(plain[streamed.asked]), streamed
 
-    def refused(self) -> Iterator[Answer]:
-        """The answers with a 4xx or 5xx."""
-        return self.of(Answer, lambda a: (a.exchange.status or 0) >= 400 and not a.exchange.error, what="refused")
+    def rejected(self) -> Iterator[Answer]:
+        """The responses with a 4xx or 5xx."""
+        return self.of(Answer, lambda a: (a.exchange.status or 0) >= 400 and not a.exchange.error, what="rejected")
 
 
 def is_bad(answer: Answer) -> bool:
-    """Whether the request is one that must be rejected: what an answer to it holds is no rule's business."""
+    """Whether the request must be rejected; no other rule judges the response to it."""
     return answer.name.startswith("bad_")
 
 
@@ -134,12 +134,12 @@ def _fits(answer: Answer, streamed: bool | None) -> bool:
 
 
 def _unread(answer: A) -> A:
-    """The answer; a large one without what was parsed of it, so that many do not add up in memory."""
+    """The response; a large one as a copy without parsed values, to save memory."""
     return answer if len(answer.exchange.body) < LARGE else replace(answer)
 
 
 class _Recorded:
-    """The answers to scenarios. Large ones are read whenever they are iterated over, and not kept in memory."""
+    """The responses to scenarios. Large ones are read on each iteration, and not kept in memory."""
 
     def __init__(self, source: Source, names: Iterable[str]) -> None:
         self._source = source
@@ -165,7 +165,7 @@ class _Recorded:
 
 
 def _whole(answer: Answer) -> bool:
-    """Whether the answer came to its end, we did not hang up before, and it was clear if a stream was asked for."""
+    """Whether the response is complete, we did not hang up, and `stream` of the request is valid."""
     wire = answer.exchange
     came = wire.status is not None and not wire.error and wire.request.hang_up_after is None
     return came and answer.asks_clearly

@@ -1,4 +1,4 @@
-"""Whether a pass rests on something: that a bad request is rejected shows nothing where every request is."""
+"""Whether a pass has evidence: a server that rejects every request shows nothing by rejecting a bad one."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PLAIN = {
 """The plain request to each endpoint."""
 
 AN_IMAGE = "look_red"
-"""The plain request with an image: where every image is rejected, a bad one says nothing."""
+"""The plain request with an image: a server that rejects every image shows nothing by rejecting a bad one."""
 
 
 def plain_requests(arguments: dict[str, Any]) -> list[str]:
-    """The scenarios that must have been accepted, so that a check which passed with these arguments has shown anything.
+    """The scenarios that the server must have accepted if a pass with these arguments is to count.
 
-    None where the server accepted one of the requests that the check was called with, or where none of them is a POST.
+    Empty if the server accepted one of the check's own requests, or if none of them is a POST.
     """
     read = [a for argument in arguments.values() for a in _answers(argument)]
     asked = [a for a in read if not a.control and a.exchange.request.method == "POST"]
@@ -33,13 +33,13 @@ def plain_requests(arguments: dict[str, Any]) -> list[str]:
 
 
 def unproved(source: Source, names: list[str]) -> str:
-    """Why the pass of a check that needs these scenarios has shown nothing, or an empty string."""
+    """Why a pass that depends on these scenarios shows nothing; an empty string if it does."""
     for name in names:
         plain = answers(source, name)
         if isinstance(plain, Missing):
             return f"{name}, the plain request to the same endpoint, was not sent: {plain.why}"
         if isinstance(plain, Answer) and not plain.ok:
-            return f"{name}, the plain request to the same endpoint, was not accepted either: {plain.exchange.status}"
+            return f"{name}, the plain request to the same endpoint, was rejected too: {plain.exchange.status}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What a model did that explains why a check did not hold: it refused, wrote nothing, or did not come to its end."""
+"""What a model did that explains why a check failed: it refused, wrote nothing, or was truncated."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ UNLIMITED = ("/chat/completions", "/responses")
 """Endpoints where a request that sets no limit may be answered until the context is full."""
 
 LONG = 1000
-"""Tokens after which an answer without a limit is said to have no end."""
+"""Tokens after which a response without a limit counts as endless."""
 
 
 def excuse(answers: Iterable[Answer]) -> str | None:
-    """One sentence on the first answer whose model explains the outcome; None if the server has to.
+    """One sentence on the first response in which the model explains the outcome; None if no model does.
 
-    That a request which must be rejected was accepted is never the model's doing.
+    A model never explains that a server accepted an invalid request.
     """
     made = [a for a in answers if isinstance(a, Generated | Response) and a.readable and not is_bad(a)]
     for answer in made:
         try:
             why = _excuse(answer)
         except Verdict:
-            continue  # It cannot be read, which is the server's doing.
+            continue  # The server sent what cannot be read.
         if why:
             return f"{answer.name}: {why}"
     if made and all(map(_says_nothing, made)):
@@ -51,7 +51,7 @@ def _excuse(answer: Generated | Response) -> str | None:
     if answer.refusal:
         return f"the model refused ({answer.refusal[:80]!r})"
     if answer.truncated and not _has_answer(answer) and _was_long(answer):
-        return "the model did not come to its answer within the tokens that leave room for it"
+        return "the model did not reach its answer within the token limit"
     if _says_nothing(answer) and _completion_tokens(answer) in (0, 1) and "stop" not in answer.sent:
         return "the model wrote nothing"
     return None
@@ -62,9 +62,9 @@ def _has_answer(answer: Generated | Response) -> bool:
 
 
 def _was_long(answer: Generated | Response) -> bool:
-    """Whether an answer said to be truncated has about as many tokens as the limit, which only leaves room for it.
+    """Whether a truncated response has about as many tokens as its limit, which is only there to keep it short.
 
-    A limit that is judged explains nothing. Where no usage tells, a token is taken for a character at least.
+    A limit that a check judges explains nothing. Without `usage`, each token counts as at least one character.
     """
     request = answer.exchange.request
     if request.room is None and any(name.startswith("max_") for name in answer.sent):
@@ -74,7 +74,7 @@ def _was_long(answer: Generated | Response) -> bool:
 
 
 def _says_nothing(answer: Generated | Response) -> bool:
-    """Whether the model ended at once, as far as the response tells; what usage there is must confirm it."""
+    """Whether the model ended at once; `usage` must confirm it if there is one."""
     if answer.said or answer.truncated or (isinstance(answer, Chat | Response) and answer.tool_calls):
         return False
     return _completion_tokens(answer) in (None, 0, 1)

@@ -1,4 +1,4 @@
-"""What recordings show of a whole server: each is said once, however many checks it touches."""
+"""What recordings show about a whole server: each finding is shown once, however many checks it affects."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _gone(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
 
 
 def _unasked(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
-    """Endpoints that stream where no stream was asked for."""
+    """Endpoints that stream although the request does not ask for it."""
     found: dict[str, list[str]] = {}
     said_false: set[str] = set()
     for scenario, recording in recordings.items():
@@ -66,7 +66,7 @@ def _sent_again(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Fin
     if not counts:
         return []
     said = ", ".join(f"{why} {number} times" if number > 1 else why for why, number in counts.most_common())
-    return [Finding(target=name, sentence=f"Requests were refused in passing and sent again: {said}")]
+    return [Finding(target=name, sentence=f"Requests were rejected temporarily and sent again: {said}")]
 
 
 def _is_stream(wire: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from conformance.outcomes import Level, Outcome
 
 
 class Status(StrEnum):
-    """What a cell (feature x target) says."""
+    """The status of a cell (feature x target)."""
 
     YES = "yes"
     PARTIAL = "partial"
@@ -24,7 +24,7 @@ class Status(StrEnum):
 
 
 class Graded(Protocol):
-    """What grading reads of a check's result."""
+    """The fields of a check's result that grading reads."""
 
     @property
     def id(self) -> str: ...
@@ -44,7 +44,7 @@ class Graded(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Grade:
-    """A status, and why in a few words: what fails for a user, or what a `yes` does not cover. May be empty."""
+    """A status, and in a few words what fails for a user, or what a `yes` does not cover; may be empty."""
 
     status: Status
     because: str = ""
@@ -56,19 +56,19 @@ _ABSENT, _NEEDS_ABSENT = "endpoint absent", "needs an absent endpoint"
 
 
 def status(results: Iterable[Graded]) -> Status:
-    """The status alone; `grade` says the rules."""
+    """The status alone, by the rules of `grade`."""
     return grade(results).status
 
 
 def grade(results: Iterable[Graded], cores: Mapping[str, str] | None = None) -> Grade:
     """Grade one cell; `cores` names the row's core checks by their ids.
 
-    Some core checks passed and some failed, were ignored or rejected: `partial`. None passed: `ignored` if one was
-    ignored, else `no`. One not decided, or none there: `unknown`. All passed: `partial` if a MUST failed, was ignored
-    or rejected, else `unknown` if a MUST was not decided (what did not run is never green), else `yes`.
+    If some core checks passed and others failed, were ignored or rejected: `partial`. If none passed: `ignored` if one
+    was ignored, else `no`. If one was not decided, or there is none: `unknown`. If all passed: `partial` if a MUST
+    failed, was ignored or rejected; else `unknown` if a MUST was not decided; else `yes`.
 
-    Two things never lower a cell: bad input that is accepted, unless the row is about bad input; and a clean rejection
-    of what the document leaves to the model.
+    Two things never lower a cell: accepted bad input, unless the row is about bad input; and a clean rejection of what
+    the document leaves to the model.
     """
     results = sorted(results, key=_rank)
     core = [r for r in results if r.core]
@@ -101,7 +101,7 @@ def grade(results: Iterable[Graded], cores: Mapping[str, str] | None = None) -> 
 
 
 def _rank(result: Graded) -> tuple[int, str]:
-    """What hurts most comes first: the order of `musts.toml`."""
+    """The order of `musts.toml`: what hurts users most comes first."""
     return _order().get(result.id, len(_order())), result.id
 
 
@@ -111,7 +111,7 @@ def _order() -> dict[str, int]:
 
 
 def _judges_bad_input(result: Graded) -> bool:
-    """Whether all that a check judged are invalid requests, whose names begin with `bad_`."""
+    """Whether a check judged only invalid requests, whose names begin with `bad_`."""
     judged = [name for name in result.exchanges if name not in result.controls]
     return bool(judged) and all(name.startswith("bad_") for name in judged)
 
@@ -121,26 +121,26 @@ def _left_to_model(result: Graded) -> bool:
 
 
 def _needs_absent(undecided: Iterable[Graded]) -> str:
-    """That something could not be judged without an endpoint that the server does not have."""
+    """Says that a check could not be judged because the server lacks an endpoint; empty if that is not so."""
     return _NEEDS_ABSENT if any(r.outcome is Outcome.BLOCKED and r.cause for r in undecided) else ""
 
 
 def _rejected(results: Iterable[Graded]) -> str:
-    """What the model rejects of what the document leaves to it, by the field that the label names."""
+    """Says which field the model rejects, of those that the document leaves to the model."""
     names = (re.search(r"`([^`:]+)", label(r.id)) for r in results if _left_to_model(r))
     name = next(filter(None, names), None)
     return f"this model rejects `{name[1]}`" if name else ""
 
 
 def _each(core: list[Graded], cores: Mapping[str, str]) -> str:
-    """How each core check ended, in the order in which the row names them."""
+    """How each core check ended, in the order of the row."""
     names = {**cores, **{r.id: label(r.id) for r in core if r.id not in cores}}
     marks = {r.id: "✓" if r.outcome.good else "✕" if r.outcome in _UNMET else "?" for r in core}
     return " ".join(f"{name} {marks[id]}" for id, name in names.items() if id in marks)
 
 
 class Agreement(StrEnum):
-    """A document's claim beside the measurement."""
+    """A document's claim compared with the measurement."""
 
     CONFIRMED = "confirmed"
     OVERCLAIMED = "overclaimed"

@@ -1,4 +1,4 @@
-"""How a check ended, as a result: outcome, message, expected and actual."""
+"""How a check ended, as a result: outcome, message, expected and actual value."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from conformance import notes
 from conformance.absence import is_unknown
 from conformance.answers import Answer, Missing, Refused
 from conformance.check import Check
+from conformance.comparisons import shown
 from conformance.every import Every
 from conformance.evidence import plain_requests, unproved
 from conformance.excuses import excuse, no_end
@@ -24,16 +25,16 @@ from conformance.shapes import misshapen
 from conformance.steadiness import unsteady
 
 UNKNOWN_PATHS = "Errors of unknown paths and methods are not those of the API"
-"""The cause of what fails on nothing else."""
+"""The cause of checks that fail only on these errors."""
 
 ENDS = "capital"
 """The control whose response shows whether the model ends by itself."""
 
 SHOWN = 3
-"""Exchanges that are shown of all that break a rule."""
+"""How many of the exchanges that break a rule a result shows first."""
 
 SHORT, LONG = 300, 2000
-"""Characters kept of an assertion that held, and of any other text; the wire itself is kept whole."""
+"""Characters kept of an assertion that held, and of any other string; exchanges are kept whole."""
 
 ACCUSING = (Outcome.FAIL, Outcome.IGNORED)
 
@@ -41,7 +42,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Judge:
-    """Collects what pytest's hooks say while a check runs, and makes a result of it."""
+    """Collects what pytest's hooks report while a check runs, and makes a result of it."""
 
     def __init__(self, hidden: Secrets = ()) -> None:
         self._hidden = hidden
@@ -74,8 +75,8 @@ class Judge:
     ) -> CheckResult:
         """The result of a check that ended with `problem`; None: it returned.
 
-        What differing responses decided is judged again, tolerantly, if `source` shows that the target's responses to
-        identical requests differ. What the model did, and the server could not help, is `inconclusive`.
+        If responses that must be the same differ, and `source` shows that the target's responses to identical requests
+        differ too, the check is run again, `tolerant`. What only the model can explain is `inconclusive`.
         """
         outcome, message, expected, actual = self._ending(problem, arguments)
         cause = ""
@@ -86,7 +87,7 @@ class Judge:
         proofs = plain_requests(arguments) if outcome.good and source else []
         if source and (nothing := unproved(source, proofs)):
             outcome, message = Outcome.BLOCKED, nothing
-        if outcome.good:  # What is missing was not judged.
+        if outcome.good:  # The check did not need what is missing.
             arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
         held = list(self._notes.held)
         judged, controls = _exchanges(arguments)
@@ -99,7 +100,7 @@ class Judge:
             with tolerant(drift):
                 outcome, message, expected, actual = self._ending(_problem(check, arguments), arguments)
             if message:
-                message = f"{message}; identical requests get different responses, too ({' and '.join(drift.shows)})"
+                message = f"{message}; identical requests get different responses too ({' and '.join(drift.shows)})"
             judged += [name for name in drift.shows if name not in judged]
             controls += [name for name in drift.shows if name not in controls]
             mode = tolerant(drift)
@@ -114,7 +115,7 @@ class Judge:
                 message = f"{len(breaks)} of {of} responses: {message or check.requirement}"
                 judged = list(dict.fromkeys([*(name.partition("[")[0] for name in breaks[:SHOWN]), *judged]))
         if outcome in ACCUSING and not breaks and (why := excuse(_read(arguments))):
-            outcome, message = Outcome.INCONCLUSIVE, f"{why}; without that: {message}"
+            outcome, message = Outcome.INCONCLUSIVE, f"{why}; otherwise: {message}"
         late = problem.answer if isinstance(problem, TimedOut) else None
         if isinstance(late, Answer) and source and (why := no_end(late, answers(source, ENDS))):
             outcome, message = Outcome.INCONCLUSIVE, why
@@ -145,7 +146,7 @@ class Judge:
         return printable(self.clean(text))
 
     def clean(self, text: str, length: int = LONG) -> str:
-        """Text that is safe to print: without secrets, control characters and lone surrogates, and not too long."""
+        """A string that is safe to print: without secrets, control characters and lone surrogates, and not too long."""
         text = redaction.text(text, self._hidden)
         text = _CONTROL.sub(lambda c: c[0].encode("unicode_escape").decode(), text)
         return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
@@ -163,19 +164,18 @@ class Judge:
         if isinstance(problem, Verdict):
             return problem.outcome, str(problem), _text(problem.expected), _text(problem.actual)
         if isinstance(problem, AssertionError):
-            message = re.sub(r"^assert ", "not so: ", str(problem).partition("\n")[0])
-            return Outcome.FAIL, message, *self._difference()
+            return Outcome.FAIL, str(problem).partition("\n")[0], *self._difference()
         if malformed := next(filter(None, map(misshapen, _read(arguments))), None):
             return Outcome.FAIL, str(malformed), _text(malformed.expected), _text(malformed.actual)
-        return Outcome.ERROR, f"our own fault: {type(problem).__name__}: {problem}", "", ""
+        return Outcome.ERROR, f"a defect of the suite: {type(problem).__name__}: {problem}", "", ""
 
     def _breaking(
         self, check: Check, arguments: dict[str, Any], every: Every
     ) -> tuple[dict[str, tuple[Outcome, str, str, str]], int]:
-        """How a rule over every exchange ends on each that breaks it, by name, and how many it is a rule for.
+        """The endings of a rule on each exchange that breaks it, by name, and the number of exchanges that it judges.
 
-        The check is run on each by itself; what the model explains breaks nothing. Nothing does if the one that the
-        check ended on does not by itself: then the rule is about all together.
+        The check is run on each exchange by itself; one that the model explains does not break the rule. If the
+        exchange that the check ended on passes by itself, the rule is about all together, and the result is empty.
         """
         last = every.judged
         ends: dict[Answer, tuple[Outcome, str, str, str]] = {}
@@ -195,11 +195,11 @@ class Judge:
         if self._compared is None:
             return "", ""
         op, left, right = self._compared
-        return (f"{right!r}" if op == "==" else f"{op} {right!r}"), f"{left!r}"
+        return (shown(right, LONG) if op == "==" else f"{op} {shown(right, LONG)}"), shown(left, LONG)
 
 
 def _problem(check: Check, arguments: dict[str, Any]) -> Exception | None:
-    """How a check ends, run outside of pytest."""
+    """How a check ends when it is run outside of pytest."""
     try:
         check.function(**arguments)
     except Exception as problem:
@@ -208,13 +208,13 @@ def _problem(check: Check, arguments: dict[str, Any]) -> Exception | None:
 
 
 def _only_control(refused: Answer, arguments: dict[str, Any]) -> bool:
-    """Whether the refused answer is a control, and something else is what the check judges."""
+    """Whether the rejected request is a control, and the check judges something else."""
     others = [a for argument in arguments.values() for a in _answers(argument) if not a.control]
     return refused.control and bool(others)
 
 
 def _only_unknown_paths(breaks: list[str], message: str, arguments: dict[str, Any]) -> bool:
-    """Whether a check failed on answers to unknown paths alone: all that break its rule, or the one it complains of."""
+    """Whether a check failed only on unknown paths: all that break its rule, or the one that its message names."""
     read = [
         *_read(arguments),
         *(a for every in arguments.values() if isinstance(every, Every) for a in every.named(breaks)),
@@ -224,7 +224,7 @@ def _only_unknown_paths(breaks: list[str], message: str, arguments: dict[str, An
 
 
 def _exchanges(arguments: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """The names of the scenarios that were judged, and of those which are controls."""
+    """The names of the judged scenarios, and of the controls among them."""
     judged: dict[str, bool] = {}
     for name, argument in arguments.items():
         if isinstance(argument, Every):
@@ -236,7 +236,7 @@ def _exchanges(arguments: dict[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def _read(arguments: dict[str, Any]) -> list[Answer]:
-    """The answers that a check was reading when it ended."""
+    """The responses that a check was reading when it ended."""
     found = [a for argument in arguments.values() for a in _answers(argument) if isinstance(a, Answer)]
     return found + [a for every in arguments.values() if isinstance(every, Every) for a in every.judged_with]
 

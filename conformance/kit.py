@@ -13,6 +13,7 @@ from conformance.comparisons import (
     assert_more,
     assert_none_of,
     assert_not_equal,
+    shown,
 )
 from conformance.every import Every
 from conformance.markup import markup_in
@@ -74,6 +75,7 @@ __all__ = [
     "markup_in",
     "reproduced",
     "reproduced_at_most",
+    "shown",
     "tokens",
     "validate_against",
     "violations",

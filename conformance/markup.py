@@ -1,6 +1,6 @@
-"""The marks with which models write calls and thoughts: a server reads them, and clients never see them.
+"""The markers with which models write tool calls and reasoning: a server parses them, and clients never see them.
 
-Those of turns are left out: a model that was not trained with the turns of its template writes them as plain text.
+Markers of turns are left out: a model that was not trained with its template's turns writes them as plain text.
 """
 
 from __future__ import annotations
@@ -17,5 +17,5 @@ _MARKS = re.compile(
 
 
 def markup_in(text: str) -> list[str]:
-    """The marks that a text holds, in order; empty for an answer as clients may see it."""
+    """The markers in a string, in order; empty for content that clients may see."""
     return _MARKS.findall(text)

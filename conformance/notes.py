@@ -1,4 +1,4 @@
-"""What the kit's words note while one check runs, and what the judge lets them know: the only state that they share."""
+"""Notes on the check that runs: the only state that the kit's words and the judge share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 HELD = 8
-"""How many assertions that held a result keeps: the last ones."""
+"""How many passed assertions a result keeps: the last ones."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ def begin() -> Notes:
 
 
 def current() -> Notes:
-    """The notes on the check that runs; fresh ones, which nobody reads, outside of a check."""
+    """The notes on the check that runs; outside of a check, fresh ones that nobody reads."""
     return _notes.get() or Notes()
 
 
 @contextmanager
 def tolerant(drift: Drift) -> Iterator[None]:
-    """Within this block, responses that differ as those of the target's controls do are `inconclusive`."""
+    """Within this block, differences like those between the target's controls are `inconclusive`."""
     notes = _notes.get() or begin()
     notes.drift = drift
     try:

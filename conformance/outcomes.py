@@ -1,4 +1,4 @@
-"""The outcomes of a check, and the words with which a check says more than `assert` can."""
+"""The outcomes of a check, and the words that end a check with an outcome other than `fail`."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Outcome(StrEnum):
 
     @property
     def good(self) -> bool:
-        """Whether the wire shows what is required; nothing else is ever counted as passing."""
+        """Whether the wire shows what is required. Nothing else counts as passing."""
         return self in (Outcome.PASS, Outcome.LENIENT)
 
     @property
     def bad(self) -> bool:
-        """Whether this is a reason to fail a run: the server is at fault, or our harness is."""
+        """Whether this fails a run: the server is at fault, or the suite is."""
         return self in (Outcome.FAIL, Outcome.IGNORED, Outcome.TIMEOUT, Outcome.ERROR)
 
 
@@ -59,19 +59,19 @@ class Fail(Verdict):
 
 
 class Ignored(Verdict):
-    """Accepted, and without the effect that the API describes."""
+    """The server accepted a parameter, and it had no effect."""
 
     outcome = Outcome.IGNORED
 
 
 class Inconclusive(Verdict):
-    """The model did not produce what is needed to judge."""
+    """The model did not produce what the check judges."""
 
     outcome = Outcome.INCONCLUSIVE
 
 
 class Blocked(Verdict):
-    """A prerequisite failed, so this could not be judged."""
+    """A prerequisite failed, and the check could not judge."""
 
     outcome = Outcome.BLOCKED
 
@@ -86,7 +86,7 @@ class EndpointAbsent(Blocked):
 
 
 class TimedOut(Verdict):
-    """No complete response in time: `answer` is the one that was being read."""
+    """No complete response came in time. `answer` is the one that was being read."""
 
     outcome = Outcome.TIMEOUT
 
@@ -102,17 +102,17 @@ class NotRun(Verdict):
 
 
 def lenient(why: str) -> None:
-    """Accept an alternative to what the API says, and show that: the check ends `lenient` instead of `pass`."""
+    """Accept an alternative to what the API says: the check ends `lenient` instead of `pass`, and `why` is shown."""
     notes.current().lenient.append(why)
 
 
 def ignored_unless(observed: object, otherwise: str, *, expected: Any = None, actual: Any = None) -> None:
-    """The parameter must have had an effect; `otherwise` says what was seen instead. Outcome: `ignored`."""
+    """The parameter must have had an effect; `otherwise` completes "accepted, but …". Outcome: `ignored`."""
     if not observed:
         raise Ignored(f"accepted, but {otherwise}", expected=expected, actual=actual)
 
 
 def inconclusive_unless(observed: object, otherwise: str, *, expected: Any = None, actual: Any = None) -> None:
-    """The model must have shown what is to be judged; `otherwise` says what it did. Outcome: `inconclusive`."""
+    """The model must have produced what is judged; `otherwise` says what came instead. Outcome: `inconclusive`."""
     if not observed:
         raise Inconclusive(otherwise, expected=expected, actual=actual)

@@ -26,10 +26,14 @@ class Ran(list[Answer]):
         for answer in self:
             answer.accepted()
         if self.ended.exit_code is None:
-            raise TimedOut(f"{self.name}: the program did not end ({self.ended.errors})")
+            raise TimedOut(f"{self.name}: expected the program to end in time, got none ({self.ended.errors})")
         if self.ended.exit_code != 0 or not self:
             why = self.ended.errors.strip().splitlines() or ["it sent nothing"]
-            raise Fail(f"{self.name}: the program failed: {why[-1]}", expected="exit code 0", actual=self.ended.errors)
+            raise Fail(
+                f"{self.name}: expected exit code 0, got {self.ended.exit_code}: {why[-1]}",
+                expected="exit code 0",
+                actual=self.ended.errors,
+            )
         return self.ended.output
 
     @property
@@ -41,5 +45,6 @@ class Ran(list[Answer]):
         """The last of its answers, which must be of this kind; ends the check where `output` does."""
         assert isinstance(self.output, str)
         if not isinstance(self[-1], kind):
-            raise Fail(f"{self.name}: the program asked {self[-1].wire.request.path}", expected=kind.__name__)
+            asked = self[-1].wire.request.path
+            raise Fail(f"{self.name}: expected a {kind.__name__} request, got one to {asked}", expected=kind.__name__)
         return self[-1]

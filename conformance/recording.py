@@ -150,7 +150,7 @@ class Sender:
         try:
             built = scenario.build(*(answers(source, needed) for needed in scenario.needs))
         except Verdict as problem:
-            return Recording(unsent=f"{scenario.name} needs an answer that is missing: {problem}", blocked=True)
+            return Recording(unsent=f"{scenario.name} needs a response that is missing: {problem}", blocked=True)
         role = built[0].role if isinstance(built, list) else built.role
         deployment = self._target.deployment(role)
         if deployment is None:
@@ -275,9 +275,9 @@ def _told(sent: list[Sent]) -> dict[str, Any]:
     if again := [why for part in sent for why in part.again]:
         told["again"] = again
     if refused := next((part.refused for part in sent if part.refused), ""):
-        told["lost"] = f"the server refused it each time, and answered others: {refused}"
+        told["lost"] = f"the server rejected it each time, but not other requests: {refused}"
     if gone := next((part.gone for part in sent if part.gone), ""):
-        told["lost"] = f"the server did not answer, not even a plain request: {gone}"
+        told["lost"] = f"the server did not respond, not even to a plain request: {gone}"
     return told
 
 
@@ -357,7 +357,7 @@ class Recorder:
             try:
                 future.set_result(self._record(SCENARIOS[name]))
             except Exception as problem:
-                broken = f"our harness could not record {name}: {problem!r}"
+                broken = f"a defect of the suite: could not record {name}: {problem!r}"
                 future.set_result(Recording(unsent=broken, broken=True))
         self._prefetched.set()
 
@@ -377,13 +377,15 @@ class Recorder:
         try:
             recording = self._sender.send(scenario, self)
         except Exception as problem:
-            recording = Recording(unsent=f"our harness could not send {scenario.name}: {problem!r}", broken=True)
+            recording = Recording(
+                unsent=f"a defect of the suite: could not send {scenario.name}: {problem!r}", broken=True
+            )
         partial = kept.with_suffix(".partial")
         try:
             partial.write_text(json.dumps(recording))
             partial.rename(kept)
         except OSError as problem:
-            return Recording(unsent=f"our harness could not write {partial}: {problem.strerror}", broken=True)
+            return Recording(unsent=f"cannot write {partial}: {problem.strerror}", broken=True)
         return OnDisk(kept) if kept.stat().st_size > LARGE else recording
 
     def _await(self, kept: Path) -> Recording:
@@ -422,12 +424,12 @@ class Replay:
         try:
             built = scenario.build(*(answers(self, needed) for needed in scenario.needs))
         except Verdict as problem:
-            return Recording(unsent=f"{name} needs an answer that is missing: {problem}", blocked=True)
+            return Recording(unsent=f"{name} needs a response that is missing: {problem}", blocked=True)
         except Exception as problem:
-            return Recording(unsent=f"our harness could not build {name}: {problem!r}", broken=True)
+            return Recording(unsent=f"a defect of the suite: could not build {name}: {problem!r}", broken=True)
         if self._is_of(built, kept, draws=scenario.draws):
             return kept
-        return Recording(unsent=f"the recording asked something else for {name}: the suite has changed since")
+        return Recording(unsent=f"the recording has another request for {name}: the suite has changed since")
 
     def _is_of(self, built: Built, kept: Recording, *, draws: bool) -> bool:
         """Whether a recording is of what a scenario has built."""

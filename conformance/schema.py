@@ -1,4 +1,4 @@
-"""Judges JSON values by the suite's own JSON Schemas, and by those of a request, in readable sentences."""
+"""Judge JSON values by the suite's own JSON Schemas, or by those of a request, in readable sentences."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Problem:
     actual: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.rule}; found {self.actual}"
+        return f"`{self.path}` {self.rule}, got {self.actual}"
 
 
 def names() -> tuple[str, ...]:

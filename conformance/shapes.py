@@ -1,4 +1,4 @@
-"""What a check says of a value that must fit a JSON Schema."""
+"""How a check judges a value by a JSON Schema."""
 
 from __future__ import annotations
 
@@ -18,20 +18,24 @@ SHAPES = (
     ("POST", "/responses", "response", "response.event"),
     ("GET", "/responses/[^/]+", "response", "response.event"),
 )
-"""Method and path, and the schemas of what clients read: in plain answers, and in the objects of streams."""
+"""Method and path, and the schemas of what clients read: in plain responses, and in the objects of streams."""
 
 
-def assert_matches_schema(value: object, schema: str | dict[str, Any]) -> None:
-    """`value` must fit one of the suite's schemas, by its name, or a schema that a request carried."""
+def assert_matches_schema(value: object, schema: str | dict[str, Any], where: str = "") -> None:
+    """`value` must match one of the suite's schemas, by its name, or a schema that a request carried.
+
+    `where` names the value if it is not the whole response: "`choices[0].message.content`".
+    """
     problems = violations(value, schema) if isinstance(schema, str) else validate_against(value, schema)
     if problems:
         first = problems[0]
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise Fail(f"{first.path}: {first.rule}{more}", expected=first.rule, actual=first.actual)
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        inside = f" (in {where}{more})" if where else f" ({more[2:]})" if more else ""
+        raise Fail(f"{first}{inside}", expected=first.rule, actual=first.actual)
 
 
 def misshapen(answer: Answer) -> Verdict | None:
-    """Why an accepted answer is not what clients can read, if it is not."""
+    """What a client cannot read in an accepted response; None if it can read all of it."""
     asked = answer.wire.request
     for method, path, plain, streamed in SHAPES if answer.ok else ():
         if asked.method == method and re.fullmatch(path, asked.path):
@@ -46,6 +50,6 @@ def misshapen(answer: Answer) -> Verdict | None:
 
 
 def _logprobs(one: dict[str, Any], schema: str) -> list[Any]:
-    """The logprobs in an object of chat; its schema leaves them out, so that they lower their own row only."""
+    """The logprobs in a chat object. Its schema leaves them out: wrong ones lower only their own row."""
     told = [choice.get("logprobs") for choice in one["choices"]] if schema == "chat.completion" else []
     return [logprobs for logprobs in told if logprobs is not None]

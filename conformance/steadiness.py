@@ -1,12 +1,12 @@
-"""Whether identical requests get identical responses, and what a difference between two responses then means.
+"""Compare responses that must be the same, and allow for servers whose identical requests get different responses.
 
-Requests that are computed together, or partly taken from a cache, are added up in another order, and the last bits of
-the sums differ. Where two tokens are almost equally likely, the response then continues in another way. With the probe
-model that is rare; with a large quantised model it is the rule.
+Batching and caches change the order in which numbers are added, and with it the rounding. Where two tokens are almost
+equally likely, the response then continues in another way: rarely with the probe model, often with a large quantised
+model.
 
-Responses must be the same, first of all. Where they are not, the judge looks at the target's controls: identical
-requests, repeated. If their responses differ too, the check is run again, `tolerant`, and the difference is
-`inconclusive`. Controls that differ only when they are sent at once excuse only texts that share a beginning.
+Responses must be the same first. If they are not, the judge looks at the target's controls: identical requests,
+repeated. If their responses differ too, the judge runs the check again, `tolerant`, and the difference is
+`inconclusive`. If the controls differ only when they are sent at once, only texts with a common beginning are excused.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from conformance import notes
 from conformance.answers import Chat, Generated, Response
 from conformance.check import Check
+from conformance.comparisons import shown
 from conformance.notes import Drift
 from conformance.outcomes import Fail, Inconclusive, inconclusive_unless
 from conformance.recording import Source, answers
@@ -26,50 +27,52 @@ from conformance.recording import Source, answers
 Written = Generated | Response
 
 A_TOKEN = 4
-"""Bytes that two texts must share at least to have a common beginning: about a token of English."""
+"""The fewest bytes of a common beginning: about a token of English."""
 
 REPEATED = (("greedy",), ("count", "count_repeated"), ("capital", "capital_twice"), ("weather", "weather_repeated"))
 """Scenarios that send one request several times, one after the other."""
 
 CONTROLS = (*(name for names in REPEATED for name in names), "counts_alone", "counts_together", "seeds_together")
-"""Those, and scenarios that send the same requests alone and at once."""
+"""Those, and the scenarios that send the same requests alone and at once."""
 
 
 WORDS = frozenset({"assert_same_text", "assert_same_calls", "assert_mostly_same", "reproduced", "reproduced_at_most"})
-"""The words that compare responses, and say `inconclusive` where the controls differ, too."""
+"""The words that compare responses, and end `inconclusive` if the controls differ too."""
 
 
 def is_used_by(check: Check) -> bool:
-    """Whether a check's file compares responses with the words below, so that the controls must be recorded."""
+    """Whether a check's file compares responses with these words; then the controls must be recorded."""
     return not WORDS.isdisjoint(check.function.__globals__)
 
 
 def assert_same_text(text: str, other: str, where: str = "`choices[0].message.content`") -> None:
-    """End the check unless a text equals one that was generated apart from it. Two empty texts show nothing.
+    """Both responses must have the same text. Two empty ones show nothing, and are `inconclusive`.
 
-    `where` is the text's field on the wire, as in `conformance/comparisons.py`.
+    `where` is the field of the first text, as in `conformance/comparisons.py`.
     """
     if text == other:
-        inconclusive_unless(text, f"both texts are empty, so nothing was compared ({where})")
+        inconclusive_unless(text, f"expected text to compare, got two empty strings ({where})")
         return
     alike = beginning(text, other)
     verdict = Inconclusive if _excused(alike) else Fail
-    place = f"after {alike[-40:]!r}" if alike else "at the beginning"
-    wanted, got = (one[len(alike) :][:40] for one in (other, text))
-    raise verdict(f"expected {wanted!r} {place}, got {got!r} ({where})", expected=other, actual=text)
+    after = f"after {shown(alike[-40:])}" if alike else "at the beginning"
+    expected, got = (shown(one[len(alike) :][:40]) if one[len(alike) :] else "its end" for one in (other, text))
+    raise verdict(f"expected {expected} {after}, got {got} ({where})", expected=other, actual=text)
 
 
 def assert_same_calls(answer: Chat | Response, other: Chat | Response) -> None:
-    """End the check unless two answers call the same functions with the same arguments."""
+    """Both responses must call the same functions with the same arguments."""
     if _calls(answer) == _calls(other):
         return
     _excused("")
     verdict = Inconclusive if notes.current().drift else Fail
-    raise verdict(f"{answer.name} has other calls than {other.name}", expected=_calls(other), actual=_calls(answer))
+    expected, got = _calls(other), _calls(answer)
+    message = f"{answer.name}: expected the tool calls of {other.name}, {shown(expected)}, got {shown(got)}"
+    raise verdict(message, expected=shown(expected, 2000), actual=shown(got, 2000))
 
 
 def assert_mostly_same(some: Sequence[Written], others: Sequence[Written]) -> None:
-    """End the check unless all answers but one say what their counterparts say."""
+    """All responses but one must say what their counterparts say."""
     pairs = [(one.said, other.said) for one, other in zip(some, others, strict=True)]
     differ = [pair for pair in pairs if pair[0] != pair[1]]
     if len(differ) > 1:
@@ -77,10 +80,10 @@ def assert_mostly_same(some: Sequence[Written], others: Sequence[Written]) -> No
 
 
 def reproduced(some: Sequence[Written], others: Sequence[Written], *drawn: Sequence[Written]) -> int:
-    """How many answers of a list come again in the other one, which was made with the same seeds.
+    """How many seeded responses were reproduced in `others`, which have the same seeds.
 
-    An answer comes again if all that it says does. For an unsteady target it is enough if it begins alike for longer
-    than any two answers of a list `drawn`, which were drawn with different seeds, or without.
+    A response is reproduced if all that it says is the same. For an unsteady target, a common beginning is enough if it
+    is longer than that of any two responses of a list `drawn`, which have different seeds or none.
     """
     least = max(_alike_at_most([answer.said for answer in one]) for one in drawn)
     pairs = [(one.said, other.said) for one, other in zip(some, others, strict=True)]
@@ -88,24 +91,22 @@ def reproduced(some: Sequence[Written], others: Sequence[Written], *drawn: Seque
 
 
 def reproduced_at_most(models: Sequence[Written], tries: Sequence[Written], *drawn: Sequence[Written]) -> int:
-    """How many of some tries, at most, came again as one of the models."""
+    """How many of the `tries`, at most, reproduced the same one of the `models`."""
     return max(reproduced([one] * len(tries), tries, *drawn) for one in models)
 
 
 def changed_seeded(before: Sequence[Generated], again: Sequence[Generated], after: Sequence[Generated]) -> bool:
-    """Whether a parameter changed an answer: one that came again by itself, with the same seed, and then did not.
+    """Whether a parameter changed a seeded response that was reproduced without the parameter.
 
-    Answers that do not come again are left out: what is computed together differs in its last bits.
+    Responses that are not reproduced without it are left out: batching changes how sums are rounded.
     """
     steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.said == same.said]
-    inconclusive_unless(
-        len(steady) >= len(before) - 1, "the same seed does not give the same answer, so nothing can be compared"
-    )
+    inconclusive_unless(len(steady) >= len(before) - 1, "expected the same response to the same `seed`, got another")
     return any(one.said != other.said for one, other in steady)
 
 
 def beginning(one: str, other: str) -> str:
-    """What two texts begin with, both."""
+    """The longest common beginning of two strings."""
     for at, (left, right) in enumerate(zip(one, other, strict=False)):
         if left != right:
             return one[:at]
@@ -115,10 +116,9 @@ def beginning(one: str, other: str) -> str:
 def unsteady(source: Source) -> Drift | None:
     """How the target's responses to identical requests differ; None if they do not.
 
-    Where requests that were sent one after the other get different responses, any token of any response may be another
-    one. Those that were sent at once may also differ because a server mixes them up, so there only texts with a common
-    beginning count. What is drawn with a seed shows drift too: a draw falls between two tokens sooner than the two
-    likeliest tokens are equal.
+    If requests that were sent one after the other get different responses, any token of any response may differ.
+    Requests that were sent at once may also differ because a server mixes them up; of those, only texts with a common
+    beginning count. Seeded responses show drift too: a random draw depends on smaller differences than a greedy choice.
     """
     differ = [names for names in REPEATED if len({one for name in names for one in _said(source, name)}) > 1]
     if differ:
@@ -134,13 +134,13 @@ def unsteady(source: Source) -> Drift | None:
 
 
 def _parts(one: str, other: str, least: int) -> bool:
-    """Whether two texts continue in different ways after a common beginning; one that only ends early does not."""
+    """Whether two texts continue differently after a common beginning; ending earlier does not count."""
     alike = beginning(one, other)
     return _counts(alike, least) and alike not in (one, other)
 
 
 def _excused(alike: str, least: int = 0) -> bool:
-    """Whether a difference after `alike` may be the target's drift; that one was seen is remembered."""
+    """Whether a difference after `alike` may be the target's drift. It also notes the difference for the judge."""
     noted = notes.current()
     noted.parted.append(alike)
     return noted.drift is not None and (noted.drift.early or _counts(alike, least))
@@ -151,14 +151,14 @@ def _counts(alike: str, least: int = 0) -> bool:
 
 
 def _said(source: Source, name: str) -> list[str]:
-    """All that each response to a scenario says, calls included; nothing for those that cannot be read."""
+    """All that each readable response to a scenario says, tool calls included."""
     found = answers(source, name)
     read = [a for a in (found if isinstance(found, list) else [found]) if isinstance(a, Chat) and a.readable]
     return [a.said + json.dumps(_calls(a)) if a.tool_calls else a.said for a in read]
 
 
 def _calls(answer: Chat | Response) -> list[tuple[str, Any]]:
-    """Names and arguments of an answer's calls; arguments that are not JSON as the string that they are."""
+    """Names and arguments of a response's tool calls; arguments that are not JSON stay strings."""
     return [(call.name, _value(call.arguments)) for call in answer.tool_calls]
 
 

@@ -175,8 +175,8 @@ def test_a_draft_joins_what_is_alike(tmp_path: Path) -> None:
         ended("a.one", "fail", "bad_one[1] was accepted", "hello", "bad_one"),
         ended("b.two", "fail", "bad_two was accepted", "bad_two"),
         ended("b.three", "ignored", "bad_two was accepted", "bad_two"),
-        ended("c.four", "rejected", "bad was refused: 404 no resp_7a", "bad"),
-        ended("c.five", "rejected", "other was refused: 404 no resp_9b", "other"),
+        ended("c.four", "rejected", "bad was rejected: 404 no resp_7a", "bad"),
+        ended("c.five", "rejected", "other was rejected: 404 no resp_9b", "other"),
         ended("d.six", "pass", ""),
     ]
     file = write(tmp_path / "results.jsonl", made, targets=[target("x", "vllm", version="0.32.0")])

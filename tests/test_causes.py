@@ -43,20 +43,30 @@ def test_an_absent_endpoint_folds_all_that_needs_it() -> None:
 
 def test_one_message_on_several_exchanges_is_one_cause() -> None:
     some = [
-        check("n.a", message="two[1] was refused: 400 json: cannot read 12", exchanges=["two"]),
-        check("n.b", message="three was refused: 400 json: cannot read 7", exchanges=["three"]),
-        check("n.c", message="four was refused: 500 json: cannot read 7", exchanges=["four"]),
+        check("n.a", message="two[1] was rejected: 400 json: cannot read 12", exchanges=["two"]),
+        check("n.b", message="three was rejected: 400 json: cannot read 7", exchanges=["three"]),
+        check("n.c", message="four was rejected: 500 json: cannot read 7", exchanges=["four"]),
     ]
     found = causes(some)
-    assert said(found) == {"A request was refused: 400 json: cannot read …": ["n.a", "n.b"], "It must.": ["n.c"]}
+    assert said(found) == {"A request was rejected: 400 json: cannot read …": ["n.a", "n.b"], "It must.": ["n.c"]}
     assert [cause.exchanges for cause in found] == [("two[1]", "three"), ("four",)]
-    assert found[1].detail == "four was refused: 500 json: cannot read 7"
+    assert found[1].detail == "four was rejected: 500 json: cannot read 7"
 
 
 def test_comparisons_that_look_alike_are_not_one_cause() -> None:
-    same: dict[str, Any] = {"message": "not so: False", "exchanges": ["count"]}
+    same: dict[str, Any] = {"message": "expected true, got false (HTTP status)", "exchanges": ["count"]}
     some = [check("a.a", **same), check("a.b", **same), check("a.c", **{**same, "exchanges": ["other"]})]
     assert sorted(len(cause.checks) for cause in causes(some)) == [1, 2]
+
+
+def test_equal_comparisons_of_one_field_are_one_cause() -> None:
+    said = ('"stop"', "`choices[0].finish_reason`"), ('"stop"', "`status`"), ("null", "`choices[0].finish_reason`")
+    some = [
+        check(f"a.{name}{at}", message=f"{before}expected 1, got {got} ({field})", exchanges=[name])
+        for name, before in (("one", ""), ("two", "3 of 9 responses: "))
+        for at, (got, field) in enumerate(said)
+    ]
+    assert sorted(len(cause.checks) for cause in causes(some)) == [2, 2, 2]
 
 
 def test_the_outcomes_of_one_cause_are_equal() -> None:
@@ -69,11 +79,16 @@ def test_a_parameter_that_is_ignored_is_the_cause_of_what_fails_with_it() -> Non
     some = [
         check("n.a", "ignored", "accepted, but there is one choice", source=asked),
         check("n.b", "ignored", "accepted, but all are copies", source="openapi:CreateCompletionRequest.n"),
-        check("n.c", message="not so: [0] == [0, 1]", source=asked),
-        check("n.r", "rejected", message="x was refused: 400 no n", source=asked, exchanges=["x"]),
+        check("n.c", message="expected [0, 1], got [0] (`index`)", source=asked),
+        check("n.r", "rejected", message="x was rejected: 400 no n", source=asked, exchanges=["x"]),
         check("n.d", message="bad_n was accepted", source=asked, exchanges=["bad_n"]),
-        check("n.e", message="not so: 1 == 2", source=answered),
-        check("n.f", message="not so: 1 == 2", source="openapi:CreateChatCompletionRequest.stop", requirement="Stop."),
+        check("n.e", message="expected 2, got 1 (count)", source=answered),
+        check(
+            "n.f",
+            message="expected 2, got 1 (count)",
+            source="openapi:CreateChatCompletionRequest.stop",
+            requirement="Stop.",
+        ),
     ]
     found = causes(some)
     assert found[0].sentence == "`n`: accepted, but there is one choice"
@@ -93,10 +108,10 @@ def test_invalid_requests_that_are_accepted_are_one_cause() -> None:
 def test_rules_that_one_response_breaks_are_one_cause() -> None:
     broken = {"exchanges": ["bad_path"], "breaks": ["bad_path"]}
     some = [
-        check("wire.a", message="1 of 9 responses: bad_path: the body is not JSON", **broken),
-        check("wire.b", message="1 of 9 responses: not so: 'text/plain' == 'application/json'", **broken),
+        check("wire.a", message="1 of 9 responses: bad_path: body: expected JSON", **broken),
+        check("wire.b", message="1 of 9 responses: expected JSON (`Content-Type`)", **broken),
     ]
-    assert said(causes(some)) == {"bad_path: the body is not JSON": ["wire.a", "wire.b"]}
+    assert said(causes(some)) == {"bad_path: body: expected JSON": ["wire.a", "wire.b"]}
 
 
 def test_errors_of_unknown_paths_are_one_cause() -> None:
@@ -143,8 +158,8 @@ def test_must_comes_before_should_and_many_before_few() -> None:
 def test_what_shows_a_failure() -> None:
     both = {"exchanges": ["count", "count_stop"], "controls": ["count"]}
     assert shown_by(check("a.a", message="count_stop: no", **both)) == ["count_stop"]
-    assert shown_by(check("a.a", message="count[3] was refused: 400 no", **both)) == ["count[3]"]
-    assert shown_by(check("a.a", message="not so: counted", **both)) == ["count_stop"]
+    assert shown_by(check("a.a", message="count[3] was rejected: 400 no", **both)) == ["count[3]"]
+    assert shown_by(check("a.a", message="expected 1, got 2 (counted)", **both)) == ["count_stop"]
     assert shown_by(check("a.a", message="3 of 9 responses: x", breaks=["x", "y[2]"], **both)) == ["x", "y[2]"]
 
 
@@ -154,7 +169,7 @@ def test_the_gist_of_a_message() -> None:
 
 
 OUTCOMES = st.sampled_from([str(outcome) for outcome in Outcome])
-MESSAGES = st.sampled_from(["", "x", "count was accepted", "count[2]: no", "not so: False", "a (b", "[", "…"])
+MESSAGES = st.sampled_from(["", "x", "count was accepted", "count[2]: no", "expected 1, got 2 (`x`)", "a (b", "[", "…"])
 
 
 @given(st.lists(st.tuples(OUTCOMES, MESSAGES, st.sampled_from(["", ABSENT]), st.sampled_from(list(Level)))))

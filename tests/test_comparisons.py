@@ -18,10 +18,10 @@ USAGE = "`usage.completion_tokens`"
     ("word", "actual", "wanted", "unwanted", "message"),
     [
         (words.assert_equal, 3, 3, 4, "expected 4, got 3 (`usage.completion_tokens`)"),
-        (words.assert_equal, None, None, "a", "expected 'a', got null (`usage.completion_tokens`)"),
+        (words.assert_equal, None, None, "a", 'expected "a", got null (`usage.completion_tokens`)'),
         (words.assert_not_equal, 3, 4, 3, "expected anything but 3, got 3 (`usage.completion_tokens`)"),
         (words.assert_in, True, [True], (None, 2), "expected one of null, 2, got true (`usage.completion_tokens`)"),
-        (words.assert_in, "a", "abc", "bc", "expected a part of 'bc', got 'a' (`usage.completion_tokens`)"),
+        (words.assert_in, "a", "abc", "bc", 'expected a part of "bc", got "a" (`usage.completion_tokens`)'),
         (words.assert_contains, [1], 1, 2, "expected 2 in it, got [1] (`usage.completion_tokens`)"),
         (words.assert_at_most, 288, 288, 16, "expected at most 16, got 288 (`usage.completion_tokens`)"),
         (words.assert_at_least, 1, 1, 2, "expected at least 2, got 1 (`usage.completion_tokens`)"),
@@ -43,8 +43,22 @@ def test_a_comparison_says_what_was_expected_what_came_and_where(
 
 def test_none_of_something() -> None:
     words.assert_none_of([], "markup in `content`")
-    with pytest.raises(Fail, match=r"expected none, got \['<x>'\] \(markup in `content`\)"):
+    with pytest.raises(Fail, match=r'expected none, got \["<x>"\] \(markup in `content`\)'):
         words.assert_none_of(["<x>"], "markup in `content`")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        ("a\nb", '"a\\nb"'),
+        ([None, True], "[null, true]"),
+        ({"b", "a"}, '["a", "b"]'),
+        ({(1, 2): 3}, "dict"),
+    ],
+)
+def test_values_are_shown_as_json(value: Any, text: str) -> None:
+    assert words.shown(value) == text
 
 
 def test_a_long_value_is_shown_in_part_in_the_message_and_further_beside_it() -> None:

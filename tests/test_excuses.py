@@ -34,13 +34,13 @@ def made(
         (made("", tokens=0), "wrote nothing"),
         (made("", tokens=1), "wrote nothing"),
         (made("", tokens=29), None),  # The server lost the text.
-        (made("", tokens=48, finish="length", reasoning_content="hm"), "did not come to its answer"),
+        (made("", tokens=48, finish="length", reasoning_content="hm"), "did not reach its answer"),
         (made("a b c", tokens=48, finish="length"), None),  # There is a text to judge.
         (
             made("", tokens=5, finish="length", reasoning_content="hm"),
             None,
         ),  # The limit was not reached, whatever finish_reason says.
-        (made("", tokens=None, finish="length", reasoning_content="a" * 60), "did not come to its answer"),
+        (made("", tokens=None, finish="length", reasoning_content="a" * 60), "did not reach its answer"),
         (made("", tokens=None, finish="length", reasoning_content="hm"), None),
         (made("", tokens=4, finish="length", limit=4, reasoning_content="hm"), None),  # This limit is what is judged.
     ],

@@ -78,7 +78,7 @@ def test_a_gateways_failure_in_passing_is_no_violation(
         read, _, output = measure(base_url, tmp_path)
     wrong = {c.id: c.message for c in read.checks if c.outcome.bad or c.outcome is Outcome.BLOCKED}
     assert wrong.keys() <= {"streaming.pieces_arrive_while_they_are_made"}, output  # This gateway buffers.
-    assert any("refused in passing and sent again" in found.sentence for found in read.findings)
+    assert any("rejected temporarily and sent again" in found.sentence for found in read.findings)
 
 
 def test_a_server_that_dies_ends_the_run_with_one_sentence(reference: str, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_a_refused_control_blocks_unless_it_is_what_is_judged() -> None:
     problem = ending(lambda: REFUSED_CONTROL.text)
     assert judged(problem, control=REFUSED_CONTROL, subject=answer(chat_body())).outcome is Outcome.BLOCKED
     assert judged(problem, control=[REFUSED_CONTROL], subject=[answer(chat_body())]).outcome is Outcome.BLOCKED
-    assert judged(problem, control=REFUSED_CONTROL, subject=MISSING).message.startswith("the control made was refused")
+    assert judged(problem, control=REFUSED_CONTROL, subject=MISSING).message.startswith("the control made was rejected")
     assert judged(problem, control=REFUSED_CONTROL).outcome is Outcome.REJECTED
     problem = ending(lambda: REFUSED.text)
     assert judged(problem, control=answer(chat_body(), control=True), subject=REFUSED).outcome is Outcome.REJECTED
@@ -100,17 +100,21 @@ def test_a_crash_on_what_has_not_the_published_shape_is() -> None:
     for arguments in ({"subject": MISSHAPEN}, {"subject": [answer(chat_body()), MISSHAPEN]}, {"every": every}):
         result = judged(crash, **arguments)
         assert (result.outcome, result.actual) == (Outcome.FAIL, "7")
-        assert result.message.startswith("usage.completion_tokens_details: must be an object or null")
+        assert result.message.startswith("`usage.completion_tokens_details` must be an object or null")
 
 
 def test_assertions_show_both_sides() -> None:
     judge = Judge()
     judge.compared("==", "left", "right")
     result = judge.result(
-        CHECK, target="t", problem=AssertionError("assert 'left' == 'right'"), arguments={}, duration=0
+        CHECK,
+        target="t",
+        problem=AssertionError("expected 'right', got 'left' (`content`)\nassert x"),
+        arguments={},
+        duration=0,
     )
-    assert (result.outcome, result.expected, result.actual) == (Outcome.FAIL, "'right'", "'left'")
-    assert result.message == "not so: 'left' == 'right'"
+    assert (result.outcome, result.expected, result.actual) == (Outcome.FAIL, '"right"', '"left"')
+    assert result.message == "expected 'right', got 'left' (`content`)"
 
 
 @pytest.mark.parametrize(("op", "expected"), [("==", "2"), ("<", "< 2"), ("in", "in 2"), ("is not", "is not 2")])
@@ -163,7 +167,7 @@ def test_what_was_judged_is_told_from_its_controls() -> None:
     result = judged(None, control=several, subject=answer(chat_body()), unused=None, every=Every([REFUSED_CONTROL]))
     assert (result.exchanges, result.controls) == (["control", "subject"], ["control"])
     every = Every([REFUSED_CONTROL])
-    next(every.refused())
+    next(every.rejected())
     assert (judged(None, every=every).exchanges, judged(None, every=every).controls) == (["made"], [])
 
 
@@ -226,7 +230,7 @@ def test_a_rule_about_all_exchanges_together_tells_where_it_ended() -> None:
 
 def test_every_without_fitting_answers_is_blocked() -> None:
     with pytest.raises(Blocked):
-        list(Every([]).refused())
+        list(Every([]).rejected())
 
 
 def test_missing_answers_are_named() -> None:

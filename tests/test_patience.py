@@ -100,7 +100,7 @@ def test_what_passes_is_sent_again(refusal_: Reply, tmp_path: Path) -> None:
         assert all(r.exchanges[0].status == 200 and b"Paris" in r.exchanges[0].body for r in recordings.values())
         assert all(len(r["again"]) == 2 for r in recordings.values())
     assert len(said(recordings)) == 1
-    assert said(recordings)[0].startswith("Requests were refused in passing and sent again: ")
+    assert said(recordings)[0].startswith("Requests were rejected temporarily and sent again: ")
 
 
 @pytest.mark.usefixtures("declared")
@@ -139,7 +139,7 @@ def test_a_gateway_whose_server_is_gone_ends_the_run(tmp_path: Path) -> None:
 
     with serving(reply) as origin, recording(origin + "/v1", tmp_path, slots=1) as recordings:
         assert recordings["first"].exchanges[0].status == 200
-        assert "not even a plain request: 502" in recordings["second"]["lost"]
+        assert "not even to a plain request: 502" in recordings["second"]["lost"]
         assert recordings["fifth"]["unsent"].startswith("the server no longer answers: 502")
 
 

@@ -133,7 +133,7 @@ def test_who_waits_for_one_that_runs_alone_learns_that_it_could_not_be_recorded(
     for name in ("first", "second"):
         got = made.recording(name)
         assert got["broken"]
-        assert got["unsent"].startswith(f"our harness could not record {name}: FileNotFoundError")
+        assert got["unsent"].startswith(f"a defect of the suite: could not record {name}: FileNotFoundError")
 
 
 def test_what_is_closed_sends_nothing_more(

@@ -21,7 +21,7 @@ from tests.made import chat_body
 TARGET = Target(
     name="t", backend="url", found="", deployments=(Deployment(role="chat", base_url="http://old/v1", model="mine"),)
 )
-OTHERWISE = "the recording asked something else for asked: the suite has changed since"
+OTHERWISE = "the recording has another request for asked: the suite has changed since"
 ASKED = chat("Hello", tools=[{"a": 1, "b": 2}])
 
 
@@ -127,7 +127,7 @@ def test_what_is_made_of_an_answer_to_something_else_is_blocked(declare: Callabl
     declare(lambda first: chat("and then", user=first.text), "asked", "first")
     recording = replayed(first=kept(chat("second")), asked=kept(chat("and then", user="Paris")))
     assert recording["blocked"]
-    assert recording["unsent"].endswith("asked something else for first: the suite has changed since")
+    assert recording["unsent"].endswith("another request for first: the suite has changed since")
 
 
 def test_what_was_not_sent_stays_so(declare: Callable[..., None]) -> None:

@@ -262,7 +262,7 @@ def test_the_terminal_folds_checks_into_causes(tmp_path: Path) -> None:
         check("stop.b", "fail", message="stop_empty was accepted", exchanges=["stop_empty"], level=Level.SHOULD),
         check("embeddings.a", "rejected", message=absent, cause=absent),
         check("errors.a", "blocked", message=f"not judged: {absent}", cause=absent),
-        check("n.a", "rejected", message="count_n was refused: 400 no n", exchanges=["count_n"]),
+        check("n.a", "rejected", message="count_n was rejected: 400 no n", exchanges=["count_n"]),
     ]
     shown = table([results(tmp_path, made)])
     text = terminal.text(shown, width=80, colour=False)

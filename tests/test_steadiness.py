@@ -98,7 +98,7 @@ def test_one_of_the_tries_stands_for_all() -> None:
 
 def test_the_same_text_passes_and_another_fails() -> None:
     assert_same_text("Paris", "Paris")
-    with pytest.raises(Fail, match="expected 'is' after 'Par', got 'ma' \\(`choices") as failed:
+    with pytest.raises(Fail, match='expected "is" after "Par", got "ma"') as failed:
         assert_same_text("Parma", "Paris")
     assert (failed.value.actual, failed.value.expected) == ("Parma", "Paris")
 
@@ -109,7 +109,7 @@ def test_one_answer_of_a_list_may_differ_and_the_worst_of_two_decides() -> None:
         assert_mostly_same(said("one way", "b", "c"), said("one path", "x", "c"))
     with tolerant(LATELY), pytest.raises(Fail, match="at the beginning"):
         assert_mostly_same(said("one way", "b", "c"), said("one path", "x", "c"))
-    with tolerant(LATELY), pytest.raises(Inconclusive, match="after 'a re'"):
+    with tolerant(LATELY), pytest.raises(Inconclusive, match='after "a re"'):
         assert_mostly_same(said("a real one", "a red one"), said("a real two", "a reed"))
 
 
@@ -140,9 +140,9 @@ def test_calls_are_compared_whole() -> None:
     )
     again = answer(chat_body(None, tool_calls=[call('{ "a":"Tokyo" }')]))
     assert_same_calls(again, tokyo)
-    with pytest.raises(Fail, match="other calls"):
+    with pytest.raises(Fail, match="expected the tool calls of"):
         assert_same_calls(japan, tokyo)
-    with tolerant(LATELY), pytest.raises(Inconclusive, match="other calls"):
+    with tolerant(LATELY), pytest.raises(Inconclusive, match="expected the tool calls of"):
         assert_same_calls(japan, tokyo)
 
 
@@ -151,7 +151,7 @@ def call(arguments: str) -> dict[str, Any]:
 
 
 def test_two_empty_texts_show_nothing() -> None:
-    with pytest.raises(Inconclusive, match="nothing was compared"):
+    with pytest.raises(Inconclusive, match="two empty strings"):
         assert_same_text("", "")
 
 

@@ -1,7 +1,7 @@
 """Recorded exchanges with the words that checks use to read them.
 
-Plain and streamed answers are read with the same words. Reading what is not there ends the check: a refusal with
-`Refused`, a malformed answer with `Fail`; so a check never has to ask first.
+Plain and streamed responses are read with the same words. Reading what is not there ends the check: a rejection with
+`Refused`, a malformed response with `Fail`. A check never has to ask first.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ VIEWS: dict[str, type[Answer]] = {
     "/models": Models,
     "/responses": Response,
 }
-"""Which words fit which path; a path below one of these has its words too."""
+"""The class for each path, and for the paths below it."""
 
 
 def view(path: str) -> type[Answer]:
-    """The class whose words fit an exchange with `path`."""
+    """The class that reads an exchange with `path`."""
     fitting = [cls for known, cls in VIEWS.items() if path == known or path.startswith(known + "/")]
     return fitting[0] if fitting else Answer
 

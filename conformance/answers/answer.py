@@ -1,4 +1,4 @@
-"""An exchange with words to read it, whatever its endpoint, and what stands for one that was not sent."""
+"""An exchange with words to read it, for any endpoint, and stand-ins for exchanges that do not exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conformance.outcomes import Blocked, Fail, NotRun, Outcome, TimedOut, Verdi
 
 
 class Refused(Verdict):
-    """A check read an answer that the server refused; `rejected` if it did so cleanly, else `fail`."""
+    """A check read the response to a request that the server rejected; `rejected` if it did so cleanly, else `fail`."""
 
     def __init__(self, answer: Answer) -> None:
         clean = answer.cleanly_refused
@@ -22,8 +22,8 @@ class Refused(Verdict):
         self.answer = answer
         how = answer.error_message if clean else f"{answer.exchange.body[:160].decode(errors='replace')!r}"
         super().__init__(
-            f"{answer.name} was refused: {answer.status} {how}",
-            expected="a 2xx answer, or an honest refusal: 4xx or 501 with an error object",
+            f"{answer.name} was rejected: {answer.status} {how}",
+            expected="2xx, or an honest rejection: 4xx or 501 with an error object",
             actual=f"{answer.status} {answer.exchange.body[:300].decode(errors='replace')}",
         )
 
@@ -48,30 +48,30 @@ class Answer:
 
     @property
     def asks_for_stream(self) -> bool:
-        """Whether a stream was asked for."""
+        """Whether the request asks for a stream."""
         body = self.exchange.request.body
         return isinstance(body, dict) and body.get("stream") is True
 
     @property
     def asks_for_none(self) -> bool:
-        """Whether a JSON object was sent that asks for no stream: `stream` is absent, null or false."""
+        """Whether the request is a JSON object in which `stream` is absent, null or false."""
         body = self.exchange.request.body
         return isinstance(body, dict) and body.get("stream") in (None, False)
 
     @cached_property
     def unasked(self) -> bool:
-        """Whether a stream came although none was asked for."""
+        """Whether a stream came although the request asks for none."""
         kind = (self.exchange.header("content-type") or "").partition(";")[0].strip().lower()
         return self.asks_for_none and self.ok and kind == "text/event-stream"
 
     @property
     def streamed(self) -> bool:
-        """Whether this is a stream: one was asked for, or one came unasked, which is read with the same words."""
+        """Whether this is a stream, requested or not; both are read with the same words."""
         return self.asks_for_stream or self.unasked
 
     @cached_property
     def asked(self) -> str:
-        """What was asked, whether plain or streamed: the request without `stream` and `stream_options`, as text."""
+        """The request without `stream` and `stream_options`, as a string: the same for a plain and a streamed one."""
         request = self.exchange.request
         body = request.body
         if isinstance(body, dict):
@@ -80,7 +80,7 @@ class Answer:
 
     @property
     def asks_clearly(self) -> bool:
-        """Whether `stream` is a boolean, if there is one: after `"stream": "yes"` either form of answer may come."""
+        """Whether `stream` is a boolean or absent: after `"stream": "yes"` either form of response may come."""
         body = self.exchange.request.body
         return not isinstance(body, dict) or body.get("stream") in (None, True, False)
 
@@ -88,27 +88,28 @@ class Answer:
 
     @property
     def wire(self) -> Exchange:
-        """The exchange; ends the check if no answer came."""
+        """The exchange; ends the check if no response came."""
         error = self.exchange.error
         if error == "unreachable":
             raise Blocked(f"{self.name}: the server no longer accepts connections ({self.exchange.error_detail})")
         if error == "timeout":
-            raise TimedOut(f"{self.name}: no complete answer in time ({self.exchange.error_detail})", self)
+            detail = self.exchange.error_detail
+            raise TimedOut(f"{self.name}: expected a complete response in time, got none ({detail})", self)
         if error == "too large":
             raise Fail(
-                f"{self.name}: response too large ({self.exchange.error_detail})",
-                expected="a response that a client can hold in memory",
+                f"{self.name}: expected a response that fits in memory, got more: {self.exchange.error_detail}",
+                expected="a response that fits in a client's memory",
                 actual=self.exchange.error_detail,
             )
         if error == "undecodable":
             raise Fail(
-                f"{self.name}: the body cannot be decoded: {self.exchange.error_detail}",
-                expected="a body in the content encoding that its header names",
+                f"{self.name}: expected the encoding of `Content-Encoding`, got another: {self.exchange.error_detail}",
+                expected="a body in the encoding that `Content-Encoding` names",
                 actual=self.exchange.error_detail,
             )
         if self.exchange.status is None:
             raise Fail(
-                f"{self.name}: the server closed the connection without an answer",
+                f"{self.name}: expected an HTTP response, got a closed connection",
                 expected="an HTTP response",
                 actual=self.exchange.error_detail,
             )
@@ -116,11 +117,11 @@ class Answer:
 
     @property
     def whole(self) -> Exchange:
-        """The exchange, whose body arrived to its end."""
+        """The exchange; ends the check if the body did not arrive completely."""
         wire = self.wire
         if wire.error and wire.request.hang_up_after is None:
             raise Fail(
-                f"{self.name}: the connection closed in the middle of the answer",
+                f"{self.name}: expected the whole body, got a connection that closed after {len(wire.body)} bytes",
                 expected="the whole body",
                 actual=f"{wire.error_detail} after {len(wire.body)} bytes",
             )
@@ -133,37 +134,37 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether the server answered 2xx; never ends the check."""
+        """Whether the HTTP status is 2xx; never ends the check."""
         return self.exchange.status is not None and 200 <= self.exchange.status < 300
 
     @property
     def content_type(self) -> str:
-        """The media type, lower case, without parameters."""
+        """The media type of `Content-Type`, in lower case, without parameters."""
         return (self.wire.header("content-type") or "").partition(";")[0].strip().lower()
 
     # The body
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON, whatever the status."""
-        return parsed(self.whole.body, f"{self.name}: the body", wanted="a JSON body")
+        """The body as JSON, with any status."""
+        return parsed(self.whole.body, f"{self.name}: body", wanted="JSON")
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """The JSON object of a 2xx answer."""
+        """The JSON object of a 2xx response."""
         self.accepted()
         if self.unasked:
-            raise Blocked(f"{self.name}: the server sent a stream although none was asked for, which has its own check")
-        return expect(self.json, dict, f"{self.name}: the body")
+            raise Blocked(f"{self.name}: expected a JSON object, got an event stream, which has its own check")
+        return expect(self.json, dict, f"{self.name}: body")
 
     def accepted(self) -> None:
-        """End the check unless the server answered 2xx."""
+        """End the check unless the HTTP status is 2xx."""
         if not 200 <= self.status < 300:
             raise Refused(self)
 
     @cached_property
     def readable(self) -> bool:
-        """Whether this is a 2xx answer in which all words of its class find what they read; never ends the check."""
+        """Whether this is a 2xx response in which all words of its class find what they read; never ends the check."""
         try:
             self._read()
         except Verdict:
@@ -174,7 +175,7 @@ class Answer:
         """Read everything; ends the check if something is malformed."""
         self.accepted()
 
-    # Refusals
+    # Rejections
 
     @property
     def cleanly_refused(self) -> bool:
@@ -183,15 +184,19 @@ class Answer:
 
     @cached_property
     def error(self) -> dict[str, Any]:
-        """The `error` object of a refusal."""
+        """The `error` object of a rejection."""
         if self.ok:
-            raise Fail(f"{self.name} was accepted", expected="a 4xx with an error object", actual=f"{self.status}")
-        envelope = expect(self.json, dict, f"{self.name}: the error body")
+            raise Fail(
+                f"{self.name} was accepted: expected 4xx with an error object, got {self.status}",
+                expected="4xx with an error object",
+                actual=f"{self.status}",
+            )
+        envelope = expect(self.json, dict, f"{self.name}: body of the rejection")
         return expect(envelope.get("error"), dict, f"{self.name}: `error`")
 
     @property
     def error_message(self) -> str:
-        """The message of the error object, or nothing; never ends the check."""
+        """The `message` of the error object, or an empty string; never ends the check."""
         try:
             message = self.error.get("message")
         except Verdict:
@@ -202,11 +207,11 @@ class Answer:
 
     @cached_property
     def events(self) -> sse.Parsed:
-        """The events of a streamed answer."""
+        """The events of a streamed response."""
         self.accepted()
         if self.content_type != "text/event-stream":
             raise Fail(
-                f"{self.name}: a stream was asked for",
+                f"{self.name}: expected text/event-stream, got {self.content_type or 'nothing'} (`Content-Type`)",
                 expected="Content-Type: text/event-stream",
                 actual=f"Content-Type: {self.wire.header('content-type')}",
             )
@@ -227,22 +232,22 @@ class Answer:
 
     @cached_property
     def chunks(self) -> list[dict[str, Any]]:
-        """The JSON objects of a stream, in order, without `[DONE]`; an error in the stream ends the check."""
+        """The JSON objects of a stream, in order, without `[DONE]`; an error object among them ends the check."""
         objects = []
         for number, data in enumerate(d for d in self.data if d.strip() != "[DONE]"):
             what = f"{self.name}: event {number}"
             chunk = expect(parsed(data, what), dict, what)
             if "error" in chunk and "choices" not in chunk and "type" not in chunk:
-                raise Fail(f"{self.name}: the stream carries an error", expected="chunks", actual=data[:300])
+                raise Fail(f"{self.name}: expected chunks, got an error object in event {number}", actual=data[:300])
             objects.append(chunk)
         return objects
 
 
 @dataclass(frozen=True, eq=False)
 class Missing:
-    """Stands for the answer, or answers, of a scenario that was not sent: whatever is read of it ends the check.
+    """Stands for the responses of a scenario that was not sent: reading anything of it ends the check.
 
-    It ends with `verdict` if there is one, else with `why`.
+    The check ends with `verdict` if there is one, else with `why`.
     """
 
     name: str
@@ -271,7 +276,7 @@ class Missing:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Absent(Missing):
-    """Stands for an answer of an endpoint that the server does not have; only what was sent can be read."""
+    """Stands for a response of an endpoint that the server does not have; only the request can be read."""
 
     exchange: Exchange
 

@@ -1,4 +1,4 @@
-"""Answers of POST /chat/completions and POST /completions, plain and streamed, read with the same words."""
+"""Responses of POST /chat/completions and POST /completions, plain and streamed, read with the same words."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 
 from conformance.answers.answer import Answer
 from conformance.answers.values import T, distinct, expect, optional, parsed, written
+from conformance.comparisons import shown
 from conformance.outcomes import Blocked, Fail
 
 _TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "([^"\\]|\\.)+"')
-"""A piece of text in a chunk, as `json.dumps` writes it."""
+"""A generated string in a chunk, as `json.dumps` writes it."""
 
 _KINDS: dict[str, type] = {"token": str, "logprob": float, "top_logprobs": list}
-"""What an entry of logprobs has."""
+"""The fields of an entry of `logprobs.content`."""
 
 
 class Entry(dict[str, Any]):
@@ -24,13 +25,17 @@ class Entry(dict[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         if key not in self:
-            raise Fail(f"an entry of logprobs has no `{key}`", expected=f"`{key}`", actual=written(self)[:300])
+            raise Fail(
+                f"expected `{key}`, got an entry without it (`logprobs.content[]`)",
+                expected=f"`{key}`",
+                actual=written(self)[:300],
+            )
         value = super().__getitem__(key)
         if key in _KINDS:
-            expect(value, _KINDS[key], f"`{key}` of an entry of logprobs")
+            expect(value, _KINDS[key], f"`logprobs.content[].{key}`")
         if key != "top_logprobs":
             return value
-        return Alternatives(Entry(expect(one, dict, "an alternative")) for one in value)
+        return Alternatives(Entry(expect(one, dict, "`logprobs.content[].top_logprobs[]`")) for one in value)
 
 
 class Alternatives(list[Entry]):
@@ -38,13 +43,15 @@ class Alternatives(list[Entry]):
 
     def __getitem__(self, at: Any) -> Any:
         if not self:
-            raise Fail("an entry of logprobs has no alternatives", expected="at least one", actual="[]")
+            raise Fail(
+                "expected at least one alternative, got [] (`top_logprobs`)", expected="at least one", actual="[]"
+            )
         return super().__getitem__(at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCall:
-    """One call of a tool; `arguments` is the JSON string as it came, pieces joined."""
+    """One tool call; `arguments` is the JSON string as it came, deltas joined."""
 
     id: str | None
     type: str | None
@@ -54,18 +61,18 @@ class ToolCall:
     @property
     def args(self) -> dict[str, Any]:
         """The arguments, which must be a JSON object."""
-        what = f"arguments of {self.name}"
+        what = f"`arguments` of `{self.name}`"
         return expect(parsed(self.arguments, what, wanted="a JSON object"), dict, what)
 
     @property
     def asks(self) -> tuple[str, dict[str, Any]]:
-        """What the call asks for, without its id: two calls that ask for the same are equal here."""
+        """Name and arguments, without the id: calls that ask for the same are equal here."""
         return self.name, self.args
 
 
 @dataclass
 class Choice:
-    """One choice, read from a plain answer or put together from a stream."""
+    """One choice, read from a plain response or put together from a stream."""
 
     index: int
     text: str = ""
@@ -80,8 +87,8 @@ class Choice:
 
     @property
     def document(self) -> Any:
-        """The text as the JSON value that it must be."""
-        return parsed(self.text, "the text", wanted="a JSON document")
+        """The content as the JSON value that it must be."""
+        return parsed(self.text, "`content`", wanted="JSON")
 
 
 class Generated(Answer):
@@ -92,7 +99,11 @@ class Generated(Answer):
         """The choices, ordered by index; ends the check if there is none."""
         choices = sorted(self._streamed_choices() if self.streamed else self._plain_choices(), key=lambda c: c.index)
         if not choices:
-            raise Fail(f"{self.name}: no choices", expected="at least one choice", actual=self._shortened)
+            raise Fail(
+                f"{self.name}: expected at least one choice, got none (`choices`)",
+                expected="at least one choice",
+                actual=self._shortened,
+            )
         return choices
 
     def _read(self) -> None:
@@ -105,7 +116,7 @@ class Generated(Answer):
 
     @property
     def text(self) -> str:
-        """The text of the first choice; empty if there is none."""
+        """The content of the first choice; empty if it has none."""
         return self.choice.text
 
     @property
@@ -115,7 +126,7 @@ class Generated(Answer):
 
     @property
     def refusal(self) -> str:
-        """The model's refusal, which stands in place of the text; empty if there is none."""
+        """The model's refusal, which stands in place of the content; empty if there is none."""
         return self.choice.refusal
 
     @property
@@ -125,12 +136,12 @@ class Generated(Answer):
 
     @property
     def truncated(self) -> bool:
-        """Whether a limit of tokens ended a choice, as it says."""
+        """Whether a token limit ended a choice, according to its `finish_reason`."""
         return any(choice.finish_reason == "length" for choice in self.choices)
 
     @cached_property
     def objects(self) -> list[dict[str, Any]]:
-        """The response objects: the one of a plain answer, or all chunks of a stream."""
+        """The response objects: the one of a plain response, or all chunks of a stream."""
         return self.chunks if self.streamed else [self.body]
 
     def values(self, key: str) -> list[Any]:
@@ -139,7 +150,7 @@ class Generated(Answer):
 
     @property
     def distinct_chunks(self) -> list[dict[str, Any]]:
-        """The chunks of a stream, but of those that differ in nothing but a piece of text only the first."""
+        """The chunks of a stream; of those that differ only in a generated string, the first."""
         distinct: dict[str, dict[str, Any]] = {}
         for chunk in self.chunks:
             distinct.setdefault(_TEXT.sub(r'"\1"', written(chunk)), chunk)
@@ -154,23 +165,25 @@ class Generated(Answer):
         """The usage object; of a stream, the last that it carries."""
         found = [o["usage"] for o in self.objects if o.get("usage") is not None]
         if not found and self.unasked:
-            raise Blocked(f"{self.name}: a stream came although none was asked for, and so without usage")
+            raise Blocked(f"{self.name}: expected a plain response with `usage`, got an event stream without")
         if not found:
-            raise Fail(f"{self.name}: no usage", expected="a usage object", actual=self._shortened)
-        return expect(found[-1], dict, f"{self.name}: usage")
+            raise Fail(
+                f"{self.name}: expected an object, got nothing (`usage`)", expected="an object", actual=self._shortened
+            )
+        return expect(found[-1], dict, f"{self.name}: `usage`")
 
     def tokens(self, kind: str) -> int:
         """One count of the usage object: `prompt`, `completion` or `total`."""
-        return expect(self.usage.get(f"{kind}_tokens"), int, f"{self.name}: usage.{kind}_tokens")
+        return expect(self.usage.get(f"{kind}_tokens"), int, f"{self.name}: `usage.{kind}_tokens`")
 
     @property
     def _shortened(self) -> str:
         return self.whole.body[:300].decode(errors="replace")
 
     def _raw_choices(self, of: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
-        for choice in expect(of.get("choices"), list, f"{self.name}: choices"):
-            choice = expect(choice, dict, f"{self.name}: a choice")
-            yield choice, expect(choice.get("index"), int, f"{self.name}: choices[].index")
+        for choice in expect(of.get("choices"), list, f"{self.name}: `choices`"):
+            choice = expect(choice, dict, f"{self.name}: `choices[]`")
+            yield choice, expect(choice.get("index"), int, f"{self.name}: `choices[].index`")
 
     def _plain_choices(self) -> list[Choice]:
         raise NotImplementedError
@@ -180,7 +193,7 @@ class Generated(Answer):
 
 
 class Chat(Generated):
-    """An answer of POST /chat/completions."""
+    """A response of POST /chat/completions."""
 
     @property
     def tool_calls(self) -> list[ToolCall]:
@@ -194,66 +207,70 @@ class Chat(Generated):
 
     @property
     def document(self) -> Any:
-        """The text of the first choice as the JSON value that it must be."""
+        """The content of the first choice as the JSON value that it must be."""
         return self.choice.document
 
     @property
     def reasoning(self) -> str:
-        """The thoughts that a server gives apart from the text (`reasoning_content` or `reasoning`)."""
+        """The reasoning, which a server sends in its own field (`reasoning_content` or `reasoning`)."""
         return self.choice.reasoning
 
     @property
     def logprobs(self) -> list[dict[str, Any]]:
         """The entries of `logprobs.content` of the first choice; ends the check if there are none."""
         if self.choice.logprobs is None:
-            raise Fail(f"{self.name}: no logprobs", expected="choices[0].logprobs.content", actual=self._shortened)
+            raise Fail(
+                f"{self.name}: expected an array, got nothing (`choices[0].logprobs.content`)",
+                expected="an array",
+                actual=self._shortened,
+            )
         return self.choice.logprobs
 
     def deltas(self, index: int = 0) -> list[dict[str, Any]]:
         """The deltas of one choice of a stream, in order."""
-        return [expect(raw.get("delta"), dict, f"{self.name}: choices[].delta") for raw in self.pieces(index)]
+        return [expect(raw.get("delta"), dict, f"{self.name}: `choices[].delta`") for raw in self.pieces(index)]
 
-    def call_pieces(self, index: int = 0) -> dict[int, list[dict[str, Any]]]:
-        """The pieces of each tool call of one choice of a stream, in order, by the call's own index."""
+    def call_deltas(self, index: int = 0) -> dict[int, list[dict[str, Any]]]:
+        """The deltas of each tool call of one choice of a stream, in order, by the call's own `index`."""
         pieces: dict[int, list[dict[str, Any]]] = {}
         for delta in self.deltas(index):
             for piece in self._listed_calls(delta):
-                piece = expect(piece, dict, f"{self.name}: a tool call delta")
-                at = expect(piece.get("index"), int, f"{self.name}: tool_calls[].index of a delta")
+                piece = expect(piece, dict, f"{self.name}: `delta.tool_calls[]`")
+                at = expect(piece.get("index"), int, f"{self.name}: `delta.tool_calls[].index`")
                 pieces.setdefault(at, []).append(piece)
         return pieces
 
     def _plain_choices(self) -> list[Choice]:
         choices = []
         for raw, index in self._raw_choices(self.body):
-            message = expect(raw.get("message"), dict, f"{self.name}: choices[].message")
+            message = expect(raw.get("message"), dict, f"{self.name}: `choices[].message`")
             choice = Choice(index=index, raw=raw, finish_reason=raw.get("finish_reason"), role=message.get("role"))
-            choice.content = optional(message.get("content"), str, f"{self.name}: content")
+            choice.content = optional(message.get("content"), str, f"{self.name}: `message.content`")
             choice.text = choice.content or ""
             choice.reasoning = reasoning(message)
-            choice.refusal = optional(message.get("refusal"), str, f"{self.name}: refusal") or ""
+            choice.refusal = optional(message.get("refusal"), str, f"{self.name}: `message.refusal`") or ""
             choice.tool_calls = [self._tool_call(call) for call in self._listed_calls(message)]
             choice.logprobs = self._logprobs(raw)
             choices.append(choice)
         return choices
 
     def _listed_calls(self, message: dict[str, Any]) -> list[Any]:
-        return optional(message.get("tool_calls"), list, f"{self.name}: tool_calls") or []
+        return optional(message.get("tool_calls"), list, f"{self.name}: `tool_calls`") or []
 
     def _tool_call(self, raw: Any) -> ToolCall:
-        raw = expect(raw, dict, f"{self.name}: a tool call")
-        function = expect(raw.get("function"), dict, f"{self.name}: tool_calls[].function")
-        name = expect(function.get("name"), str, f"{self.name}: tool_calls[].function.name")
-        arguments = expect(function.get("arguments"), str, f"{self.name}: tool_calls[].function.arguments")
+        raw = expect(raw, dict, f"{self.name}: `tool_calls[]`")
+        function = expect(raw.get("function"), dict, f"{self.name}: `tool_calls[].function`")
+        name = expect(function.get("name"), str, f"{self.name}: `tool_calls[].function.name`")
+        arguments = expect(function.get("arguments"), str, f"{self.name}: `tool_calls[].function.arguments`")
         return ToolCall(id=raw.get("id"), type=raw.get("type"), name=name, arguments=arguments)
 
     def _logprobs(self, raw: dict[str, Any]) -> list[dict[str, Any]] | None:
         logprobs = raw.get("logprobs")
         if logprobs is None:
             return None
-        content = expect(logprobs, dict, f"{self.name}: logprobs").get("content")
-        entries = optional(content, list, f"{self.name}: logprobs.content")
-        return entries and [Entry(expect(entry, dict, f"{self.name}: an entry of logprobs")) for entry in entries]
+        content = expect(logprobs, dict, f"{self.name}: `logprobs`").get("content")
+        entries = optional(content, list, f"{self.name}: `logprobs.content`")
+        return entries and [Entry(expect(entry, dict, f"{self.name}: `logprobs.content[]`")) for entry in entries]
 
     def _streamed_choices(self) -> list[Choice]:
         choices: dict[int, Choice] = {}
@@ -263,12 +280,12 @@ class Chat(Generated):
         for chunk in self.chunks:
             for raw, index in self._raw_choices(chunk):
                 choice = choices.setdefault(index, Choice(index=index))
-                delta = expect(raw.get("delta"), dict, f"{self.name}: choices[].delta")
+                delta = expect(raw.get("delta"), dict, f"{self.name}: `choices[].delta`")
                 choice.role = choice.role or delta.get("role")
                 if isinstance(delta.get("content"), str):
                     contents.setdefault(index, []).append(delta["content"])
                 reasonings.setdefault(index, []).append(reasoning(delta))
-                choice.refusal += optional(delta.get("refusal"), str, f"{self.name}: refusal of a delta") or ""
+                choice.refusal += optional(delta.get("refusal"), str, f"{self.name}: `delta.refusal`") or ""
                 choice.finish_reason = raw.get("finish_reason") or choice.finish_reason
                 if (entries := self._logprobs(raw)) is not None:
                     choice.logprobs = choice.logprobs or []
@@ -287,14 +304,17 @@ class Chat(Generated):
         return list(choices.values())
 
     def _as_plain(self, choice: Choice) -> dict[str, Any]:
-        """The choice of a plain answer that a stream adds up to."""
+        """The choice of a plain response that a stream adds up to."""
         message: dict[str, Any] = {"role": choice.role, "content": choice.content}
         if choice.tool_calls:
             message["tool_calls"] = [
                 {"id": call.id, "type": call.type, "function": {"name": call.name, "arguments": call.arguments}}
                 for call in choice.tool_calls
             ]
-        deltas = (optional(raw.get("delta"), dict, f"{self.name}: a delta") or {} for raw in self.pieces(choice.index))
+        deltas = (
+            optional(raw.get("delta"), dict, f"{self.name}: `choices[].delta`") or {}
+            for raw in self.pieces(choice.index)
+        )
         if legacy := [called for delta in deltas if isinstance(called := delta.get("function_call"), dict)]:
             keys = ("name", "arguments")
             message["function_call"] = {key: "".join(str(one.get(key) or "") for one in legacy) for key in keys}
@@ -302,36 +322,44 @@ class Chat(Generated):
         return {**choice.raw, "message": message, "logprobs": logprobs, "finish_reason": choice.finish_reason}
 
     def _add_piece(self, calls: dict[tuple[int, int], dict[str, Any]], choice: int, piece: Any) -> None:
-        piece = expect(piece, dict, f"{self.name}: a tool call delta")
-        at = expect(piece.get("index"), int, f"{self.name}: tool_calls[].index of a delta")
+        piece = expect(piece, dict, f"{self.name}: `delta.tool_calls[]`")
+        at = expect(piece.get("index"), int, f"{self.name}: `delta.tool_calls[].index`")
         call = calls.setdefault((choice, at), {"id": None, "type": None, "name": [], "arguments": []})
-        function = expect(piece.get("function") or {}, dict, f"{self.name}: tool_calls[].function")
+        function = expect(piece.get("function") or {}, dict, f"{self.name}: `tool_calls[].function`")
         call["id"] = call["id"] or piece.get("id")
         call["type"] = call["type"] or piece.get("type")
-        call["name"].append(optional(function.get("name"), str, f"{self.name}: name of a delta") or "")
-        call["arguments"].append(optional(function.get("arguments"), str, f"{self.name}: arguments of a delta") or "")
+        call["name"].append(
+            optional(function.get("name"), str, f"{self.name}: `delta.tool_calls[].function.name`") or ""
+        )
+        call["arguments"].append(
+            optional(function.get("arguments"), str, f"{self.name}: `delta.tool_calls[].function.arguments`") or ""
+        )
 
 
 class Completion(Generated):
-    """An answer of POST /completions, whose chunks have the same shape as its plain object."""
+    """A response of POST /completions, whose chunks have the same form as its plain object."""
 
     @property
     def logprobs(self) -> dict[str, Any]:
         """The legacy logprobs object of the first choice; ends the check if there is none."""
-        return expect(self.choice.raw.get("logprobs"), dict, f"{self.name}: choices[0].logprobs")
+        return expect(self.choice.raw.get("logprobs"), dict, f"{self.name}: `choices[0].logprobs`")
 
     def legacy(self, key: str, of: type[T], *, null_first: bool = False) -> list[T]:
         """A parallel array of the legacy logprobs object: its entries, of this kind, without a first that is null."""
-        entries = expect(self.logprobs.get(key), list, f"{self.name}: logprobs.{key}")
+        entries = expect(self.logprobs.get(key), list, f"{self.name}: `logprobs.{key}`")
         if null_first and entries[:1] != [None]:
-            raise Fail(f"{self.name}: logprobs.{key}[0] is not null", expected="null", actual=f"{entries[:1]}")
-        return [expect(entry, of, f"{self.name}: an entry of logprobs.{key}") for entry in entries[null_first:]]
+            raise Fail(
+                f"{self.name}: `logprobs.{key}[0]`: expected null, got {shown(entries[:1])}",
+                expected="null",
+                actual=shown(entries[:1]),
+            )
+        return [expect(entry, of, f"{self.name}: `logprobs.{key}[]`") for entry in entries[null_first:]]
 
     def _plain_choices(self) -> list[Choice]:
         return [
             Choice(
                 index=index,
-                text=expect(raw.get("text"), str, f"{self.name}: choices[].text"),
+                text=expect(raw.get("text"), str, f"{self.name}: `choices[].text`"),
                 finish_reason=raw.get("finish_reason"),
                 raw=raw,
             )
@@ -344,7 +372,9 @@ class Completion(Generated):
         for chunk in self.chunks:
             for raw, index in self._raw_choices(chunk):
                 choice = choices.setdefault(index, Choice(index=index, raw=raw))
-                texts.setdefault(index, []).append(optional(raw.get("text"), str, f"{self.name}: choices[].text") or "")
+                texts.setdefault(index, []).append(
+                    optional(raw.get("text"), str, f"{self.name}: `choices[].text`") or ""
+                )
                 choice.finish_reason = raw.get("finish_reason") or choice.finish_reason
         for index, choice in choices.items():
             choice.text = "".join(texts[index])
@@ -352,5 +382,5 @@ class Completion(Generated):
 
 
 def reasoning(message: dict[str, Any]) -> str:
-    found = (optional(message.get(key), str, key) for key in ("reasoning_content", "reasoning"))
+    found = (optional(message.get(key), str, f"`{key}`") for key in ("reasoning_content", "reasoning"))
     return next(filter(None, found), "")

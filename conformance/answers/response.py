@@ -1,4 +1,4 @@
-"""Answers of POST /responses and what is stored of them."""
+"""Responses of POST /responses, and of the endpoints for stored ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from conformance.answers.answer import Answer
 from conformance.answers.generated import Choice, ToolCall
 from conformance.answers.values import expect, optional, written
+from conformance.comparisons import shown
 from conformance.outcomes import Fail
 
 ENDINGS = ("response.completed", "response.incomplete", "response.failed")
@@ -15,38 +16,42 @@ ENDINGS = ("response.completed", "response.incomplete", "response.failed")
 
 
 class Response(Answer):
-    """An answer of POST /responses or GET /responses/{id}; text and calls of a stream are joined from its deltas."""
+    """A response of POST /responses or GET /responses/{id}; text and calls of a stream are joined from its deltas."""
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """The JSON object of a 2xx answer; of a stream that nobody asked for, the response of its last event."""
+        """The JSON object of a 2xx response; of a stream that was not requested, the response of its last event."""
         return self.object if self.unasked else super().body
 
     @cached_property
     def object(self) -> dict[str, Any]:
-        """The response object: the body of a plain answer, or what the last event of a stream holds."""
+        """The response object: the body of a plain response, or what the last event of a stream holds."""
         if not self.streamed:
             return self.body
         last = self.chunks[-1] if self.chunks else {}
         if last.get("type") not in ENDINGS:
-            raise Fail(f"{self.name}: the stream has no end", expected=" or ".join(ENDINGS), actual=f"{last}"[:300])
-        return expect(last.get("response"), dict, f"{self.name}: response of {last['type']}")
+            raise Fail(
+                f"{self.name}: expected the end of the response, got {shown(last.get('type'))} (last event)",
+                expected=" or ".join(ENDINGS),
+                actual=shown(last),
+            )
+        return expect(last.get("response"), dict, f"{self.name}: `response` of {last['type']}")
 
     @property
     def id(self) -> str:
         """The response's id."""
-        return expect(self.object.get("id"), str, f"{self.name}: id")
+        return expect(self.object.get("id"), str, f"{self.name}: `id`")
 
     @property
     def state(self) -> Any:
-        """How the response ended, its own `status`: completed, incomplete or failed."""
+        """The `status` of the response: completed, incomplete or failed."""
         return self.object.get("status")
 
     @cached_property
     def output(self) -> list[dict[str, Any]]:
         """The items of the output, as they came."""
-        output = expect(self.object.get("output"), list, f"{self.name}: output")
-        return [expect(item, dict, f"{self.name}: output[]") for item in output]
+        output = expect(self.object.get("output"), list, f"{self.name}: `output`")
+        return [expect(item, dict, f"{self.name}: `output[]`") for item in output]
 
     def items(self, kind: str) -> list[dict[str, Any]]:
         """The items of the output that have this type."""
@@ -55,14 +60,16 @@ class Response(Answer):
     @property
     def parts(self) -> list[dict[str, Any]]:
         """The content parts of the messages of the output."""
-        contents = [expect(item.get("content"), list, f"{self.name}: content") for item in self.items("message")]
-        return [expect(part, dict, f"{self.name}: content[]") for content in contents for part in content]
+        contents = [
+            expect(item.get("content"), list, f"{self.name}: `output[].content`") for item in self.items("message")
+        ]
+        return [expect(part, dict, f"{self.name}: `output[].content[]`") for content in contents for part in content]
 
     @property
     def written(self) -> str:
         """The text of the response object, as official clients read it from `output_text` parts."""
         texts = [part.get("text") for part in self.parts if part.get("type") == "output_text"]
-        return "".join(expect(text, str, f"{self.name}: text of an output_text") for text in texts)
+        return "".join(expect(text, str, f"{self.name}: `text` of an `output_text`") for text in texts)
 
     @cached_property
     def text(self) -> str:
@@ -90,16 +97,16 @@ class Response(Answer):
 
     @cached_property
     def reasoning(self) -> str:
-        """The thoughts: their texts, or what the server gives as a summary; of a stream, joined from the deltas."""
+        """The reasoning, or the summary that the server sends of it; of a stream, joined from the deltas."""
         if self.streamed:
             return self.joined("response.reasoning_text.delta") + self.joined("response.reasoning_summary_text.delta")
         parts = [
-            expect(part, dict, f"{self.name}: part of a thought")
+            expect(part, dict, f"{self.name}: part of a `reasoning` item")
             for item in self.items("reasoning")
             for key in ("content", "summary")
-            for part in optional(item.get(key), list, f"{self.name}: {key} of a thought") or []
+            for part in optional(item.get(key), list, f"{self.name}: `{key}` of a `reasoning` item") or []
         ]
-        return "".join(expect(part.get("text"), str, f"{self.name}: text of a thought") for part in parts)
+        return "".join(expect(part.get("text"), str, f"{self.name}: `text` of a `reasoning` item") for part in parts)
 
     @property
     def said(self) -> str:
@@ -110,11 +117,11 @@ class Response(Answer):
     def refusal(self) -> str:
         """The model's refusal, which stands in place of the text; empty if there is none."""
         texts = [part.get("refusal") for part in self.parts if part.get("type") == "refusal"]
-        return "".join(expect(text, str, f"{self.name}: refusal") for text in texts)
+        return "".join(expect(text, str, f"{self.name}: `refusal`") for text in texts)
 
     @property
     def truncated(self) -> bool:
-        """Whether a limit of tokens ended it, as it says."""
+        """Whether a token limit ended the response, according to its `status`."""
         return bool(self.state == "incomplete")
 
     @property
@@ -125,16 +132,16 @@ class Response(Answer):
     @property
     def usage(self) -> dict[str, Any]:
         """The usage object."""
-        return expect(self.object.get("usage"), dict, f"{self.name}: usage")
+        return expect(self.object.get("usage"), dict, f"{self.name}: `usage`")
 
     def tokens(self, kind: str) -> int:
         """One count of the usage object: `input`, `output` or `total`."""
-        return expect(self.usage.get(f"{kind}_tokens"), int, f"{self.name}: usage.{kind}_tokens")
+        return expect(self.usage.get(f"{kind}_tokens"), int, f"{self.name}: `usage.{kind}_tokens`")
 
     @property
     def types(self) -> list[str]:
         """The type of each event of a stream, in order."""
-        return [expect(event.get("type"), str, f"{self.name}: type of an event") for event in self.chunks]
+        return [expect(event.get("type"), str, f"{self.name}: `type` of an event") for event in self.chunks]
 
     @property
     def sequence(self) -> list[Any]:
@@ -147,37 +154,37 @@ class Response(Answer):
 
     def held(self, kind: str, key: str) -> list[dict[str, Any]]:
         """The objects that the events of a type hold under a key, in order."""
-        return [expect(event.get(key), dict, f"{self.name}: {key} of {kind}") for event in self.typed(kind)]
+        return [expect(event.get(key), dict, f"{self.name}: `{key}` of {kind}") for event in self.typed(kind)]
 
     @cached_property
     def snapshots(self) -> list[dict[str, Any]]:
         """The response objects of the events that have one, in order."""
         held = [event["response"] for event in self.chunks if "response" in event]
-        return [expect(response, dict, f"{self.name}: response of an event") for response in held]
+        return [expect(response, dict, f"{self.name}: `response` of an event") for response in held]
 
     @cached_property
     def added(self) -> dict[Any, dict[str, Any]]:
-        """The items of the output as they were when they were added, by what names them."""
+        """The items of the output as they were added, by id or place (see `item_of`)."""
         kind = "response.output_item.added"
         return dict(zip(map(self.item_of, self.typed(kind)), self.held(kind, "item"), strict=True))
 
     @cached_property
     def by_item(self) -> dict[Any, list[dict[str, Any]]]:
-        """The events that belong to an item of the output, in order, by what names the item."""
+        """The events of each item of the output, in order, by the item's id or place (see `item_of`)."""
         events: dict[Any, list[dict[str, Any]]] = {}
         for event in (event for event in self.chunks if self.item_of(event) is not None):
             events.setdefault(self.item_of(event), []).append(event)
         return events
 
     def item_of(self, event: dict[str, Any]) -> str | int | None:
-        """What names the item to which an event belongs: its id or, where none is given, its place in the output."""
-        item = optional(event.get("item"), dict, f"{self.name}: item of an event") or {}
-        named = optional(event.get("item_id", item.get("id")), str, f"{self.name}: id of an item")
-        return named or optional(event.get("output_index"), int, f"{self.name}: output_index of an event")
+        """The id of the item to which an event belongs, or its place in the output if it has no id."""
+        item = optional(event.get("item"), dict, f"{self.name}: `item` of an event") or {}
+        named = optional(event.get("item_id", item.get("id")), str, f"{self.name}: `item_id` of an event")
+        return named or optional(event.get("output_index"), int, f"{self.name}: `output_index` of an event")
 
     @property
     def distinct(self) -> list[dict[str, Any]]:
-        """The events of a stream, but of those that differ in nothing but their number and delta only the first."""
+        """The events of a stream; of those that differ only in number and delta, the first."""
         distinct: dict[str, dict[str, Any]] = {}
         for event in self.chunks:
             varying = {key: type(event[key]).__name__ for key in ("delta", "sequence_number") if key in event}
@@ -189,7 +196,7 @@ class Response(Answer):
         return self._joined(self.typed(kind))
 
     def _joined(self, events: list[dict[str, Any]]) -> str:
-        return "".join(expect(e.get("delta"), str, f"{self.name}: delta of {e.get('type')}") for e in events)
+        return "".join(expect(e.get("delta"), str, f"{self.name}: `delta` of {e.get('type')}") for e in events)
 
     def _read(self) -> None:
         assert isinstance(self.text + self.written + self.reasoning, str)
@@ -198,6 +205,6 @@ class Response(Answer):
             assert isinstance([self.snapshots, self.by_item, self.held("response.output_item.done", "item")], list)
 
     def _tool_call(self, item: dict[str, Any]) -> ToolCall:
-        name = expect(item.get("name"), str, f"{self.name}: name of a function_call")
-        arguments = expect(item.get("arguments"), str, f"{self.name}: arguments of a function_call")
+        name = expect(item.get("name"), str, f"{self.name}: `name` of a `function_call`")
+        arguments = expect(item.get("arguments"), str, f"{self.name}: `arguments` of a `function_call`")
         return ToolCall(id=item.get("call_id"), type=item.get("type"), name=name, arguments=arguments)

@@ -1,4 +1,4 @@
-"""Read JSON values that must be of a type; a malformed answer ends the check."""
+"""Read JSON values that must be of a type; a malformed response ends the check."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ import json
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from conformance.comparisons import shown
 from conformance.outcomes import Fail
 
 T = TypeVar("T")
 
 
 def expect(value: Any, kind: type[T], what: str) -> T:
-    """`value`, which must be of `kind` (a bool is no number); else the answer is malformed, and the check fails."""
+    """`value`, which must be of `kind` (a boolean is not a number); otherwise the check fails. `what` names it."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return value  # type: ignore[return-value]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-        raise Fail(f"{what} is not {_JSON_NAMES[kind]}", expected=_JSON_NAMES[kind], actual=written(value)[:200])
+        name, got = _JSON_NAMES[kind], written(value)[:200]
+        raise Fail(f"{what}: expected {name}, got {got}", expected=name, actual=got)
     return value
 
 
 def parsed(raw: str | bytes, what: str, *, wanted: str = "JSON") -> Any:
-    """The JSON value that a text must be, in UTF-8 if it is bytes; `wanted` is shown as what was expected."""
+    """The JSON value that a string holds, in UTF-8 if it is bytes; the message says that `wanted` was expected."""
     try:
         text = raw if isinstance(raw, str) else raw.decode("utf-8-sig")
         return json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as problem:
         text = raw if isinstance(raw, str) else raw.decode(errors="replace")
-        raise Fail(f"{what} is not JSON ({problem})", expected=wanted, actual=text[:300]) from None
+        raise Fail(
+            f"{what}: expected {wanted}, got {shown(text, 80)} ({problem})", expected=wanted, actual=text[:300]
+        ) from None
 
 
 def _no_number(name: str) -> None:
@@ -35,7 +39,7 @@ def _no_number(name: str) -> None:
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:
-    """The different ones of JSON values, in order."""
+    """Different JSON values, in order, each once."""
     found: dict[Any, Any] = {}
     for value in values:
         found.setdefault((written(value),) if isinstance(value, list | dict) else value, value)
@@ -43,15 +47,15 @@ def distinct(values: Iterable[Any]) -> list[Any]:
 
 
 def written(value: Any) -> str:
-    """A JSON value as text."""
+    """A JSON value as a string."""
     try:
         return json.dumps(value)
     except RecursionError as problem:
-        raise Fail(f"JSON is nested too deeply ({problem})", expected="what a client can read") from None
+        raise Fail(f"expected JSON that clients can read, got too deep nesting ({problem})") from None
 
 
 def optional(value: Any, kind: type[T], what: str) -> T | None:
-    """The same for a value that may be null or absent."""
+    """As `expect`, for a value that may be null or absent."""
     return None if value is None else expect(value, kind, what)
 
 

@@ -1,9 +1,12 @@
-"""`n`: several answers to one request, told apart by their index."""
+"""`n`: several choices for one request, told apart by their index."""
 
 from conformance.kit import (
     MUST,
     SHOULD,
     Chat,
+    assert_equal,
+    assert_in,
+    assert_more,
     assert_same_text,
     check,
     expect_rejection,
@@ -15,7 +18,8 @@ from conformance.kit import (
 
 REQUEST = "openapi:CreateChatCompletionRequest.n"
 CHOICES = "openapi:CreateChatCompletionResponse.choices"
-ONE_CHOICE = "there is one choice only"
+ONE_CHOICE = "expected several choices, got 1 (`choices`)"
+SAME = "expected responses that vary at a high `temperature`, got the same one each time"
 
 
 def indices(answer: Chat) -> list[int]:
@@ -25,39 +29,43 @@ def indices(answer: Chat) -> list[int]:
 
 @check("n", MUST, REQUEST, core=True)
 def test_gives_as_many_choices(capital: Chat, capital_n_2: Chat) -> None:
-    """With n=2 there are two choices, with the indices 0 and 1."""
-    inconclusive_unless(len(capital.choices) == 1, "there are several choices without n")
+    """With `n: 2`, `choices` has two elements, with `index` 0 and 1."""
+    inconclusive_unless(
+        len(capital.choices) == 1, f"expected 1 choice without `n`, got {len(capital.choices)} (`choices`)"
+    )
     ignored_unless(len(capital_n_2.choices) > 1, ONE_CHOICE)
-    assert indices(capital_n_2) == [0, 1]
+    assert_equal(indices(capital_n_2), [0, 1], "`index` of the choices")
 
 
 @check("n", MUST, CHOICES)
 def test_choices_are_complete(capital_n_2: Chat, things_n_3: Chat) -> None:
-    """Each choice has its own message, with role, text and finish_reason."""
+    """With `n`, each choice has its own `message` with `role` and `content`, and its own `finish_reason`."""
     inconclusive_unless(len(capital_n_2.choices) > 1, ONE_CHOICE)
     for choice in capital_n_2.choices + things_n_3.choices:
-        assert choice.role == "assistant"
-        assert choice.content is not None
-        assert choice.finish_reason in ("stop", "length")
+        where = f"`choices[{choice.index}]"
+        assert_equal(choice.role, "assistant", f"{where}.message.role`")
+        assert choice.content is not None, f"expected a string, got null ({where}.message.content`)"
+        assert_in(choice.finish_reason, ("stop", "length"), f"{where}.finish_reason`")
 
 
 @check("n", MUST, REQUEST)
 def test_streams_as_many_choices(capital_n_2_streamed: Chat, things_n_3_streamed: Chat) -> None:
-    """A stream has the same choices, told apart by their index."""
+    """With `n`, the chunks of a stream hold as many choices, told apart by `index`."""
     ignored_unless(len(capital_n_2_streamed.choices) > 1, ONE_CHOICE)
-    assert indices(capital_n_2_streamed) == [0, 1]
-    assert indices(things_n_3_streamed) == [0, 1, 2]
+    assert_equal(indices(capital_n_2_streamed), [0, 1], "`index` of the streamed choices")
+    assert_equal(indices(things_n_3_streamed), [0, 1, 2], "`index` of the streamed choices")
 
 
 @check("n", MUST, "openapi:CreateChatCompletionStreamResponse.choices")
 def test_streams_complete_choices(things_n_3_streamed: Chat) -> None:
-    """In a stream each choice has its role and text, and ends once."""
+    """In a stream with `n`, each choice has its own `role` and `content`, and one `finish_reason`."""
     inconclusive_unless(len(things_n_3_streamed.choices) > 1, ONE_CHOICE)
     ends = [at for at in range(3) for choice in things_n_3_streamed.pieces(at) if choice.get("finish_reason")]
-    assert ends == [0, 1, 2]
+    assert_equal(ends, [0, 1, 2], "`index` of the streamed choices with a `finish_reason`")
     for choice in things_n_3_streamed.choices:
-        assert choice.role == "assistant"
-        assert choice.content is not None
+        where = f"`choices[{choice.index}].delta"
+        assert_equal(choice.role, "assistant", f"{where}.role`")
+        assert choice.content is not None, f"expected a string, got null ({where}.content`)"
 
 
 @check("n", MUST, REQUEST)
@@ -68,37 +76,38 @@ def test_choices_are_not_copies(
     things_n_3_streamed: Chat,
     things_n_3_again_streamed: Chat,
 ) -> None:
-    """Each choice is drawn by itself: where answers vary, choices do, in a stream too."""
+    """With `n`, each choice is sampled by itself: where responses vary, the choices vary too."""
     # The probe model's answers are the same three times by chance in 4 of 10 000 runs: twice in 1 of 6 million.
-    inconclusive_unless(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
     for twice in ([things_n_3, things_n_3_again], [things_n_3_streamed, things_n_3_again_streamed]):
         varied = [len({choice.text for choice in answer.choices}) > 1 for answer in twice]
-        ignored_unless(any(varied), "the choices are copies of one answer")
+        ignored_unless(any(varied), "expected choices that differ, got copies of one (`choices[].message.content`)")
 
 
 @check("n", MUST, "openapi:CompletionUsage.completion_tokens")
 def test_usage_counts_all(few_tokens: Chat, few_tokens_n_3: Chat) -> None:
-    """The usage has the tokens of all choices, and those of the prompt once."""
+    """With `n`, `completion_tokens` counts the tokens of all choices, and `prompt_tokens` counts the prompt once."""
     ignored_unless(len(few_tokens_n_3.choices) > 1, ONE_CHOICE)
     inconclusive_unless(
-        all(c.finish_reason == "length" for c in few_tokens_n_3.choices), "an answer ended before its limit"
+        all(c.finish_reason == "length" for c in few_tokens_n_3.choices),
+        "expected each choice to reach `max_tokens`, got one that ended before",
     )
-    assert few_tokens_n_3.tokens("completion") == 3 * 2
-    assert few_tokens_n_3.tokens("prompt") == few_tokens.tokens("prompt")
+    assert_equal(few_tokens_n_3.tokens("completion"), 3 * 2, "`usage.completion_tokens` with `n: 3`")
+    assert_equal(few_tokens_n_3.tokens("prompt"), few_tokens.tokens("prompt"), "`usage.prompt_tokens` with `n: 3`")
 
 
 @check("n", MUST, REQUEST)
 def test_may_be_1(capital: Chat, capital_n_1: Chat) -> None:
-    """With n=1 there is one choice, as without n."""
-    assert indices(capital_n_1) == [0]
+    """With `n: 1` there is one choice, with the same content as without `n`."""
+    assert_equal(indices(capital_n_1), [0], "`index` of the choices")
     assert_same_text(capital_n_1.text, capital.text)
 
 
 @check("n", SHOULD, REQUEST)
 def test_same_choices_at_temperature_0(capital: Chat, capital_n_2_greedy: Chat) -> None:
-    """At temperature 0 several choices are allowed, and are the same."""
+    """With `n: 2` and `temperature: 0`, both choices have the same content."""
     ignored_unless(len(capital_n_2_greedy.choices) > 1, ONE_CHOICE)
-    assert indices(capital_n_2_greedy) == [0, 1]
+    assert_equal(indices(capital_n_2_greedy), [0, 1], "`index` of the choices")
     first, second = capital_n_2_greedy.choices
     assert_same_text(first.text, capital.text)
     assert_same_text(second.text, capital.text)
@@ -106,59 +115,61 @@ def test_same_choices_at_temperature_0(capital: Chat, capital_n_2_greedy: Chat) 
 
 @check("n", SHOULD, REQUEST)
 def test_may_be_more_than_slots(capital_n_9: Chat) -> None:
-    """n may be larger than the number of answers on which the server works at a time."""
+    """`n` may be larger than the number of requests that the server handles at once."""
     ignored_unless(len(capital_n_9.choices) > 1, ONE_CHOICE)
-    assert indices(capital_n_9) == list(range(9))
+    assert_equal(indices(capital_n_9), list(range(9)), "`index` of the choices")
 
 
 @check("n", SHOULD, REQUEST)
 def test_seed_does_not_make_copies(hot: list[Chat], things_n_3_seeded: list[Chat]) -> None:
-    """With a seed, too, the choices of one answer differ from each other."""
-    inconclusive_unless(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    """With `seed` and `n`, the choices of one response still differ from each other."""
+    inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
     ignored_unless(len(things_n_3_seeded[0].choices) > 1, ONE_CHOICE)
-    assert len({choice.text for choice in things_n_3_seeded[0].choices}) > 1
+    varied = {choice.text for choice in things_n_3_seeded[0].choices}
+    assert_more(len(varied), 1, "different `choices[].message.content`")
 
 
 @check("n", SHOULD, "openapi:CreateChatCompletionRequest.seed")
 def test_seed_repeats_all_choices(
     hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat], things_n_3_seeded: list[Chat]
 ) -> None:
-    """With the same seed all choices come again."""
+    """With the same `seed`, all choices of a request with `n` are reproduced."""
     once, again = (answer.choices for answer in things_n_3_seeded)
     inconclusive_unless(len(once) > 1, ONE_CHOICE)
     inconclusive_unless(
-        reproduced(sampled, sampled_again, sampled, hot) >= 3, "the same seed does not give the same answer"
+        reproduced(sampled, sampled_again, sampled, hot) >= 3,
+        "expected the same response to the same `seed`, got another",
     )
-    assert len(again) == len(once)
+    assert_equal(len(again), len(once), "length of `choices` of the second response")
     for one, other in zip(once, again, strict=True):
-        assert_same_text(other.text, one.text)
+        assert_same_text(other.text, one.text, f"`choices[{one.index}].message.content` of the second response")
 
 
 @check("n", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs")
 def test_each_choice_has_its_logprobs(things_n_3: Chat, things_n_3_streamed: Chat) -> None:
-    """The logprobs of each choice are those of its own tokens, in a stream too."""
+    """With `n`, the `logprobs` of each choice are those of its own tokens, in a stream as well."""
     inconclusive_unless(len(things_n_3.choices) > 1 and len(things_n_3_streamed.choices) > 1, ONE_CHOICE)
     for choice in things_n_3.choices + things_n_3_streamed.choices:
-        inconclusive_unless(choice.logprobs, "no logprobs came")
+        inconclusive_unless(choice.logprobs, "expected an array, got nothing (`choices[].logprobs.content`)")
         # Half a character is shown in the text, and not always in its token.
         text, *named = (s.replace("\ufffd", "") for s in (choice.text, *[e["token"] for e in choice.logprobs or []]))
-        assert joined(named, text) == text
+        assert_equal(joined(named, text), text, f"tokens of `choices[{choice.index}].logprobs.content`, joined")
 
 
 @check("n", SHOULD, REQUEST)
 def test_below_1_is_refused(bad_n: list[Chat]) -> None:
-    """0 and negative numbers are refused."""
+    """`n` below 1 is rejected with 400."""
     for answer in bad_n:
         expect_rejection(answer)
 
 
 @check("n", SHOULD, REQUEST)
 def test_above_128_is_refused(bad_n_high: Chat) -> None:
-    """More than 128 choices are refused."""
+    """`n` above 128 is rejected with 400."""
     expect_rejection(bad_n_high)
 
 
 @check("n", SHOULD, REQUEST)
 def test_text_is_refused(bad_n_text: Chat) -> None:
-    """A number of choices that is a text is refused."""
+    """A string as `n` is rejected with 400."""
     expect_rejection(bad_n_text)

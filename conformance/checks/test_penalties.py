@@ -1,6 +1,6 @@
 """`frequency_penalty` and `presence_penalty`: tokens that were used become less likely.
 
-Servers report the logprobs of the model, which penalties do not move; so the text is judged.
+Servers report the logprobs of the model, which penalties do not move, and therefore the checks compare strings.
 """
 
 from collections import Counter
@@ -19,6 +19,7 @@ from conformance.kit import (
     ignored_unless,
     inconclusive_unless,
     lead,
+    shown,
     tokens,
 )
 
@@ -26,31 +27,34 @@ FREQUENCY = "openapi:CreateChatCompletionRequest.frequency_penalty"
 PRESENCE = "openapi:CreateChatCompletionRequest.presence_penalty"
 
 
-NO_EFFECT = "the penalty has no effect"
+NO_EFFECT = "expected the penalty to change a response, got the same ones"
+SAME = "expected other content than without the penalty, got the same (`choices[0].message.content`)"
+NO_SEPARATOR = "expected a separator 20 times in the content without a penalty, got fewer"
+REASONING = "expected no reasoning: its tokens count as used, and have no logprobs"
 
 
 def differ(some: list[Chat], others: list[Chat]) -> bool:
-    """Whether a parameter changed any of some answers."""
+    """Whether a parameter changed any of some responses."""
     return any(one.said != other.said for one, other in zip(some, others, strict=True))
 
 
 def repeats(text: str) -> bool:
-    """Whether a text ends in one piece of at most eight characters, or in two or three characters, again and again."""
+    """Whether a string ends by repeating at most eight characters, or has only two or three different ones there."""
     tail = text[-32:]
     periodic = any((tail[:size] * 32)[:32] == tail for size in range(1, 9))
     return len(tail) == 32 and (periodic or len(set(tail)) <= 3)
 
 
 def most_used(answer: Chat) -> int:
-    """How often the token comes that comes most often."""
+    """How often the most frequent token was used."""
     return Counter(tokens(answer)).most_common(1)[0][1]
 
 
 def surely_kept(likely: Chat) -> tuple[str, int]:
-    """The beginning of an answer that a penalty of 2 a use cannot change, and how many of its tokens were used before.
+    """The beginning of a response that a penalty of 2 a use cannot change, and how many of its tokens were used before.
 
-    It ends where the model is not sure enough of its token. The prompt's uses count, since some servers count them, and
-    nothing is known of tokens that may be of the marks of turns.
+    It ends where the model is not sure enough of its token. Uses in the prompt count, since some servers count them. It
+    also ends at a token that may be part of the template's turn markers, of which nothing is known.
     """
     named, text, used = tokens(likely), "", 0
     prompt = likely.sent["messages"][0]["content"]
@@ -63,11 +67,11 @@ def surely_kept(likely: Chat) -> tuple[str, int]:
     return text, used
 
 
-def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
-    """The prompt and the text before the first token in which two answers differ; and the two tokens.
+def first_difference(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
+    """The prompt and the content before the first token in which two responses differ; and the two tokens.
 
-    Nothing where the model was not sure of its token: there the last bits of a sum decide. Nor if a token may be of the
-    marks of turns: those are in the prompt that the server makes of the messages, and penalties may count that.
+    None where the model was not sure of its token, because rounding decides there. Also None if a token may be part of
+    the template's turn markers: they are in the rendered prompt, and penalties may count that.
     """
     ours, theirs = tokens(likely), tokens(other)
     prompt = likely.sent["messages"][0]["content"] + likely.reasoning
@@ -81,47 +85,51 @@ def parting(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
 
 @check("frequency_penalty", MUST, FREQUENCY, core=True)
 def test_frequency_ends_repetition(repetitive: Chat, repetitive_frequency_penalty: Chat) -> None:
-    """A frequency_penalty of 2 changes a text that uses one token again and again."""
+    """`frequency_penalty: 2` changes a response that repeats one token again and again."""
     # A separator that was used 20 times has a logit 40 lower, e^-40: more than any model is sure of.
-    inconclusive_unless(
-        max(map(repetitive.text.count, "\n, ")) >= 20, "the text without a penalty has no separator 20 times"
+    inconclusive_unless(max(map(repetitive.text.count, "\n, ")) >= 20, NO_SEPARATOR)
+    ignored_unless(repetitive_frequency_penalty.text != repetitive.text, SAME)
+    assert not repeats(repetitive_frequency_penalty.text), (
+        "expected content that does not repeat itself, "
+        f"got one that ends in {shown(repetitive_frequency_penalty.text[-32:])} (`choices[0].message.content`)"
     )
-    ignored_unless(repetitive_frequency_penalty.text != repetitive.text, "the text is the same as without a penalty")
-    assert not repeats(repetitive_frequency_penalty.text)
 
 
 @check("frequency_penalty", MUST, FREQUENCY)
 def test_frequency_same_in_streams(
     repetitive: Chat, repetitive_frequency_penalty: Chat, repetitive_frequency_penalty_streamed: Chat
 ) -> None:
-    """A stream with a frequency_penalty has the same text as the plain answer."""
+    """With `frequency_penalty`, a stream has the same content as the plain response."""
     inconclusive_unless(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
-    assert_same_text(repetitive_frequency_penalty_streamed.text, repetitive_frequency_penalty.text)
+    assert_same_text(
+        repetitive_frequency_penalty_streamed.text,
+        repetitive_frequency_penalty.text,
+        "`choices[0].delta.content`, joined",
+    )
 
 
 @check("frequency_penalty", SHOULD, FREQUENCY)
 def test_frequency_below_0_repeats(repetitive: Chat, repetitive_frequency_reward: Chat) -> None:
-    """A frequency_penalty of -2 makes the text end in one piece, again and again."""
+    """`frequency_penalty: -2` makes the response end in one repeated token or phrase."""
     # Each use adds 2 to the logit of the token that leads already, until nothing else is ever chosen.
-    inconclusive_unless(
-        max(map(repetitive.text.count, "\n, ")) >= 20, "the text without a penalty has no separator 20 times"
+    inconclusive_unless(max(map(repetitive.text.count, "\n, ")) >= 20, NO_SEPARATOR)
+    inconclusive_unless(not repeats(repetitive.text), "expected content that does not repeat itself without a penalty")
+    ignored_unless(repetitive_frequency_reward.text != repetitive.text, SAME)
+    assert repeats(repetitive_frequency_reward.text), (
+        "expected content that ends in one repeated token, "
+        f"got one that ends in {shown(repetitive_frequency_reward.text[-32:])} (`choices[0].message.content`)"
     )
-    inconclusive_unless(not repeats(repetitive.text), "the text without a penalty repeats itself already")
-    ignored_unless(repetitive_frequency_reward.text != repetitive.text, "the text is the same as without a penalty")
-    assert repeats(repetitive_frequency_reward.text)
 
 
 @check("frequency_penalty", SHOULD, "docs:api-reference/parameter-details")
 def test_frequency_takes_2_for_each_use(
     repetitive: Chat, repetitive_frequency_penalty: Chat, sure: list[Chat], sure_frequency_penalty: list[Chat]
 ) -> None:
-    """A frequency_penalty of 2 takes 2 from a token's logit for each use, and no more."""
+    """`frequency_penalty: 2` lowers a token's logit by 2 for each earlier use, and by no more."""
     inconclusive_unless(repetitive_frequency_penalty.said != repetitive.said, NO_EFFECT)
-    inconclusive_unless(
-        not any(one.reasoning for one in sure), "tokens of the reasoning are used as well, and have no logprobs"
-    )
+    inconclusive_unless(not any(one.reasoning for one in sure), REASONING)
     kept = [surely_kept(answer) for answer in sure]
-    inconclusive_unless(any(uses for _, uses in kept), "the model is not sure enough of any token that it uses again")
+    inconclusive_unless(any(uses for _, uses in kept), "expected a repeated token of which the model is sure, got none")
     for (text, _), other in zip(kept, sure_frequency_penalty, strict=True):
         assert_same_text(other.text[: len(text)], text)
 
@@ -135,11 +143,13 @@ def test_presence_changes_the_text(
     greedy: list[Chat],
     unsure_presence_reward: list[Chat],
 ) -> None:
-    """A presence_penalty of 2 or -2 changes uncertain answers that come again without it."""
+    """`presence_penalty` of 2 or -2 changes responses that are reproduced without it."""
     # With each of 30 seeds on llama.cpp; on vLLM the probe model may say one word to each seed, and only -2 shows.
     before, again = [*sampled, unsure[0]], [*sampled_again, greedy[0]]
     after = [*sampled_presence_penalty, unsure_presence_reward[0]]
-    ignored_unless(changed_seeded(before, again, after), "the answers are the same as without a penalty")
+    ignored_unless(
+        changed_seeded(before, again, after), "expected other responses than without the penalty, got the same"
+    )
 
 
 @check("presence_penalty", MUST, PRESENCE)
@@ -149,9 +159,9 @@ def test_presence_same_in_streams(
     sampled_presence_penalty: list[Chat],
     sampled_presence_penalty_streamed: list[Chat],
 ) -> None:
-    """A stream with a presence_penalty has the same text as the plain answer, where that holds without it."""
+    """With `presence_penalty`, a stream has the same content as the plain response, if it has so without."""
     repeated = sum(one.text == other.text for one, other in zip(sampled, sampled_streamed, strict=True))
-    inconclusive_unless(repeated >= 3, "the same seed gives another answer in a stream")
+    inconclusive_unless(repeated >= 3, "expected the same response to the same `seed` in a stream, got another")
     inconclusive_unless(differ(sampled, sampled_presence_penalty), NO_EFFECT)
     assert_mostly_same(sampled_presence_penalty_streamed, sampled_presence_penalty)
 
@@ -160,14 +170,12 @@ def test_presence_same_in_streams(
 def test_presence_counts_once(
     sampled: list[Chat], sampled_presence_penalty: list[Chat], sure: list[Chat], sure_presence_penalty: list[Chat]
 ) -> None:
-    """A presence_penalty of 2 takes 2 from a logit and no more, however often the token was used."""
-    inconclusive_unless(
-        not any(one.reasoning for one in sure), "tokens of the reasoning are used as well, and have no logprobs"
-    )
+    """`presence_penalty: 2` lowers a used token's logit by 2 once, however often it was used."""
+    inconclusive_unless(not any(one.reasoning for one in sure), REASONING)
     inconclusive_unless(differ(sampled, sampled_presence_penalty), NO_EFFECT)
     pairs = [(one, other) for one, other in zip(sure, sure_presence_penalty, strict=True) if certainty(one) > 2.2]
     repeated = [most_used(one) for one, _ in pairs]
-    inconclusive_unless(max(repeated, default=0) >= 7, "no answer that uses a token seven times is sure enough")
+    inconclusive_unless(max(repeated, default=0) >= 7, "expected a sure response that uses a token 7 times, got none")
     for one, other in pairs:
         assert_same_text(other.text, one.text)
 
@@ -176,16 +184,18 @@ def test_presence_counts_once(
 def test_presence_is_about_used_tokens(
     unsure: list[Chat], unsure_presence_penalty: list[Chat], unsure_presence_reward: list[Chat]
 ) -> None:
-    """A used token is the first to give way to another with a penalty, and the first to come instead with a reward."""
+    """A positive `presence_penalty` first replaces a used token; a negative one first brings one back."""
     penalized = [
         (p, one, other)
         for one, other in zip(unsure, unsure_presence_penalty, strict=True)
-        if (p := parting(one, other))
+        if (p := first_difference(one, other))
     ]
     rewarded = [
-        (p, one, other) for one, other in zip(unsure, unsure_presence_reward, strict=True) if (p := parting(one, other))
+        (p, one, other)
+        for one, other in zip(unsure, unsure_presence_reward, strict=True)
+        if (p := first_difference(one, other))
     ]
-    inconclusive_unless(penalized + rewarded, "the model is so sure of its answers that 2 changes nothing")
+    inconclusive_unless(penalized + rewarded, "expected a penalty of 2 to change a response, got the same ones")
     wrong = [(one, other) for (before, gone, _), one, other in penalized if gone not in before]
     wrong += [(one, other) for (before, _, come), one, other in rewarded if come not in before]
     for one, other in wrong:
@@ -196,32 +206,32 @@ def test_presence_is_about_used_tokens(
 def test_count_what_was_sampled(
     sampled: list[Chat], sampled_presence_penalty: list[Chat], used_in_prompt: Chat, used_in_prompt_penalized: Chat
 ) -> None:
-    """Penalties count the tokens of the answer, not those of the prompt."""
+    """Penalties count the tokens of the response, not those of the prompt."""
     inconclusive_unless(differ(sampled, sampled_presence_penalty), NO_EFFECT)
     assert_same_text(used_in_prompt_penalized.text[:1], used_in_prompt.text[:1])
 
 
 @check("frequency_penalty", SHOULD, FREQUENCY)
 def test_frequency_beyond_2_is_refused(bad_frequency_penalty: list[Chat]) -> None:
-    """A frequency_penalty above 2 or below -2 is refused."""
+    """`frequency_penalty` above 2 or below -2 is rejected with 400."""
     for answer in bad_frequency_penalty:
         expect_rejection(answer)
 
 
 @check("frequency_penalty", SHOULD, FREQUENCY)
 def test_frequency_text_is_refused(bad_frequency_penalty_text: Chat) -> None:
-    """A frequency_penalty that is no number is refused."""
+    """`frequency_penalty` that is not a number is rejected with 400."""
     expect_rejection(bad_frequency_penalty_text)
 
 
 @check("presence_penalty", SHOULD, PRESENCE)
 def test_presence_beyond_2_is_refused(bad_presence_penalty: list[Chat]) -> None:
-    """A presence_penalty above 2 or below -2 is refused."""
+    """`presence_penalty` above 2 or below -2 is rejected with 400."""
     for answer in bad_presence_penalty:
         expect_rejection(answer)
 
 
 @check("presence_penalty", SHOULD, PRESENCE)
 def test_presence_text_is_refused(bad_presence_penalty_text: Chat) -> None:
-    """A presence_penalty that is no number is refused."""
+    """`presence_penalty` that is not a number is rejected with 400."""
     expect_rejection(bad_presence_penalty_text)

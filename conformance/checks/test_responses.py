@@ -1,5 +1,6 @@
 """The Responses API: what a response is, and what the parameters do that it shares with chat."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from conformance.every import is_bad
@@ -9,25 +10,37 @@ from conformance.kit import (
     Chat,
     Every,
     Response,
+    assert_at_least,
+    assert_at_most,
+    assert_equal,
+    assert_less,
     assert_matches_schema,
+    assert_none_of,
     assert_same_text,
     check,
     ignored_unless,
     inconclusive_unless,
     markup_in,
     reproduced_at_most,
+    shown,
 )
 
 DAY = 24 * 60 * 60
 REQUEST = "openapi:CreateResponse"
 RESPONSE = "openapi:Response"
 ITEM = "openapi:InputItem"
-ENDLESS = "the model does not come to its end"
+ENDLESS = "expected the model to end by itself, got a truncated response (`status`)"
+CHAT_ENDLESS = "expected chat's response to end within `max_tokens`, got a truncated one"
+SHORT = "expected a response longer than 16 tokens without `max_output_tokens`, got a shorter one"
+NO_REASONING = "expected the model to reason, got no reasoning (`output`)"
+SAME = "expected responses that vary at a high `temperature`, got the same one each time"
+INPUT = "`usage.input_tokens`"
+EMPTY = "expected a string with text, got an empty one (`output_text`)"
 SAME_MODEL = "de-facto:chat and responses are the same model with the same template"
 
 
-def made(every: Every) -> Iterator[Response]:
-    """All plain responses, made or retrieved; neither what deletes one, nor what lists its input."""
+def plain_responses(every: Every) -> Iterator[Response]:
+    """All plain responses, created or retrieved, without deletions and lists of input items."""
 
     def is_one(answer: Response) -> bool:
         request = answer.exchange.request
@@ -37,97 +50,111 @@ def made(every: Every) -> Iterator[Response]:
     return every.of(Response, is_one, what="accepted Response")
 
 
+def _more(counts: tuple[int, int], what: str) -> str:
+    """That something added no tokens to the input."""
+    return f"expected more than {counts[0]} tokens with {what}, got {counts[1]} ({INPUT})"
+
+
+def _time(answer: Response, field: str) -> float:
+    """A time of the response, which must be a number."""
+    value = answer.body.get(field)
+    assert isinstance(value, int | float), f"expected a number, got {shown(value)} (`{field}`)"
+    return value
+
+
 # The response
 
 
 @check("responses", MUST, f"{RESPONSE}.output", core=True)
 def test_a_question_is_answered(respond_capital: Response) -> None:
-    """The output is a message of the assistant with the text, and the status is `completed`."""
+    """`output` is one `message` of the assistant with an `output_text`, and `status` is `completed`."""
     inconclusive_unless(respond_capital.state != "incomplete", ENDLESS)
-    assert respond_capital.state == "completed"
-    assert [item.get("role") for item in respond_capital.items("message")] == ["assistant"]
-    assert {part.get("type") for part in respond_capital.parts} == {"output_text"}
-    assert respond_capital.text.strip() != ""
+    assert_equal(respond_capital.state, "completed", "`status`")
+    roles = [item.get("role") for item in respond_capital.items("message")]
+    assert_equal(roles, ["assistant"], "`role` of the messages in `output`")
+    kinds = list(dict.fromkeys(part.get("type") for part in respond_capital.parts))
+    assert_equal(kinds, ["output_text"], "`type` of the parts of `content`")
+    assert respond_capital.text.strip(), EMPTY
 
 
 @check("responses", MUST, RESPONSE)
 def test_shape(every: Every) -> None:
-    """A response has all that clients read, in the right types."""
-    for answer in made(every):
+    """A response has all fields that clients read, with the right types."""
+    for answer in plain_responses(every):
         assert_matches_schema(answer.body, "response")
 
 
 @check("responses", SHOULD, RESPONSE)
 def test_full_shape(every: Every) -> None:
-    """A response has the complete published form, with the settings that it repeats and its nulls."""
-    for answer in made(every):
+    """A response has every published field, including the repeated settings and nulls."""
+    for answer in plain_responses(every):
         assert_matches_schema(answer.body, "response.full")
 
 
 @check("responses", MUST, "openapi:POST /responses responses.200.content")
 def test_is_json(every: Every) -> None:
-    """A plain response has the content type application/json."""
-    for answer in made(every):
-        assert answer.content_type == "application/json"
+    """A plain response has the `Content-Type` `application/json`."""
+    for answer in plain_responses(every):
+        assert_equal(answer.content_type, "application/json", "`Content-Type` header")
 
 
 @check("responses", MUST, f"{RESPONSE}.id")
 def test_ids_are_unique(every: Every) -> None:
-    """No two responses have the same id."""
+    """No two responses have the same `id`."""
     ids = [answer.id for answer in every.accepted(Response) if answer.wire.request.method == "POST"]
-    assert sorted(ids) == sorted(set(ids))
+    assert_none_of([one for one, times in Counter(ids).items() if times > 1], "repeated `id`")
 
 
 @check("responses", SHOULD, f"{RESPONSE}.created_at")
 def test_created_at_is_now(every: Every) -> None:
-    """`created_at` is the time of the response in seconds."""
-    for answer in made(every):
-        assert isinstance(answer.body.get("created_at"), int | float)
-        assert abs(answer.body["created_at"] - answer.wire.started_at) < DAY
+    """`created_at` is the time of the response, in Unix seconds."""
+    for answer in plain_responses(every):
+        created = _time(answer, "created_at")
+        assert_less(abs(created - answer.wire.started_at), DAY, "seconds between `created_at` and our clock")
 
 
 @check("responses", SHOULD, f"{RESPONSE}.completed_at")
 def test_completed_at_is_after_created_at(respond_count: Response) -> None:
-    """`completed_at` is when the response was completed, in seconds."""
+    """`completed_at` is the time when the response was completed, in Unix seconds, not before `created_at`."""
     inconclusive_unless(respond_count.state != "incomplete", ENDLESS)
-    assert isinstance(respond_count.body.get("completed_at"), int | float)
-    assert isinstance(respond_count.body.get("created_at"), int | float)
-    assert respond_count.body["completed_at"] >= respond_count.body["created_at"]
+    completed, created = _time(respond_count, "completed_at"), _time(respond_count, "created_at")
+    assert_at_least(completed, created, "`completed_at`, which must not be before `created_at`")
 
 
 @check("responses", SHOULD, f"{RESPONSE}.model")
 def test_model_is_named(every: Every) -> None:
-    """A response names the model that made it."""
-    for answer in made(every):
-        assert answer.body.get("model") not in (None, "")
+    """`model` names the model that made the response."""
+    for answer in plain_responses(every):
+        assert answer.body.get("model") not in (None, ""), "expected the name of the model, got none (`model`)"
 
 
 @check("responses", MUST, f"{RESPONSE}.error")
 def test_a_completed_response_has_no_error(respond_capital: Response) -> None:
-    """A completed response has neither an error nor details of what is missing."""
+    """`error` and `incomplete_details` are null in a completed response."""
     inconclusive_unless(respond_capital.state != "incomplete", ENDLESS)
-    assert respond_capital.body.get("error") is None
-    assert respond_capital.body.get("incomplete_details") is None
+    assert_equal(respond_capital.body.get("error"), None, "`error`")
+    assert_equal(respond_capital.body.get("incomplete_details"), None, "`incomplete_details`")
 
 
 @check("responses", SHOULD, f"{RESPONSE}.metadata")
 def test_metadata_is_repeated(respond_books: Response) -> None:
-    """The metadata of the request are in the response."""
-    ignored_unless(respond_books.body.get("metadata") == {"a": "b"}, "the response has no such metadata")
+    """`metadata` of the response is that of the request."""
+    got = respond_books.body.get("metadata")
+    ignored_unless(got == {"a": "b"}, f"expected {{'a': 'b'}}, got {shown(got)} (`metadata` of the response)")
 
 
 @check("responses", SHOULD, RESPONSE)
 def test_settings_are_repeated(respond_books: Response) -> None:
-    """The response says with which settings it was made."""
+    """`temperature`, `top_p`, `max_output_tokens` and `truncation` of the response are those of the request."""
     for setting in ("temperature", "top_p", "max_output_tokens", "truncation"):
-        assert respond_books.body.get(setting) == respond_books.sent[setting], setting
+        assert_equal(respond_books.body.get(setting), respond_books.sent[setting], f"`{setting}` of the response")
 
 
 @check("responses", SHOULD, f"{REQUEST}.safety_identifier")
 def test_books_change_nothing(respond_capital: Response, respond_books: Response) -> None:
-    """Fields that keep books and limits that are far away do not change the answer."""
+    """`metadata`, `safety_identifier`, other bookkeeping fields and distant limits do not change the output."""
     inconclusive_unless(respond_capital.state != "incomplete", ENDLESS)
-    assert_same_text(respond_books.text, respond_capital.text)
+    assert_same_text(respond_books.text, respond_capital.text, "`output_text`")
 
 
 # Input
@@ -135,62 +162,67 @@ def test_books_change_nothing(respond_capital: Response, respond_books: Response
 
 @check("responses", SHOULD, SAME_MODEL)
 def test_answers_as_chat_does(capital: Chat, respond_capital: Response) -> None:
-    """A question has the same answer as in chat, at temperature 0."""
-    inconclusive_unless(capital.finish_reason == "stop", "chat's answer did not end within max_tokens")
-    assert_same_text(respond_capital.text.strip(), capital.text.strip())
+    """With `temperature: 0`, `/responses` gives the same text as `/chat/completions`."""
+    inconclusive_unless(capital.finish_reason == "stop", CHAT_ENDLESS)
+    assert_same_text(respond_capital.text.strip(), capital.text.strip(), "`output_text`")
 
 
 @check("responses", MUST, f"{REQUEST}.instructions", core=True)
 def test_instructions_reach_the_model(respond_capital: Response, respond_banana: Response) -> None:
-    """Instructions are part of what the model reads."""
+    """`instructions` are part of what the model reads, and `usage.input_tokens` counts them."""
     counts = respond_capital.tokens("input"), respond_banana.tokens("input")
-    ignored_unless(counts[1] != counts[0], "the input has as many tokens as without instructions")
-    inconclusive_unless("banana" in respond_banana.text.lower(), "the model did not obey")
+    ignored_unless(counts[1] != counts[0], f"expected more or fewer tokens than without, got {counts[1]} too ({INPUT})")
+    inconclusive_unless(
+        "banana" in respond_banana.text.lower(),
+        "expected 'banana' in the text, got a response without it (`output_text`)",
+    )
 
 
 @check("responses", SHOULD, SAME_MODEL)
 def test_instructions_are_a_system_message(banana_system: Chat, respond_banana: Response) -> None:
-    """Instructions change the answer as the same words do in chat's system message."""
-    inconclusive_unless(banana_system.finish_reason == "stop", "chat's answer did not end within max_tokens")
-    assert_same_text(respond_banana.text.strip(), banana_system.text.strip())
+    """`instructions` change the output as the same words in a chat system message do."""
+    inconclusive_unless(banana_system.finish_reason == "stop", CHAT_ENDLESS)
+    assert_same_text(respond_banana.text.strip(), banana_system.text.strip(), "`output_text`")
 
 
 @check("responses", MUST, ITEM)
 def test_a_text_is_a_message(respond_capital: Response, respond_message: Response) -> None:
-    """A message with one part is the same input as its text."""
-    assert_same_text(respond_message.text, respond_capital.text)
-    assert respond_message.tokens("input") == respond_capital.tokens("input")
+    """A string as `input` is the same as one user message with that string."""
+    assert_same_text(respond_message.text, respond_capital.text, "`output_text`")
+    assert_equal(respond_message.tokens("input"), respond_capital.tokens("input"), INPUT)
 
 
 @check("responses", MUST, "openapi:EasyInputMessage.role")
 def test_earlier_turns_reach_the_model(respond_name_unknown: Response, respond_turns: Response) -> None:
-    """A list of messages is a conversation, of which the model reads each turn."""
+    """An array of messages as `input` is a conversation, and the model reads each turn."""
     counts = respond_name_unknown.tokens("input"), respond_turns.tokens("input")
-    ignored_unless(counts[1] > counts[0], "earlier turns add no tokens")
-    inconclusive_unless("Alice" in respond_turns.text, f"the model answered {respond_turns.text!r}")
+    ignored_unless(counts[1] > counts[0], _more(counts, "earlier turns"))
+    inconclusive_unless("Alice" in respond_turns.text, f"expected 'Alice' in the text, got {shown(respond_turns.text)}")
 
 
 @check("responses", SHOULD, SAME_MODEL)
 def test_a_conversation_goes_on_as_in_chat(name_recalled: Chat, respond_turns: Response) -> None:
-    """A conversation has the same next answer as in chat, at temperature 0."""
-    inconclusive_unless(name_recalled.finish_reason == "stop", "chat's answer did not end within max_tokens")
-    assert_same_text(respond_turns.text.strip(), name_recalled.text.strip())
+    """With `temperature: 0`, a conversation continues as it does in `/chat/completions`."""
+    inconclusive_unless(name_recalled.finish_reason == "stop", CHAT_ENDLESS)
+    assert_same_text(respond_turns.text.strip(), name_recalled.text.strip(), "`output_text`")
 
 
 @check("responses", MUST, "docs:guides/conversation-state")
 def test_output_can_be_sent_back(respond_two_questions: Response, respond_output_back: Response) -> None:
-    """Output items can be sent back as input, as they came, and reach the model."""
+    """Items of `output` are accepted in `input` as the server sent them, and reach the model."""
     counts = respond_two_questions.tokens("input"), respond_output_back.tokens("input")
-    ignored_unless(counts[1] > counts[0], "the output adds no tokens")
-    assert respond_output_back.text.strip() != ""
+    ignored_unless(counts[1] > counts[0], _more(counts, "the output in `input`"))
+    assert respond_output_back.text.strip(), EMPTY
 
 
 @check("responses", MUST, "openapi:InputImageContent.image_url")
 def test_an_image_is_read(respond_look_at_nothing: Response, respond_look: Response) -> None:
-    """An image is part of the input."""
+    """An `input_image` reaches the model, and `usage.input_tokens` counts it."""
     counts = respond_look_at_nothing.tokens("input"), respond_look.tokens("input")
-    ignored_unless(counts[1] > counts[0] + 1, "the image costs no tokens")
-    inconclusive_unless("red" in respond_look.text.lower(), "the model did not name the colour")
+    ignored_unless(counts[1] > counts[0] + 1, _more(counts, "the image"))
+    inconclusive_unless(
+        "red" in respond_look.text.lower(), "expected 'red' in the text, got a response without it (`output_text`)"
+    )
 
 
 # Limits
@@ -198,39 +230,47 @@ def test_an_image_is_read(respond_look_at_nothing: Response, respond_look: Respo
 
 @check("responses", MUST, f"{REQUEST}.truncation")
 def test_earlier_turns_are_never_cut(respond_overflow_turns: Response) -> None:
-    """With `truncation: disabled`, the default, all turns of a long input are read, or the request is rejected."""
+    """With `truncation: disabled`, the default, the model reads all turns, or the request is rejected."""
     words = sum(len(item["content"].split()) for item in respond_overflow_turns.sent["input"])
-    assert respond_overflow_turns.cleanly_refused or respond_overflow_turns.tokens("input") >= words
+    if not respond_overflow_turns.cleanly_refused:
+        assert_at_least(respond_overflow_turns.tokens("input"), words, f"{INPUT}, for as many words")
 
 
 @check("responses", MUST, f"{REQUEST}.truncation")
 def test_input_is_never_cut(respond_overflow: Response) -> None:
-    """With truncation `disabled`, the default, the input is read in full or refused."""
+    """With `truncation: disabled`, the default, the model reads the whole `input`, or the request is rejected."""
     words = len(respond_overflow.sent["input"].split())
-    assert respond_overflow.cleanly_refused or respond_overflow.tokens("input") >= words
+    if not respond_overflow.cleanly_refused:
+        assert_at_least(respond_overflow.tokens("input"), words, f"{INPUT}, for as many words")
 
 
 @check("responses", MUST, f"{REQUEST}.max_output_tokens", core=True)
 def test_max_output_tokens_cuts(respond_count: Response, respond_count_cut: Response) -> None:
-    """`max_output_tokens` truncates the text: at most as many tokens come, and they are the beginning of the text."""
-    inconclusive_unless(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
-    ignored_unless(respond_count_cut.said != respond_count.said, "the text is the same as without the limit")
-    assert respond_count_cut.tokens("output") <= 16
-    assert_same_text(respond_count.said[: len(respond_count_cut.said)], respond_count_cut.said)
+    """`max_output_tokens` truncates the output: it has at most as many tokens, and the same beginning."""
+    inconclusive_unless(respond_count.tokens("output") > 16, SHORT)
+    ignored_unless(
+        respond_count_cut.said != respond_count.said,
+        "expected a shorter text than without the limit, got the same (`output_text`)",
+    )
+    assert_at_most(respond_count_cut.tokens("output"), 16, "`usage.output_tokens`")
+    assert_same_text(
+        respond_count_cut.said, respond_count.said[: len(respond_count_cut.said)], "reasoning and text of the response"
+    )
 
 
 @check("responses", MUST, f"{RESPONSE}.status")
 def test_a_cut_response_is_incomplete(respond_count: Response, respond_count_cut: Response) -> None:
-    """A response that max_output_tokens cut has the status `incomplete`."""
-    inconclusive_unless(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
-    assert respond_count_cut.state == "incomplete"
+    """`status` is `incomplete` when `max_output_tokens` truncates the response."""
+    inconclusive_unless(respond_count.tokens("output") > 16, SHORT)
+    assert_equal(respond_count_cut.state, "incomplete", "`status`")
 
 
 @check("responses", MUST, f"{RESPONSE}.incomplete_details.reason")
 def test_a_cut_response_says_why(respond_count: Response, respond_count_cut: Response) -> None:
-    """A response that max_output_tokens cut has this as the reason."""
-    inconclusive_unless(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
-    assert respond_count_cut.body.get("incomplete_details") == {"reason": "max_output_tokens"}
+    """`incomplete_details.reason` is `max_output_tokens` when that limit truncates the response."""
+    inconclusive_unless(respond_count.tokens("output") > 16, SHORT)
+    details = respond_count_cut.body.get("incomplete_details")
+    assert_equal(details, {"reason": "max_output_tokens"}, "`incomplete_details`")
 
 
 # Counts of tokens
@@ -238,23 +278,25 @@ def test_a_cut_response_says_why(respond_count: Response, respond_count_cut: Res
 
 @check("responses", MUST, "openapi:ResponseUsage.total_tokens")
 def test_total_is_the_sum(every: Every) -> None:
-    """A response has a usage, whose total is that of input and output."""
-    for answer in made(every):
-        assert answer.tokens("total") == answer.tokens("input") + answer.tokens("output")
+    """`usage.total_tokens` is the sum of `input_tokens` and `output_tokens`."""
+    for answer in plain_responses(every):
+        assert_equal(answer.tokens("total"), answer.tokens("input") + answer.tokens("output"), "`usage.total_tokens`")
 
 
 @check("responses", MUST, "openapi:ResponseUsage.output_tokens")
 def test_tokens_are_counted(every: Every) -> None:
-    """No input has zero tokens, and no text, thought or call."""
-    for answer in made(every):
-        assert answer.tokens("input") >= 1
-        assert answer.tokens("output") >= 1 or not (answer.said or answer.tool_calls)
+    """`usage.input_tokens` is at least 1, and so is `output_tokens` unless the output is empty."""
+    for answer in plain_responses(every):
+        assert_at_least(answer.tokens("input"), 1, INPUT)
+        assert answer.tokens("output") >= 1 or not (answer.said or answer.tool_calls), (
+            "expected at least 1 for output that is not empty, got less (`usage.output_tokens`)"
+        )
 
 
 @check("responses", SHOULD, SAME_MODEL)
 def test_counts_as_chat_does(capital: Chat, respond_capital: Response) -> None:
-    """The same question has as many tokens as in chat."""
-    assert respond_capital.tokens("input") == capital.tokens("prompt")
+    """The same question has the same number of tokens as in `/chat/completions`."""
+    assert_equal(respond_capital.tokens("input"), capital.tokens("prompt"), INPUT)
 
 
 # Sampling
@@ -262,58 +304,64 @@ def test_counts_as_chat_does(capital: Chat, respond_capital: Response) -> None:
 
 @check("responses", MUST, f"{REQUEST}.temperature")
 def test_temperature_varies_answers(respond_hot: list[Response]) -> None:
-    """Answers vary at a high temperature."""
-    ignored_unless(len({t.said for t in respond_hot}) > 1, "all answers at temperature 1.5 are the same")
+    """Responses vary at a high `temperature`."""
+    ignored_unless(len({t.said for t in respond_hot}) > 1, SAME)
 
 
 @check("responses", MUST, f"{REQUEST}.top_p")
 def test_a_tiny_top_p_is_greedy(respond_hot: list[Response], respond_hot_narrow: list[Response]) -> None:
-    """A top_p near 0 leaves only the likeliest token, whatever the temperature."""
+    """A `top_p` near 0 leaves only the likeliest token, whatever the `temperature`."""
     # Three of four suffice, since batching may break a tie; without top_p, three are the same in 1 of 1000 runs.
-    inconclusive_unless(len({t.text for t in respond_hot}) > 1, "the model's answer is always the same")
+    inconclusive_unless(len({t.text for t in respond_hot}) > 1, SAME)
     ignored_unless(
-        reproduced_at_most(respond_hot_narrow, respond_hot_narrow, respond_hot) >= 3, "answers vary as without top_p"
+        reproduced_at_most(respond_hot_narrow, respond_hot_narrow, respond_hot) >= 3,
+        "expected the same response at least 3 times of 4, got responses that vary as without `top_p`",
     )
 
 
 @check("responses", SHOULD, "openapi:IncludeEnum.message.output_text.logprobs")
 def test_logprobs_are_included(respond_logprobs: Response) -> None:
-    """With `message.output_text.logprobs` included, each token of the text has its logprob and the likeliest ones."""
+    """With `include: ["message.output_text.logprobs"]`, each token has its `logprob` and `top_logprobs`."""
     entries = [entry for part in respond_logprobs.parts for entry in part.get("logprobs") or []]
-    ignored_unless(entries, "the text has no logprobs")
-    assert "".join(entry["token"] for entry in entries).strip() == respond_logprobs.text.strip()
+    ignored_unless(entries, "expected an entry for each token, got none (`logprobs` of the `output_text`)")
+    joined = "".join(entry["token"] for entry in entries).strip()
+    assert_equal(joined, respond_logprobs.text.strip(), "`logprobs[].token` of the `output_text`, joined")
     for entry in entries:
-        assert entry["logprob"] <= 0
-        assert len(entry["top_logprobs"]) == 2
+        assert_at_most(entry["logprob"], 0, "`logprobs[].logprob` of the `output_text`")
+        assert_equal(len(entry["top_logprobs"]), 2, "length of `logprobs[].top_logprobs`")
 
 
-# Thoughts
+# Reasoning
 
 
 @check("responses", MUST, "openapi:ReasoningItem")
 def test_thoughts_are_an_item_of_their_own(respond_think: Response) -> None:
-    """Thoughts come in an item of type `reasoning` before the message, and the text is the answer without them."""
-    assert markup_in(respond_think.text) == []
+    """Reasoning comes in a `reasoning` item before the `message`, and the text has none of it."""
+    assert_none_of(markup_in(respond_think.text), "markers of the model's own notation in `output_text`")
     kinds = [item.get("type") for item in respond_think.output]
-    inconclusive_unless("reasoning" in kinds and "message" in kinds, "the model did not think, or wrote nothing then")
-    assert kinds == ["reasoning", "message"]
-    assert respond_think.text.strip() != ""
+    inconclusive_unless(
+        "reasoning" in kinds and "message" in kinds, f"expected reasoning and a message, got {shown(kinds)}"
+    )
+    assert_equal(kinds, ["reasoning", "message"], "`type` of the items of `output`")
+    assert respond_think.text.strip(), EMPTY
 
 
 @check("responses", MUST, "openapi:Reasoning.effort")
 def test_effort_none_turns_thoughts_off(
     respond_capital: Response, respond_think: Response, respond_effort_none: Response
 ) -> None:
-    """With the effort `none` the model answers without thinking."""
-    inconclusive_unless(respond_think.reasoning, "the model did not think")
+    """With `reasoning.effort: none`, the model responds without reasoning."""
+    inconclusive_unless(respond_think.reasoning, NO_REASONING)
     quiet = not respond_effort_none.reasoning and not markup_in(respond_effort_none.text)
-    inconclusive_unless(quiet or not respond_capital.reasoning, "the model reasons before each answer")
-    ignored_unless(quiet, "the model thinks nevertheless")
-    assert respond_effort_none.text.strip() != ""
+    inconclusive_unless(
+        quiet or not respond_capital.reasoning, "expected a plain response without reasoning, got one with it"
+    )
+    ignored_unless(quiet, "expected no reasoning, got some with `reasoning.effort: none`")
+    assert respond_effort_none.text.strip(), EMPTY
 
 
 @check("responses", MUST, "docs:guides/function-calling reasoning items")
 def test_thoughts_can_be_sent_back(respond_think: Response, respond_think_back: Response) -> None:
-    """Thoughts can be sent back as they came, and the next question is answered."""
-    inconclusive_unless(respond_think.reasoning, "the model did not think")
-    assert respond_think_back.text.strip() != ""
+    """A `reasoning` item is accepted in `input` as the server sent it, and the next question is answered."""
+    inconclusive_unless(respond_think.reasoning, NO_REASONING)
+    assert respond_think_back.text.strip(), EMPTY

@@ -1,4 +1,4 @@
-"""Requests of the Responses API that are wrong, each refused with 400 and the error object."""
+"""Invalid requests to the Responses API, each rejected with 400 and an error object."""
 
 from conformance.kit import MAY, MUST, SHOULD, Response, check, expect_rejection
 
@@ -7,53 +7,53 @@ REQUEST = "openapi:CreateResponse"
 
 @check("responses", SHOULD, f"{REQUEST}.input")
 def test_missing_input_is_refused(respond_capital: Response, bad_respond_no_input: Response) -> None:
-    """A request without anything to answer is refused with 400."""
+    """A request without `input` is rejected with 400."""
     expect_rejection(bad_respond_no_input)
 
 
 @check("responses", SHOULD, f"{REQUEST}.input")
 def test_number_as_input_is_refused(respond_capital: Response, bad_respond_input_number: Response) -> None:
-    """A number as the input is refused with 400."""
+    """A number as `input` is rejected with 400."""
     expect_rejection(bad_respond_input_number)
 
 
 @check("responses", MUST, "openapi:InputItem")
 def test_unknown_item_is_refused(respond_capital: Response, bad_respond_item: Response) -> None:
-    """A kind of item that does not exist is refused with 400, not left out."""
+    """An item of an unknown `type` in `input` is rejected with 400, not ignored."""
     expect_rejection(bad_respond_item)
 
 
 @check("responses", MUST, "openapi:EasyInputMessage.role")
 def test_unknown_role_is_refused(respond_capital: Response, bad_respond_role: Response) -> None:
-    """A role that does not exist is refused with 400."""
+    """A message with an unknown `role` in `input` is rejected with 400."""
     expect_rejection(bad_respond_role)
 
 
 @check("errors", MAY, "docs:guides/error-codes model not found")
 def test_unknown_model_is_refused(respond_capital: Response, bad_respond_model: Response) -> None:
-    """A model that does not exist is refused with 404, or 400."""
+    """An unknown `model` is rejected with 404, or 400."""
     expect_rejection(bad_respond_model, 404, or_leniently=(400,))
 
 
 @check("responses", SHOULD, "openapi:CreateModelResponseProperties.temperature")
 def test_temperature_out_of_range_is_refused(respond_capital: Response, bad_respond_temperature: Response) -> None:
-    """A temperature above 2 is refused with 400."""
+    """`temperature` above 2 is rejected with 400."""
     expect_rejection(bad_respond_temperature)
 
 
 @check("responses_format", SHOULD, "openapi:TextResponseFormatConfiguration")
 def test_unknown_format_is_refused(respond_capital: Response, bad_respond_format: Response) -> None:
-    """A format that does not exist is refused with 400."""
+    """An unknown `text.format.type` is rejected with 400."""
     expect_rejection(bad_respond_format)
 
 
 @check("responses_tools", SHOULD, "openapi:FunctionTool.name")
 def test_tool_without_name_is_refused(respond_weather: Response, bad_respond_tool: Response) -> None:
-    """A tool in chat's form, whose name is not where it belongs, is refused with 400."""
+    """A tool in chat's form, without `name` at its top level, is rejected with 400."""
     expect_rejection(bad_respond_tool)
 
 
 @check("responses_tools", SHOULD, "docs:guides/function-calling")
 def test_result_without_call_is_refused(respond_weather: Response, bad_respond_result: Response) -> None:
-    """A result of a call that nobody made is refused with 400."""
+    """A `function_call_output` without its `function_call` is rejected with 400."""
     expect_rejection(bad_respond_result)

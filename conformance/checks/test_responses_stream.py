@@ -1,4 +1,4 @@
-"""Streams of the Responses API: typed events, in order and numbered, of which the last holds the whole response."""
+"""Streams of the Responses API: typed events, in order and numbered; the last one holds the whole response."""
 
 from itertools import groupby, takewhile
 from typing import Any
@@ -8,67 +8,80 @@ from conformance.kit import (
     SHOULD,
     Every,
     Response,
+    assert_at_least,
+    assert_equal,
+    assert_in,
     assert_matches_schema,
+    assert_none_of,
     assert_same_text,
     check,
     inconclusive_unless,
+    shown,
 )
 
 EVENT = "openapi:ResponseStreamEvent"
 STREAM = "openapi:CreateResponse.stream"
-PIECES = 4
-"""Fewest pieces of a text of some tens of tokens."""
+DELTAS = 4
+"""The fewest deltas of a text of some tens of tokens."""
+
+ENDED_EARLY = "expected a response longer than 16 tokens without `max_output_tokens`, got a shorter one"
+LAST = "`type` of the last event"
+ORDER = "`type` of the events of the last item, in order"
 
 
 def last_item(answer: Response) -> list[Any]:
-    """The types of the events of the last item of the output, in order, one for all that are repeated."""
+    """The types of the events of the last item of the output, in order, repeated ones once."""
     events = list(answer.by_item.values())[-1:]
     return [kind for kind, _ in groupby(event["type"] for item in events for event in item)]
 
 
 @check("responses_stream", MUST, STREAM, core=True)
 def test_text_is_that_of_the_plain_response(respond_count: Response, respond_count_streamed: Response) -> None:
-    """The deltas joined are the text of the plain response."""
-    assert_same_text(respond_count_streamed.text, respond_count.text)
+    """The `delta`s of `response.output_text.delta` join to the text of the plain response."""
+    assert_same_text(respond_count_streamed.text, respond_count.text, "`response.output_text.delta`, joined")
 
 
 @check("responses_stream", MUST, STREAM, core=True)
 def test_text_comes_in_pieces(respond_count_streamed: Response) -> None:
-    """A text of some tens of tokens comes in several deltas."""
-    inconclusive_unless(len(respond_count_streamed.written) > 20, "the model gave no long answer")
-    assert len(respond_count_streamed.typed("response.output_text.delta")) >= PIECES
+    """A text of some tens of tokens comes in several `response.output_text.delta` events."""
+    inconclusive_unless(
+        len(respond_count_streamed.written) > 20, "expected a text of more than 20 characters, got a shorter one"
+    )
+    deltas = respond_count_streamed.typed("response.output_text.delta")
+    assert_at_least(len(deltas), DELTAS, "number of `response.output_text.delta` events")
 
 
 @check("responses_stream", MUST, STREAM)
 def test_only_when_asked(every: Every) -> None:
-    """Without `stream: true` the response is one JSON object, not an event stream."""
+    """Without `stream: true`, the response is one JSON object, not an event stream."""
     for answer in every.of(Response, lambda a: a.ok and a.asks_for_none, what="accepted plain"):
         assert not answer.unasked, f"{answer.name}: expected a JSON object, got an event stream"
 
 
 @check("responses_stream", SHOULD, STREAM)
 def test_same_as_the_plain_response(every: Every) -> None:
-    """A stream has the text, thoughts and end of the plain response to the same request."""
+    """A stream has the text, reasoning and `status` of the plain response to the same request."""
     for plain, streamed in every.pairs(Response):
         if streamed.said or plain.said:
-            assert_same_text(streamed.said, plain.said)
-        assert streamed.state == plain.state
+            assert_same_text(streamed.said, plain.said, "reasoning and text of the stream")
+        assert_equal(streamed.state, plain.state, "`status` of the streamed response")
 
 
 @check("responses_stream", MUST, "openapi:ResponseCompletedEvent.response")
 def test_usage_is_that_of_the_plain_response(every: Every) -> None:
-    """The last event has the usage of the plain response."""
+    """The last event has the `usage` of the plain response."""
     for plain, streamed in every.pairs(Response):
-        assert streamed.tokens("input") == plain.tokens("input")
+        assert_equal(streamed.tokens("input"), plain.tokens("input"), "`usage.input_tokens` of the streamed response")
         if streamed.said == plain.said and streamed.calls == plain.calls:
-            assert streamed.tokens("output") == plain.tokens("output")
+            where = "`usage.output_tokens` of the streamed response"
+            assert_equal(streamed.tokens("output"), plain.tokens("output"), where)
 
 
 @check("responses_stream", MUST, "openapi:ResponseCompletedEvent.response")
 def test_the_last_event_has_the_whole_text(every: Every) -> None:
-    """The response in the last event has the text of the deltas."""
+    """The `response` in the last event has the text of the deltas."""
     for answer in every.accepted(Response, streamed=True):
-        assert answer.written == answer.text
+        assert_equal(answer.written, answer.text, "`output_text` in the last event")
 
 
 # Order
@@ -76,58 +89,66 @@ def test_the_last_event_has_the_whole_text(every: Every) -> None:
 
 @check("responses_stream", MUST, "sdk:openai-python responses.stream() wants response.created first")
 def test_created_is_the_first_event(every: Every) -> None:
-    """The first event is `response.created`, with a response in progress."""
+    """The first event is `response.created`, with the `status` `in_progress` or `queued`."""
     for answer in every.accepted(Response, streamed=True, malformed=True):
-        assert answer.types[:1] == ["response.created"]
-        assert answer.snapshots[0].get("status") in ("in_progress", "queued")
+        assert_equal(answer.types[:1], ["response.created"], "`type` of the first event")
+        status = answer.snapshots[0].get("status")
+        assert_in(status, ("in_progress", "queued"), "`response.status` of `response.created`")
 
 
 @check("responses_stream", SHOULD, "openapi:ResponseInProgressEvent")
 def test_in_progress_comes_once(every: Every) -> None:
-    """`response.in_progress` comes once, before any output."""
+    """`response.in_progress` comes exactly once, before any output."""
     for answer in every.accepted(Response, streamed=True):
         before = takewhile(lambda kind: "output" not in kind, answer.types)
-        assert list(before).count("response.in_progress") == 1
-        assert answer.types.count("response.in_progress") == 1
+        early = list(before).count("response.in_progress")
+        assert_equal(early, 1, "number of `response.in_progress` events before any output")
+        assert_equal(answer.types.count("response.in_progress"), 1, "number of `response.in_progress` events")
 
 
 @check("responses_stream", MUST, "openapi:ResponseCompletedEvent")
 def test_completed_is_the_last_event(respond_count_streamed: Response) -> None:
-    """A stream that comes to its end has `response.completed` as its last event, and no other such event."""
-    cut = respond_count_streamed.types[-1:] == ["response.incomplete"] and len(respond_count_streamed.said) > 1000
-    inconclusive_unless(not cut, "the model does not come to its end")
-    assert respond_count_streamed.types[-1:] == ["response.completed"]
-    assert respond_count_streamed.types.count("response.completed") == 1
+    """The last event of a complete stream is `response.completed`, which comes exactly once."""
+    truncated = respond_count_streamed.types[-1:] == ["response.incomplete"] and len(respond_count_streamed.said) > 1000
+    inconclusive_unless(not truncated, "expected the model to end by itself, got a truncated response")
+    assert_equal(respond_count_streamed.types[-1:], ["response.completed"], LAST)
+    completed = respond_count_streamed.types.count("response.completed")
+    assert_equal(completed, 1, "number of `response.completed` events")
 
 
 @check("responses_stream", SHOULD, "openapi:ResponseIncompleteEvent")
 def test_a_cut_stream_ends_incomplete(respond_count: Response, respond_count_cut_streamed: Response) -> None:
-    """A stream that max_output_tokens cut has `response.incomplete` as its last event, with the reason."""
-    inconclusive_unless(respond_count.tokens("output") > 16, "the model's answer is shorter than the limit")
-    assert respond_count_cut_streamed.types[-1:] == ["response.incomplete"]
-    assert respond_count_cut_streamed.object.get("incomplete_details") == {"reason": "max_output_tokens"}
+    """A stream that `max_output_tokens` truncates ends with `response.incomplete` and the reason."""
+    inconclusive_unless(respond_count.tokens("output") > 16, ENDED_EARLY)
+    assert_equal(respond_count_cut_streamed.types[-1:], ["response.incomplete"], LAST)
+    details = respond_count_cut_streamed.object.get("incomplete_details")
+    assert_equal(details, {"reason": "max_output_tokens"}, "`response.incomplete_details` of the last event")
 
 
 @check("responses_stream", SHOULD, f"{EVENT}.sequence_number")
 def test_events_are_numbered(every: Every) -> None:
-    """Each event has a sequence number, one higher than that of the event before."""
+    """Each event has a `sequence_number`, one higher than that of the event before."""
     for answer in every.accepted(Response, streamed=True, malformed=True):
-        inconclusive_unless(answer.chunks, "the stream is empty")
-        assert isinstance(answer.sequence[0], int)
-        assert answer.sequence == list(range(answer.sequence[0], answer.sequence[0] + len(answer.sequence)))
+        inconclusive_unless(answer.chunks, "expected events, got an empty stream")
+        first = answer.sequence[0]
+        assert isinstance(first, int), f"expected an integer, got {shown(first)} (`sequence_number` of the first event)"
+        assert_equal(
+            answer.sequence, list(range(first, first + len(answer.sequence))), "`sequence_number` of the events"
+        )
 
 
 @check("responses_stream", SHOULD, "docs:api-reference/responses-streaming the examples begin with 0 or 1")
 def test_numbers_begin_at_the_beginning(every: Every) -> None:
-    """The first event has the number 0, or 1 as in older examples."""
+    """`sequence_number` of the first event is 0, or 1 as in older examples."""
     for answer in every.accepted(Response, streamed=True, malformed=True):
-        assert answer.sequence[:1] in ([0], [1])
+        first = answer.sequence[0] if answer.sequence else None
+        assert_in(first, (0, 1), "`sequence_number` of the first event")
 
 
 @check("responses_stream", MUST, "sdk:openai-python responses.stream() appends deltas to items that were added")
 def test_a_text_is_wrapped(respond_count_streamed: Response) -> None:
-    """A text begins with its item and its part, and ends with text, part and item, in this order."""
-    assert last_item(respond_count_streamed) == [
+    """A text begins with the events of its item and part, and ends with those of text, part and item."""
+    expected = [
         "response.output_item.added",
         "response.content_part.added",
         "response.output_text.delta",
@@ -135,27 +156,31 @@ def test_a_text_is_wrapped(respond_count_streamed: Response) -> None:
         "response.content_part.done",
         "response.output_item.done",
     ]
+    assert_equal(last_item(respond_count_streamed), expected, ORDER)
 
 
 @check("responses_stream", MUST, "sdk:openai-python responses.stream() appends deltas to items that were added")
 def test_a_call_is_wrapped(respond_weather_streamed: Response) -> None:
-    """A call begins with its item, and ends with its arguments and its item, in this order."""
-    inconclusive_unless(respond_weather_streamed.tool_calls, "the model called no tool")
-    assert last_item(respond_weather_streamed) == [
+    """A tool call begins with the event of its item, and ends with those of its arguments and item."""
+    inconclusive_unless(respond_weather_streamed.tool_calls, "expected a tool call, got none")
+    expected = [
         "response.output_item.added",
         "response.function_call_arguments.delta",
         "response.function_call_arguments.done",
         "response.output_item.done",
     ]
+    assert_equal(last_item(respond_weather_streamed), expected, ORDER)
 
 
 @check("responses_stream", SHOULD, "openapi:ResponseReasoningTextDeltaEvent")
 def test_thoughts_have_events_of_their_own(respond_think_streamed: Response) -> None:
-    """Thoughts come as deltas of their own item, before the text."""
+    """Reasoning comes as deltas of its own `reasoning` item, before the `message` item."""
     kinds = [item.get("type") for item in respond_think_streamed.added.values()]
-    inconclusive_unless("reasoning" in kinds and "message" in kinds, "the model did not think, or wrote nothing then")
-    assert kinds == ["reasoning", "message"]
-    assert respond_think_streamed.reasoning.strip() != ""
+    inconclusive_unless(
+        "reasoning" in kinds and "message" in kinds, f"expected reasoning and a message, got {shown(kinds)}"
+    )
+    assert_equal(kinds, ["reasoning", "message"], "`item.type` of the `response.output_item.added` events")
+    assert respond_think_streamed.reasoning.strip(), "expected reasoning, got none (`response.reasoning_text.delta`)"
 
 
 # Contents
@@ -163,7 +188,7 @@ def test_thoughts_have_events_of_their_own(respond_think_streamed: Response) -> 
 
 @check("responses_stream", MUST, EVENT)
 def test_shape(every: Every) -> None:
-    """Each event has all that clients read, in the right types."""
+    """Each event has all fields that clients read, with the right types."""
     for answer in every.accepted(Response, streamed=True, malformed=True):
         for event in answer.distinct:
             assert_matches_schema(event, "response.event")
@@ -171,7 +196,7 @@ def test_shape(every: Every) -> None:
 
 @check("responses_stream", SHOULD, EVENT)
 def test_full_shape(every: Every) -> None:
-    """Each event has the complete published form."""
+    """Each event has every published field."""
     for answer in every.accepted(Response, streamed=True, malformed=True):
         for event in answer.distinct:
             assert_matches_schema(event, "response.event.full")
@@ -179,17 +204,18 @@ def test_full_shape(every: Every) -> None:
 
 @check("responses_stream", SHOULD, "docs:guides/streaming-responses")
 def test_events_are_named(every: Every) -> None:
-    """Each server-sent event has the type in its data as its name: browsers listen by name."""
+    """The `event` name of each server-sent event is the `type` in its data."""
     for answer in every.accepted(Response, streamed=True, malformed=True):
         named = [event.event for event in answer.events.events if event.data.strip() != "[DONE]"]
-        assert named == answer.types
+        assert_equal(named, answer.types, "`event` names of the server-sent events")
 
 
 @check("responses_stream", MUST, STREAM)
 def test_framing_loses_nothing(every: Every) -> None:
-    """A stream is text/event-stream, and each byte is part of an event that clients receive, or a comment."""
+    """Every byte of a stream is part of an event that clients receive, or of a comment."""
     for answer in every.accepted(Response, streamed=True, malformed=True):
-        assert answer.events.violations == ()
+        lost = [f"{one.rule} (byte {one.offset})" for one in answer.events.violations]
+        assert_none_of(lost, "lines of the event stream that clients lose")
 
 
 @check("responses_stream", MUST, "openapi:ResponseTextDoneEvent.text")
@@ -197,47 +223,57 @@ def test_the_end_of_a_text_has_all_of_it(respond_count_streamed: Response) -> No
     """`response.output_text.done` and `response.content_part.done` have the text of the deltas."""
     ended = respond_count_streamed.typed("response.output_text.done")
     parts = respond_count_streamed.held("response.content_part.done", "part")
-    assert [event.get("text") for event in ended][-1:] == [respond_count_streamed.text]
-    assert [part.get("text") for part in parts][-1:] == [respond_count_streamed.text]
+    text = respond_count_streamed.text
+    assert_equal([one.get("text") for one in ended][-1:], [text], "`text` of the last `response.output_text.done`")
+    assert_equal(
+        [one.get("text") for one in parts][-1:], [text], "`part.text` of the last `response.content_part.done`"
+    )
 
 
 @check("responses_stream", MUST, "openapi:ResponseOutputItemDoneEvent.item")
 def test_done_items_are_those_of_the_response(every: Every) -> None:
-    """The items that ended are the output of the last event, in order."""
+    """The items of `response.output_item.done` are the `output` of the last event, in order."""
     for answer in every.accepted(Response, streamed=True):
         ended = answer.held("response.output_item.done", "item")
-        assert [item.get("type") for item in ended] == [item.get("type") for item in answer.output]
+        expected = [item.get("type") for item in answer.output]
+        assert_equal(
+            [item.get("type") for item in ended], expected, "`item.type` of the `response.output_item.done` events"
+        )
 
 
 @check("responses_stream", MUST, "openapi:ResponseTextDeltaEvent.item_id")
 def test_events_name_their_item(every: Every) -> None:
-    """Each event of an item has the id with which the item was added, and which it has in the end."""
+    """All events of an item have the `item_id` with which it was added, also in the final `output`."""
     for answer in every.accepted(Response, streamed=True):
-        assert list(answer.by_item) == list(answer.added)
-        assert list(answer.added) == [item.get("id", at) for at, item in enumerate(answer.output)]
+        assert_equal(list(answer.by_item), list(answer.added), "`item_id` of the events, each once")
+        final = [item.get("id", at) for at, item in enumerate(answer.output)]
+        assert_equal(final, list(answer.added), "`response.output[].id` in the last event")
 
 
 @check("responses_stream", MUST, "openapi:ResponseTextDeltaEvent.output_index")
 def test_events_say_which_item(every: Every) -> None:
-    """Each event of an item has its place in the output: clients keep items by that number."""
+    """`output_index` of each event is the place of its item in `output`."""
     for answer in every.accepted(Response, streamed=True):
         for at, events in enumerate(answer.by_item.values()):
-            assert {event.get("output_index") for event in events} == {at}
+            told = list(dict.fromkeys(event.get("output_index") for event in events))
+            assert_equal(told, [at], f"`output_index` of the events of item {at}")
 
 
 @check("responses_stream", MUST, "openapi:Response.id")
 def test_the_response_keeps_its_id(every: Every) -> None:
-    """The response has the same id in all events that hold it."""
+    """`response.id` is the same in all events of a stream."""
     for answer in every.accepted(Response, streamed=True):
-        assert [one.get("id") for one in answer.snapshots] == [answer.id] * len(answer.snapshots)
+        ids = [one.get("id") for one in answer.snapshots]
+        assert_equal(ids, [answer.id] * len(answer.snapshots), "`response.id` in the events that have it")
 
 
 @check("responses_stream", SHOULD, "openapi:ResponseTextDeltaEvent.logprobs")
 def test_logprobs_are_streamed(respond_logprobs: Response, respond_logprobs_streamed: Response) -> None:
-    """The logprobs of the deltas are those of the tokens of the text."""
+    """`logprobs` of the deltas are those of the tokens of the text."""
     plain = [entry for part in respond_logprobs.parts for entry in part.get("logprobs") or []]
-    inconclusive_unless(plain, "the plain response has no logprobs")
-    assert_same_text(respond_logprobs_streamed.said, respond_logprobs.said)
+    inconclusive_unless(plain, "expected `logprobs` in the plain response, got none")
+    assert_same_text(respond_logprobs_streamed.said, respond_logprobs.said, "reasoning and text of the stream")
     deltas = respond_logprobs_streamed.typed("response.output_text.delta")
     streamed = [entry for event in deltas for entry in event.get("logprobs") or []]
-    assert [entry["token"] for entry in streamed] == [entry["token"] for entry in plain]
+    expected = [entry["token"] for entry in plain]
+    assert_equal([entry["token"] for entry in streamed], expected, "`logprobs[].token` of the deltas")

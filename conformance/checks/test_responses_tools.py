@@ -1,16 +1,20 @@
-"""Tools in the Responses API: calls are output items, and their results input items."""
+"""Tools in the Responses API: tool calls are output items, and their results input items."""
 
 from conformance.kit import (
     MUST,
     SHOULD,
     Chat,
     Response,
+    assert_equal,
+    assert_matches_schema,
+    assert_none_of,
     assert_same_calls,
     assert_same_text,
     check,
     ignored_unless,
     inconclusive_unless,
     markup_in,
+    shown,
     validate_against,
 )
 from fixtures.scenarios.chat import TEN_WORDS
@@ -19,82 +23,99 @@ from fixtures.scenarios.responses import FLAGS, WEATHER
 CALL = "openapi:FunctionToolCall"
 CHOICE = "openapi:CreateResponse.tool_choice"
 RESULT = "openapi:FunctionCallOutputItemParam"
-NO_CALL = "the model called no tool"
+NO_CALL = "expected a tool call, got none (`output`)"
+ONE_CALL = "expected several tool calls, got one at most (`output`)"
+CALLED = "expected no tool call, got one (`output`)"
+ARGUMENTS = "`arguments` of the `function_call`"
+EMPTY = "expected a string with text, got an empty one (`output_text`)"
+MARKUP = "markers of the model's own notation in `output_text`"
+ENDLESS = "expected the model to end by itself, got a truncated response"
 
 
 @check("responses_tools", MUST, "openapi:CreateResponse.tools", core=True)
 def test_the_model_calls_a_function(respond_weather: Response) -> None:
-    """A call is an item with the function's name and arguments that fit its parameters."""
-    assert markup_in(respond_weather.text) == []
+    """A tool call is a `function_call` item with the function's `name` and `arguments` that match its parameters."""
+    assert_none_of(markup_in(respond_weather.text), MARKUP)
     inconclusive_unless(respond_weather.tool_calls, NO_CALL)
     call = respond_weather.tool_calls[0]
-    inconclusive_unless(call.name == "get_weather", "the model called another function", actual=call.name)
-    assert isinstance(call.args, dict)
+    inconclusive_unless(call.name == "get_weather", f"expected a call of `get_weather`, got `{call.name}`")
+    assert isinstance(call.args, dict), f"expected a JSON object, got {shown(call.args)} ({ARGUMENTS})"
     inconclusive_unless(
-        not validate_against(call.args, WEATHER["parameters"]), "the model's arguments do not fit", actual=call.args
+        not validate_against(call.args, WEATHER["parameters"]),
+        f"expected arguments that match the schema, got others ({ARGUMENTS})",
+        actual=call.args,
     )
-    inconclusive_unless("Tokyo" in call.args["location"], "the model asked for another place", actual=call.args)
+    inconclusive_unless("Tokyo" in call.args["location"], f"expected 'Tokyo', got {shown(call.args)} ({ARGUMENTS})")
 
 
 @check("responses_tools", MUST, "openapi:FunctionTool.description")
 def test_descriptions_reach_the_model(respond_weather: Response, respond_weather_described: Response) -> None:
-    """The description of a function is part of the input."""
+    """`description` of a function is part of what the model reads, and `usage.input_tokens` counts it."""
     counts = respond_weather.tokens("input"), respond_weather_described.tokens("input")
-    ignored_unless(counts[1] > counts[0], "the input has no more tokens than without a description")
+    ignored_unless(
+        counts[1] > counts[0], f"expected more than {counts[0]} tokens, got {counts[1]} (`usage.input_tokens`)"
+    )
 
 
 @check("responses_tools", MUST, "openapi:FunctionTool.strict")
 def test_strict_arguments_fit(respond_strict: Response) -> None:
-    """With `strict` the arguments fit the parameters, whatever the model says."""
-    inconclusive_unless(respond_strict.state != "incomplete", "the model did not end within max_output_tokens")
+    """With `strict: true`, `arguments` match the function's `parameters`, whatever the model prefers."""
+    inconclusive_unless(respond_strict.state != "incomplete", ENDLESS)
     inconclusive_unless(respond_strict.tool_calls, NO_CALL)
-    assert validate_against(respond_strict.tool_calls[0].args, FLAGS["parameters"]) == []
+    assert_matches_schema(respond_strict.tool_calls[0].args, FLAGS["parameters"], ARGUMENTS)
 
 
 @check("responses_tools", MUST, f"{CALL}.call_id")
 def test_a_call_has_a_call_id(respond_cities: Response) -> None:
-    """Each call has a `call_id` of its own, to which its result refers."""
+    """Each `function_call` has its own `call_id`, to which its result refers."""
     inconclusive_unless(respond_cities.tool_calls, NO_CALL)
     ids = [call.id for call in respond_cities.tool_calls]
-    assert all(isinstance(one, str) and one for one in ids), ids
-    assert len(set(ids)) == len(ids)
+    assert all(isinstance(one, str) and one for one in ids), f"expected strings, got {shown(ids)} (`call_id`)"
+    assert_equal(len(set(ids)), len(ids), "number of different `call_id`s")
 
 
 @check("responses_tools", MUST, "openapi:Response.status")
 def test_a_response_with_a_call_is_completed(respond_weather: Response) -> None:
-    """A response that ends with calls has the status `completed`, as have the calls."""
+    """`status` is `completed` for a response with tool calls, and for each call."""
     inconclusive_unless(respond_weather.tool_calls, NO_CALL)
-    assert respond_weather.state == "completed"
-    assert {item.get("status", "completed") for item in respond_weather.items("function_call")} == {"completed"}
+    assert_equal(respond_weather.state, "completed", "`status` of the response")
+    for item in respond_weather.items("function_call"):
+        assert_equal(item.get("status", "completed"), "completed", "`status` of the `function_call`")
 
 
 @check("responses_tools", SHOULD, "openapi:Response.tools")
 def test_tools_are_repeated(respond_weather: Response) -> None:
-    """The response says which tools were offered."""
-    assert [tool.get("name") for tool in respond_weather.body.get("tools") or []] == ["get_weather"]
+    """`tools` of the response names the tools of the request."""
+    named = [tool.get("name") for tool in respond_weather.body.get("tools") or []]
+    assert_equal(named, ["get_weather"], "`tools[].name` of the response")
 
 
 @check("responses_tools", SHOULD, "de-facto:chat and responses are the same model with the same template")
 def test_calls_as_chat_does(weather: Chat, respond_weather: Response) -> None:
-    """A question leads to the same call as in chat."""
+    """A question leads to the same tool call as in `/chat/completions`."""
     inconclusive_unless(weather.tool_calls and respond_weather.tool_calls, NO_CALL)
     assert_same_calls(respond_weather, weather)
 
 
 @check("responses_tools", MUST, "openapi:Response.output")
 def test_parallel_calls_are_items_of_their_own(respond_cities: Response) -> None:
-    """Several calls in one response are several items, each with arguments of its own."""
-    inconclusive_unless(len(respond_cities.tool_calls) > 1, "the model called one tool at most")
+    """Several tool calls are several `function_call` items, each with its own `arguments`."""
+    inconclusive_unless(len(respond_cities.tool_calls) > 1, ONE_CALL)
     places = [args.get("location") for _, args in respond_cities.calls]
-    inconclusive_unless(None not in places, "the model's arguments do not fit the schema, which is not strict")
-    inconclusive_unless(len(set(places)) == len(places), "the model asked for the same place twice")
+    inconclusive_unless(None not in places, f"expected a `location` in each call, got {shown(places)} ({ARGUMENTS})")
+    inconclusive_unless(
+        len(set(places)) == len(places), f"expected different places, got {shown(places)} ({ARGUMENTS})"
+    )
 
 
 @check("responses_tools", MUST, "openapi:CreateResponse.parallel_tool_calls")
 def test_parallel_calls_can_be_turned_off(respond_cities: Response, respond_cities_one: Response) -> None:
-    """With parallel_tool_calls false there is one call at most."""
-    inconclusive_unless(len(respond_cities.tool_calls) > 1, "the model called one tool at most")
-    ignored_unless(len(respond_cities_one.tool_calls) <= 1, "there are several calls")
+    """With `parallel_tool_calls: false`, `output` has at most one `function_call`."""
+    inconclusive_unless(len(respond_cities.tool_calls) > 1, ONE_CALL)
+    ignored_unless(
+        len(respond_cities_one.tool_calls) <= 1,
+        f"expected at most 1 tool call, got {len(respond_cities_one.tool_calls)} (`output`)",
+    )
 
 
 # The choice
@@ -102,38 +123,42 @@ def test_parallel_calls_can_be_turned_off(respond_cities: Response, respond_citi
 
 @check("responses_tools", MUST, CHOICE)
 def test_none_forbids_calls(respond_weather: Response, respond_weather_none: Response) -> None:
-    """With tool_choice `none` no function is called, even if the question needs one."""
+    """With `tool_choice: none`, no function is called, even if the question needs one."""
     inconclusive_unless(respond_weather.tool_calls, NO_CALL)
-    ignored_unless(not respond_weather_none.tool_calls, "a function was called")
+    ignored_unless(not respond_weather_none.tool_calls, CALLED)
 
 
 @check("responses_tools", SHOULD, CHOICE)
 def test_none_gives_a_message(respond_weather: Response, respond_weather_none: Response) -> None:
-    """With tool_choice `none` the answer is a text, and no call in the model's own notation."""
-    inconclusive_unless(respond_weather.tool_calls and not respond_weather_none.tool_calls, "a function was called")
-    assert respond_weather_none.text.strip() != ""
-    assert markup_in(respond_weather_none.text) == []
+    """With `tool_choice: none`, the output is a message, without a call in the model's own notation."""
+    inconclusive_unless(respond_weather.tool_calls and not respond_weather_none.tool_calls, CALLED)
+    assert respond_weather_none.text.strip(), EMPTY
+    assert_none_of(markup_in(respond_weather_none.text), MARKUP)
 
 
 @check("responses_tools", MUST, CHOICE, core=True)
 def test_required_forces_a_call(respond_capital_required: Response) -> None:
-    """With tool_choice `required` there is a call, although none fits."""
-    ignored_unless(respond_capital_required.tool_calls, "there is no call")
-    assert validate_against(respond_capital_required.tool_calls[0].args, WEATHER["parameters"]) == []
+    """With `tool_choice: required`, a function is called, although none fits the question."""
+    ignored_unless(respond_capital_required.tool_calls, NO_CALL)
+    assert_matches_schema(respond_capital_required.tool_calls[0].args, WEATHER["parameters"], ARGUMENTS)
 
 
 @check("responses_tools", MUST, "openapi:ToolChoiceFunction.name")
 def test_a_named_function_is_called(respond_weather_named: Response) -> None:
-    """The function that tool_choice names is called, although another fits."""
+    """The function that `tool_choice` names is called, although another one fits the question."""
     called = {call.name for call in respond_weather_named.tool_calls}
-    ignored_unless(called == {"get_stock_price"}, "another function was called, or none", actual=sorted(called))
+    ignored_unless(
+        called == {"get_stock_price"}, f"expected a call of `get_stock_price`, got {shown(sorted(called))} (`output`)"
+    )
 
 
 @check("responses_tools", SHOULD, "openapi:ToolChoiceAllowed")
 def test_only_allowed_tools_are_called(respond_weather_allowed: Response) -> None:
-    """Of all tools only one of those that are allowed is called."""
+    """With `tool_choice` of type `allowed_tools`, only an allowed function is called."""
     called = {call.name for call in respond_weather_allowed.tool_calls}
-    ignored_unless(called == {"get_stock_price"}, "another function was called, or none", actual=sorted(called))
+    ignored_unless(
+        called == {"get_stock_price"}, f"expected a call of `get_stock_price`, got {shown(sorted(called))} (`output`)"
+    )
 
 
 # Results
@@ -141,32 +166,40 @@ def test_only_allowed_tools_are_called(respond_weather_allowed: Response) -> Non
 
 @check("responses_tools", MUST, f"{RESULT}.output", core=True)
 def test_a_result_reaches_the_model(respond_result_longer: Response, respond_result: Response) -> None:
-    """A call and its result are input items that the model reads: ten words more are ten tokens or more."""
+    """The model reads a `function_call` and its `function_call_output`: ten more words are ten or more tokens."""
     more = respond_result_longer.tokens("input") - respond_result.tokens("input")
-    ignored_unless(more >= len(TEN_WORDS.split()), "a longer result adds no tokens")
-    inconclusive_unless(not respond_result.tool_calls, "the model called again")
-    inconclusive_unless("sunny" in respond_result.text, "the model did not use the result")
+    ignored_unless(
+        more >= len(TEN_WORDS.split()),
+        f"expected at least 10 more tokens for 10 more words, got {more} more (`usage.input_tokens`)",
+    )
+    inconclusive_unless(not respond_result.tool_calls, CALLED)
+    inconclusive_unless(
+        "sunny" in respond_result.text, "expected 'sunny' in the text, got a response without it (`output_text`)"
+    )
 
 
 @check("responses_tools", SHOULD, "de-facto:chat and responses are the same model with the same template")
 def test_a_result_is_answered_as_in_chat(weather_result: Chat, respond_result: Response) -> None:
-    """The answer from a result is the same as in chat."""
-    inconclusive_unless(weather_result.finish_reason == "stop", "chat's answer did not end within max_tokens")
-    assert_same_text(respond_result.text.strip(), weather_result.text.strip())
+    """A tool result leads to the same text as in `/chat/completions`."""
+    inconclusive_unless(
+        weather_result.finish_reason == "stop",
+        "expected chat's response to end within `max_tokens`, got a truncated one",
+    )
+    assert_same_text(respond_result.text.strip(), weather_result.text.strip(), "`output_text`")
 
 
 @check("responses_tools", MUST, "docs:guides/function-calling")
 def test_the_own_call_can_be_sent_back(respond_weather: Response, respond_result_own_call: Response) -> None:
-    """The server's own items can be sent back as they came, with the results of its calls."""
+    """A `function_call` is accepted in `input` as the server sent it, with its result."""
     inconclusive_unless(respond_weather.tool_calls, NO_CALL)
-    inconclusive_unless(not respond_result_own_call.tool_calls, "the model called again")
-    assert respond_result_own_call.text.strip() != ""
+    inconclusive_unless(not respond_result_own_call.tool_calls, CALLED)
+    assert respond_result_own_call.text.strip(), EMPTY
 
 
 @check("responses_tools", MUST, f"{RESULT}.output")
 def test_a_result_may_have_parts(respond_result: Response, respond_result_part: Response) -> None:
-    """A result may be a list of parts, and is the same as their text."""
-    assert_same_text(respond_result_part.text, respond_result.text)
+    """`output` of a `function_call_output` may be an array of parts, the same as their text."""
+    assert_same_text(respond_result_part.text, respond_result.text, "`output_text`")
 
 
 # Streams
@@ -179,7 +212,7 @@ def test_streamed_calls_are_the_same(
     respond_cities: Response,
     respond_cities_streamed: Response,
 ) -> None:
-    """The pieces of streamed arguments join to those of the plain answer."""
+    """The deltas of streamed `arguments` join to those of the plain response."""
     inconclusive_unless(respond_weather.tool_calls, NO_CALL)
     assert_same_calls(respond_weather_streamed, respond_weather)
     assert_same_calls(respond_cities_streamed, respond_cities)
@@ -187,18 +220,21 @@ def test_streamed_calls_are_the_same(
 
 @check("responses_tools", MUST, "openapi:ResponseFunctionCallArgumentsDoneEvent.arguments")
 def test_streamed_arguments_end_whole(respond_cities_streamed: Response) -> None:
-    """The event that ends the arguments of a call has all of them, and so has the item."""
+    """`response.function_call_arguments.done` and the finished item have the whole `arguments`."""
     inconclusive_unless(respond_cities_streamed.tool_calls, NO_CALL)
     joined = [call.arguments for call in respond_cities_streamed.tool_calls]
     ended = respond_cities_streamed.typed("response.function_call_arguments.done")
-    assert [event.get("arguments") for event in ended] == joined
-    assert [item.get("arguments") for item in respond_cities_streamed.items("function_call")] == joined
+    told = [event.get("arguments") for event in ended]
+    assert_equal(told, joined, "`arguments` of the `response.function_call_arguments.done` events")
+    final = [item.get("arguments") for item in respond_cities_streamed.items("function_call")]
+    assert_equal(final, joined, "`arguments` of the `function_call`s in the last event")
 
 
 @check("responses_tools", MUST, "openapi:ResponseOutputItemAddedEvent.item")
 def test_streamed_calls_are_named_first(respond_cities_streamed: Response) -> None:
-    """The event that adds a call has its name and its `call_id`, which are those of the finished item."""
+    """`response.output_item.added` has the `name` and `call_id` of the finished `function_call`."""
     inconclusive_unless(respond_cities_streamed.tool_calls, NO_CALL)
     begun = [(call.name, call.id) for call in respond_cities_streamed.tool_calls]
     items = respond_cities_streamed.items("function_call")
-    assert [(item.get("name"), item.get("call_id")) for item in items] == begun
+    final = [(item.get("name"), item.get("call_id")) for item in items]
+    assert_equal(begun, final, "`name` and `call_id` of the `response.output_item.added` events")

@@ -1,12 +1,18 @@
-"""What holds for all parameters of sampling."""
+"""What holds for all sampling parameters."""
 
-from conformance.kit import MUST, Chat, check
+from conformance.kit import (
+    MUST,
+    Chat,
+    assert_equal,
+    check,
+)
 
 
 @check("chat", MUST, "openapi:CreateChatCompletionRequest")
 def test_null_is_as_not_given(capital: Chat, all_null: Chat, all_null_streamed: Chat) -> None:
-    """Each optional parameter of sampling may be null, which is the same as to leave it out."""
+    """An optional sampling parameter may be null, which is the same as leaving it out."""
     for answer in (all_null, all_null_streamed):
-        assert len(answer.choices) == len(capital.choices) == 1
-        assert answer.text
-        assert answer.choice.logprobs is None
+        assert_equal(len(answer.choices), len(capital.choices), "length of `choices`")
+        assert_equal(len(capital.choices), 1, "length of `choices` without the parameters")
+        assert answer.text, "expected a string with text, got an empty one (`choices[0].message.content`)"
+        assert_equal(answer.choice.logprobs, None, "`choices[0].logprobs`")

@@ -1,4 +1,4 @@
-"""OpenAI's Python SDK reads what was recorded: every answer of every scenario, and its helpers do what they promise."""
+"""OpenAI's Python SDK and its helpers read every recorded response."""
 
 from conformance.kit import (
     MUST,
@@ -10,73 +10,85 @@ from conformance.kit import (
     Every,
     Models,
     Response,
+    assert_equal,
+    assert_none_of,
     check,
     inconclusive_unless,
 )
-from conformance.sdk import answered, can_be_sent, read_by_python, read_by_python_async, read_by_python_helper, reading
+from conformance.sdk import (
+    answered,
+    assert_reads_alike,
+    can_be_sent,
+    read_by_python,
+    read_by_python_async,
+    read_by_python_helper,
+    reading,
+)
 
 SDK = "sdk:openai-python"
+PYTHON = "OpenAI's Python SDK"
 HELPERS = "sdk:openai-python helpers.md"
-NO_FORMAT = "`response_format` has no effect"
+NO_FORMAT = "expected `response_format` to change the content, got the same"
+ENDLESS = "expected a response that ends by itself, got a truncated one"
 
 
-# Every answer
+# Every response
 
 
 @check("sdk_python", MUST, SDK, core=True)
 def test_reads_chat(every: Every) -> None:
-    """The SDK reads every plain chat answer: texts, calls, finish reasons, counts."""
+    """OpenAI's Python SDK reads every plain chat response: content, tool calls, finish reasons, token counts."""
     for answer in every.accepted(Chat, streamed=False, malformed=True):
-        assert read_by_python(answer) == reading(answer)
+        assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
 
 @check("sdk_python", MUST, SDK, core=True)
 def test_reads_chat_streams(every: Every) -> None:
-    """The SDK reads every chat stream, and its pieces join to the whole."""
+    """OpenAI's Python SDK reads every chat stream, and its chunks join to the whole."""
     for answer in every.accepted(Chat, streamed=True, malformed=True):
-        assert read_by_python(answer) == reading(answer)
+        assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
 
 @check("completions", MUST, SDK)
 def test_reads_completions(continuation: Completion, every: Every) -> None:
-    """The SDK reads every legacy completion, plain and streamed."""
+    """OpenAI's Python SDK reads every legacy completion, plain and streamed."""
     for answer in every.accepted(Completion, malformed=True):
-        assert read_by_python(answer) == reading(answer)
+        assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
 
 @check("embeddings", MUST, SDK)
 def test_reads_embeddings(embedding: Embeddings, every: Every) -> None:
-    """The SDK reads all embeddings, and decodes those that come in base64."""
+    """OpenAI's Python SDK reads all embeddings, and decodes those in base64."""
     for answer in every.accepted(Embeddings, malformed=True):
-        assert read_by_python(answer) == reading(answer)
+        assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
 
 @check("models", MUST, SDK)
 def test_reads_models(models_list: Models, every: Every) -> None:
-    """The SDK lists the models, and retrieves one."""
+    """OpenAI's Python SDK lists the models, and retrieves one."""
     for answer in every.accepted(Models, malformed=True):
-        assert read_by_python(answer) == reading(answer)
+        assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
 
 @check("responses", MUST, SDK)
 def test_reads_responses(respond_count: Response, respond_count_streamed: Response, every: Every) -> None:
-    """The SDK reads every answer of the Responses API, plain and streamed."""
+    """OpenAI's Python SDK reads every response of `/responses`, plain and streamed."""
     for answer in every.of(Response, lambda a: a.readable and a.wire.request.path == "/responses"):
-        assert read_by_python(answer) == reading(answer)
+        assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
 
 @check("errors", MUST, "sdk:openai-python README#handling-errors")
 def test_raises_what_was_refused(bad_model: Chat, every: Every) -> None:
-    """A rejection raises the exception of its HTTP status, with the `message` of the error object, if there is one."""
-    for answer in every.of(Answer, is_refused, what="expect_rejection"):
-        assert read_by_python(answer) == reading(answer)
+    """OpenAI's Python SDK raises the exception of a rejection's HTTP status, with `error.message` if there is one."""
+    for answer in every.of(Answer, is_rejected, what="rejected"):
+        assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
 
 @check("sdk_python", MUST, "sdk:openai-python README#async-usage")
 def test_reads_streams_asynchronously(every: Every) -> None:
-    """The SDK's asynchronous client reads every chat stream, where it has code of its own."""
+    """The asynchronous client of OpenAI's Python SDK reads every chat stream."""
     for answer, read in read_by_python_async(every.accepted(Chat, streamed=True, malformed=True)):
-        assert read == reading(answer)
+        assert_reads_alike(read, reading(answer), f"{PYTHON}'s asynchronous client")
 
 
 # Helpers
@@ -89,66 +101,69 @@ def test_helper_for_streams(
     weather_streamed: Chat,
     cities_streamed: Chat,
 ) -> None:
-    """The SDK's helper for streams ends with the whole message: text, calls, counts."""
+    """The stream helper of OpenAI's Python SDK ends with the whole message: content, tool calls, token counts."""
     streams = count_streamed, count_with_usage, weather_streamed, cities_streamed
     whole = [answer for answer in streams if not answer.ok or answer.finish_reason != "length"]
-    inconclusive_unless(whole, "no answer comes to its end, for which the helper waits")
+    inconclusive_unless(whole, ENDLESS)
     for answer in whole:
-        assert read_by_python_helper(answer) == reading(answer)
+        assert_reads_alike(read_by_python_helper(answer), reading(answer), f"{PYTHON}'s stream helper")
 
 
 @check("sdk_python", SHOULD, f"{HELPERS}#structured-outputs-parsing-helpers")
 def test_parses_to_a_class(capital: Chat, capital_person: Chat, sdk_person: Chat) -> None:
-    """`parse` makes an object of the class that describes the document."""
+    """`parse` of OpenAI's Python SDK makes an object of the class that describes the document."""
     from fixtures import sdk_calls
 
     inconclusive_unless(capital_person.text != capital.text, NO_FORMAT)
-    inconclusive_unless(sdk_person.finish_reason != "length", "the model does not end the document")
-    assert answered(sdk_calls.person, sdk_person) == sdk_calls.Person(**sdk_person.document)
+    inconclusive_unless(sdk_person.finish_reason != "length", ENDLESS)
+    parsed = answered(sdk_calls.person, sdk_person)
+    assert_equal(parsed, sdk_calls.Person(**sdk_person.document), "what `parse` makes of `content`")
 
 
 @check("sdk_python", SHOULD, f"{HELPERS}#streaming-helpers")
 def test_streams_to_a_class(capital: Chat, capital_person: Chat, sdk_person_streamed: Chat) -> None:
-    """The helper for streams makes an object of the class that describes the document."""
+    """The stream helper of OpenAI's Python SDK makes an object of the class that describes the document."""
     from fixtures import sdk_calls
 
     inconclusive_unless(capital_person.text != capital.text, NO_FORMAT)
-    inconclusive_unless(sdk_person_streamed.finish_reason != "length", "the model does not end the document")
+    inconclusive_unless(sdk_person_streamed.finish_reason != "length", ENDLESS)
     parsed = answered(sdk_calls.person_streamed, sdk_person_streamed)
-    assert parsed == sdk_calls.Person(**sdk_person_streamed.document)
+    assert_equal(parsed, sdk_calls.Person(**sdk_person_streamed.document), "what the helper makes of the stream")
 
 
 @check("sdk_python", SHOULD, f"{HELPERS}#auto-parsing-function-tool-calls")
 def test_parses_arguments_to_a_class(sdk_weather: Chat, sdk_weather_streamed: Chat) -> None:
-    """`parse` and the helper for streams make an object of the class that describes a function's arguments."""
+    """`parse` and the stream helper make an object of the class that describes a function's `arguments`."""
     from fixtures import sdk_calls
 
     for call, answer in ((sdk_calls.weather, sdk_weather), (sdk_calls.weather_streamed, sdk_weather_streamed)):
-        inconclusive_unless(not answer.ok or answer.finish_reason != "length", "the answer does not come to its end")
+        inconclusive_unless(not answer.ok or answer.finish_reason != "length", ENDLESS)
         parsed = answered(call, answer)
-        inconclusive_unless(answer.tool_calls, "the model called no tool")
-        assert parsed == [sdk_calls.get_weather(**one.args) for one in answer.tool_calls]
+        inconclusive_unless(answer.tool_calls, "expected a tool call, got none (`tool_calls`)")
+        expected = [sdk_calls.get_weather(**one.args) for one in answer.tool_calls]
+        assert_equal(parsed, expected, "what `parse` makes of `tool_calls[].function.arguments`")
 
 
 @check("sdk_python", SHOULD, f"{HELPERS}#structured-outputs-parsing-helpers")
 def test_parses_responses_to_a_class(sdk_respond_person: Response) -> None:
-    """`responses.parse` makes an object of the class that describes the document."""
+    """`responses.parse` of OpenAI's Python SDK makes an object of the class that describes the document."""
     from fixtures import sdk_calls
 
     parsed = answered(sdk_calls.respond_person, sdk_respond_person)
-    assert parsed == sdk_calls.Person(**sdk_respond_person.document)
+    assert_equal(parsed, sdk_calls.Person(**sdk_respond_person.document), "what `parse` makes of `output_text`")
 
 
 @check("embeddings", MUST, "sdk:openai-python asks for base64")
 def test_default_embedding_is_the_same(embedding_float: Embeddings, embedding_base64: Embeddings) -> None:
-    """The SDK, which by default asks for base64, gets the numbers that the server gives as numbers."""
+    """OpenAI's Python SDK, which asks for base64 by default, gets the same numbers as with `encoding_format: float`."""
     embedding_base64.accepted()
     got, expected = read_by_python(embedding_base64)["vectors"][0], embedding_float.vector
-    assert len(got) == len(expected)
-    assert all(abs(a - b) < 0.01 for a, b in zip(got, expected, strict=True))
+    assert_equal(len(got), len(expected), "length of `data[0].embedding` in base64, decoded")
+    far = [(a, b) for a, b in zip(got, expected, strict=True) if not abs(a - b) < 0.01]
+    assert_none_of(far, "numbers of `data[0].embedding` that differ between base64 and float")
 
 
-def is_refused(answer: Answer) -> bool:
+def is_rejected(answer: Answer) -> bool:
     """Whether the server rejected a request that the SDK can send."""
     wire = answer.exchange
     rejected = (wire.status or 0) >= 400 and not wire.error

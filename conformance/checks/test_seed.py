@@ -1,7 +1,7 @@
-"""`seed`: the same seed gives the same answer, another a different one.
+"""`seed`: the same seed gives the same response, another seed another one.
 
-OpenAI promises its best effort: one answer of three or four may differ, and others may part late, where batching
-changes the last bits of a sum.
+OpenAI promises its best effort: one response of three or four may differ, and others may diverge late, because batching
+changes how sums are rounded.
 """
 
 from conformance.kit import (
@@ -17,24 +17,27 @@ from conformance.kit import (
 )
 
 REQUEST = "openapi:CreateChatCompletionRequest.seed"
-NOT_REPEATED = "the same seed does not give the same answer"
+NOT_REPEATED = "expected the same response to the same `seed`, got another"
+SAME = "expected responses that vary without `seed`, got the same one each time"
 
 
 @check("seed", SHOULD, REQUEST, core=True)
 def test_repeats_the_answer(hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat]) -> None:
-    """The same seed gives the same answer where answers vary without it."""
+    """The same `seed` gives the same response, where responses vary without it."""
     repeated = reproduced(sampled, sampled_again, sampled, hot)
-    inconclusive_unless(len({t.text for t in hot}) > 1, "the model's answer is always the same")
-    ignored_unless(repeated >= 3, f"only {repeated} of 4 answers came again with the same seed")
+    inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
+    ignored_unless(
+        repeated >= 3, f"expected the same response to the same `seed` at least 3 times of 4, got it {repeated} times"
+    )
 
 
 @check("seed", SHOULD, REQUEST)
 def test_others_give_other_answers(hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat]) -> None:
-    """Different seeds give different answers."""
+    """Different `seed`s give different responses."""
     repeated = reproduced(sampled, sampled_again, sampled, hot)
     varied = {t.text for t in sampled}
-    inconclusive_unless(len({t.text for t in hot}) > 1, "the model's answer is always the same")
-    ignored_unless(len(varied) > 1, "four seeds give one answer")
+    inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
+    ignored_unless(len(varied) > 1, "expected different responses to 4 different `seed`s, got one response")
     inconclusive_unless(repeated >= 3, NOT_REPEATED)
 
 
@@ -42,42 +45,51 @@ def test_others_give_other_answers(hot: list[Chat], sampled: list[Chat], sampled
 def test_same_in_streams(
     hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat], sampled_streamed: list[Chat]
 ) -> None:
-    """A stream gives the same answer to a seed as a plain request."""
-    inconclusive_unless(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    """A stream gives the same response to a `seed` as a plain request."""
+    inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
     inconclusive_unless(reproduced(sampled, sampled_again, sampled, hot) >= 3, NOT_REPEATED)
     assert_mostly_same(sampled_streamed, sampled)
 
 
 @check("seed", SHOULD, REQUEST)
 def test_0_is_a_seed(hot: list[Chat], seed_zero: list[Chat]) -> None:
-    """0 is a seed like any other."""
-    inconclusive_unless(len({t.text for t in hot}) > 1, "the model's answer is always the same")
-    ignored_unless(reproduced_at_most(seed_zero, seed_zero, hot) >= 3, "seed 0 gave several answers")
+    """`seed: 0` is a seed like any other: its responses are reproduced."""
+    inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
+    ignored_unless(
+        reproduced_at_most(seed_zero, seed_zero, hot) >= 3,
+        "expected the same response to `seed: 0` at least 3 times, got different ones",
+    )
 
 
 @check("seed", SHOULD, REQUEST)
 def test_may_be_negative(hot: list[Chat], seed_negative: list[Chat]) -> None:
-    """A negative number is a seed like any other."""
-    inconclusive_unless(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    """`seed` may be negative, and its responses are reproduced."""
+    inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
     first, again = seed_negative[:3], seed_negative[3:]
-    ignored_unless(reproduced(first, again, first, again, hot) >= 2, "the same negative seeds gave other answers")
+    ignored_unless(
+        reproduced(first, again, first, again, hot) >= 2,
+        "expected the same responses to the same negative `seed`s, got others",
+    )
 
 
 @check("seed", SHOULD, REQUEST)
 def test_may_be_large(hot: list[Chat], seed_large: list[Chat]) -> None:
-    """A number of more than 32 bits is a seed like any other."""
-    inconclusive_unless(len({t.text for t in hot}) > 1, "the model's answer is always the same")
+    """`seed` may have more than 32 bits, and its responses are reproduced."""
+    inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
     first, again = seed_large[:3], seed_large[3:]
-    ignored_unless(reproduced(first, again, first, again, hot) >= 2, "the same seeds of 41 bits gave other answers")
+    ignored_unless(
+        reproduced(first, again, first, again, hot) >= 2,
+        "expected the same responses to the same `seed`s of 41 bits, got others",
+    )
 
 
 @check("seed", SHOULD, REQUEST)
 def test_text_is_refused(bad_seed_text: Chat) -> None:
-    """A seed that is a text is refused."""
+    """A string as `seed` is rejected with 400."""
     expect_rejection(bad_seed_text)
 
 
 @check("seed", SHOULD, REQUEST)
 def test_fraction_is_refused(bad_seed_fraction: Chat) -> None:
-    """A seed that is no integer is refused."""
+    """`seed` that is not an integer is rejected with 400."""
     expect_rejection(bad_seed_fraction)

@@ -1,26 +1,39 @@
-"""`tool_choice`: whether tools are called, and which."""
+"""`tool_choice`: whether tools are called, and which ones."""
 
 from conformance.kit import (
     MUST,
     SHOULD,
     Chat,
+    assert_in,
+    assert_none_of,
     assert_same_calls,
     check,
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
     markup_in,
+    shown,
 )
 
 SOURCE = "openapi:ChatCompletionToolChoiceOption"
 ALLOWED = "openapi:ChatCompletionAllowedTools"
-NO_CALL = "the model called no tool by itself"
-BY_ITSELF = "the model called a tool by itself"
+NO_CALL = "expected the model to call a tool by itself, got no call (`tool_calls`)"
+BY_ITSELF = "expected no tool call without `tool_choice`, got one (`tool_calls`)"
+NOT_FORCED = "expected a tool call, got none (`tool_calls`)"
+CALLED = "expected no tool call, got one (`tool_calls`)"
+ENDLESS = "expected the model to end within `max_tokens`, got a truncated response"
+MARKUP = "markers of the model's own notation in `choices[0].message.content`"
+ARGUMENTS = "`tool_calls[].function.arguments`"
 
 
 def names(answer: Chat) -> set[str]:
-    """The functions that an answer calls."""
+    """The functions that a response calls."""
     return {call.name for call in answer.tool_calls}
+
+
+def only(name: str, answer: Chat) -> str:
+    """That a response calls other functions than the one that was expected."""
+    return f"expected calls of `{name}` only, got {shown(sorted(names(answer)))} (`tool_calls`)"
 
 
 # required
@@ -28,36 +41,37 @@ def names(answer: Chat) -> set[str]:
 
 @check("tool_choice", MUST, SOURCE, core=True)
 def test_required_forces_a_call(capital_tools: Chat, capital_required: Chat) -> None:
-    """With `required` a function is called, even if the question needs none."""
+    """With `tool_choice: required`, a function is called, even if the question needs none."""
     inconclusive_unless(not capital_tools.tool_calls, BY_ITSELF)
-    ignored_unless(capital_required.tool_calls, "no function was called")
-    assert names(capital_required) == {"get_weather"}
+    ignored_unless(capital_required.tool_calls, NOT_FORCED)
+    assert names(capital_required) == {"get_weather"}, only("get_weather", capital_required)
 
 
 @check("tool_choice", MUST, SOURCE)
 def test_required_gives_whole_calls(capital_required: Chat) -> None:
-    """A required call has arguments that are a JSON object, and leaves no markup in the text."""
-    inconclusive_unless(capital_required.tool_calls, "no function was called")
-    inconclusive_unless(capital_required.finish_reason != "length", "the model did not end within max_tokens")
-    assert all(isinstance(call.args, dict) for call in capital_required.tool_calls)
-    assert markup_in(capital_required.text) == []
+    """With `tool_choice: required`, `arguments` is a JSON object, and `content` has no trace of the call."""
+    inconclusive_unless(capital_required.tool_calls, NOT_FORCED)
+    inconclusive_unless(capital_required.finish_reason != "length", ENDLESS)
+    for call in capital_required.tool_calls:
+        assert isinstance(call.args, dict), f"expected a JSON object, got {shown(call.args)} ({ARGUMENTS})"
+    assert_none_of(markup_in(capital_required.text), MARKUP)
 
 
 @check("tool_choice", SHOULD, "openapi:CreateChatCompletionResponse.choices.finish_reason")
 def test_required_finishes_with_calls(capital_required: Chat) -> None:
-    """A required call ends with finish_reason `tool_calls`; `stop` has been seen of OpenAI, too."""
-    inconclusive_unless(capital_required.tool_calls, "no function was called")
-    inconclusive_unless(capital_required.finish_reason != "length", "the model did not end within max_tokens")
-    assert capital_required.finish_reason in ("tool_calls", "stop")
+    """With `tool_choice: required`, `finish_reason` is `tool_calls`, or `stop` as OpenAI also sends."""
+    inconclusive_unless(capital_required.tool_calls, NOT_FORCED)
+    inconclusive_unless(capital_required.finish_reason != "length", ENDLESS)
+    assert_in(capital_required.finish_reason, ("tool_calls", "stop"), "`choices[0].finish_reason`")
 
 
 @check("tool_choice", MUST, SOURCE)
 def test_required_forces_a_streamed_call(
     capital_tools: Chat, capital_required: Chat, capital_required_streamed: Chat
 ) -> None:
-    """With `required` a stream has the same calls as the plain answer."""
+    """With `tool_choice: required`, a stream has the same tool calls as the plain response."""
     inconclusive_unless(not capital_tools.tool_calls, BY_ITSELF)
-    ignored_unless(capital_required_streamed.tool_calls, "no function was called")
+    ignored_unless(capital_required_streamed.tool_calls, NOT_FORCED)
     assert_same_calls(capital_required_streamed, capital_required)
 
 
@@ -66,26 +80,27 @@ def test_required_forces_a_streamed_call(
 
 @check("tool_choice", MUST, SOURCE, core=True)
 def test_none_forbids_calls(weather: Chat, weather_none: Chat) -> None:
-    """With `none` no function is called, even if the question needs one."""
+    """With `tool_choice: none`, no function is called, even if the question needs one."""
     inconclusive_unless(weather.tool_calls, NO_CALL)
-    ignored_unless(not weather_none.tool_calls, "a function was called")
+    ignored_unless(not weather_none.tool_calls, CALLED)
 
 
 @check("tool_choice", MUST, SOURCE)
 def test_none_forbids_streamed_calls(weather: Chat, weather_none_streamed: Chat) -> None:
-    """With `none` no function is called in a stream."""
+    """With `tool_choice: none`, no function is called in a stream."""
     inconclusive_unless(weather.tool_calls, NO_CALL)
-    ignored_unless(not weather_none_streamed.tool_calls, "a function was called")
+    ignored_unless(not weather_none_streamed.tool_calls, CALLED)
 
 
 @check("tool_choice", SHOULD, SOURCE)
 def test_none_gives_a_message(weather: Chat, weather_none: Chat) -> None:
-    """With `none` the answer is a message to the user, and no call in the model's own notation."""
+    """With `tool_choice: none`, `content` is a message, without a call in the model's own notation."""
     inconclusive_unless(
-        weather.tool_calls and not weather_none.tool_calls, "a function was called, or would not have been"
+        weather.tool_calls and not weather_none.tool_calls,
+        "expected calls without `tool_choice: none` only, got them with it or never",
     )
-    assert weather_none.text.strip() != ""
-    assert markup_in(weather_none.text) == []
+    assert weather_none.text.strip(), "expected a string with text, got an empty one (`choices[0].message.content`)"
+    assert_none_of(markup_in(weather_none.text), MARKUP)
 
 
 # A named function
@@ -93,26 +108,29 @@ def test_none_gives_a_message(weather: Chat, weather_none: Chat) -> None:
 
 @check("tool_choice", MUST, "openapi:ChatCompletionNamedToolChoice", core=True)
 def test_a_name_forces_that_function(weather_or_stock: Chat, weather_named: Chat) -> None:
-    """A named function is called, even if another one fits the question."""
+    """The function that `tool_choice` names is called, even if another one fits the question."""
     inconclusive_unless(
-        "get_stock_price" not in names(weather_or_stock), "the model called the named function by itself"
+        "get_stock_price" not in names(weather_or_stock),
+        "expected no call of `get_stock_price` without `tool_choice`, got one",
     )
-    ignored_unless(names(weather_named) == {"get_stock_price"}, f"called was {names(weather_named) or 'nothing'}")
+    ignored_unless(names(weather_named) == {"get_stock_price"}, only("get_stock_price", weather_named))
 
 
 @check("tool_choice", MUST, "openapi:ChatCompletionNamedToolChoice")
 def test_a_name_gives_whole_calls(weather_named: Chat) -> None:
-    """The call of a named function has arguments that are a JSON object; finish_reason is `stop` or `tool_calls`."""
-    inconclusive_unless(names(weather_named) == {"get_stock_price"}, "another function was called, or none")
-    inconclusive_unless(weather_named.finish_reason != "length", "the model did not end within max_tokens")
-    assert isinstance(weather_named.tool_calls[0].args, dict)
-    assert weather_named.finish_reason in ("stop", "tool_calls")
+    """The call of a named function has a JSON object as `arguments`, and `finish_reason` is `stop` or `tool_calls`."""
+    inconclusive_unless(names(weather_named) == {"get_stock_price"}, only("get_stock_price", weather_named))
+    inconclusive_unless(weather_named.finish_reason != "length", ENDLESS)
+    arguments = weather_named.tool_calls[0].args
+    assert isinstance(arguments, dict), f"expected a JSON object, got {shown(arguments)} ({ARGUMENTS})"
+    assert_in(weather_named.finish_reason, ("stop", "tool_calls"), "`choices[0].finish_reason`")
 
 
 @check("tool_choice", MUST, "openapi:ChatCompletionNamedToolChoice")
 def test_a_name_forces_that_function_in_a_stream(weather_named: Chat, weather_named_streamed: Chat) -> None:
-    """A named function is called in a stream as in the plain answer."""
-    ignored_unless(names(weather_named_streamed) == {"get_stock_price"}, "another function was called, or none")
+    """The function that `tool_choice` names is called in a stream as in the plain response."""
+    called = names(weather_named_streamed)
+    ignored_unless(called == {"get_stock_price"}, only("get_stock_price", weather_named_streamed))
     assert_same_calls(weather_named_streamed, weather_named)
 
 
@@ -121,43 +139,48 @@ def test_a_name_forces_that_function_in_a_stream(weather_named: Chat, weather_na
 
 @check("tool_choice", MUST, SOURCE)
 def test_auto_is_the_default(weather: Chat, weather_auto: Chat) -> None:
-    """`auto` is the same as no tool_choice."""
+    """`tool_choice: auto` gives the same tool calls as leaving it out."""
     inconclusive_unless(weather.tool_calls, NO_CALL)
     assert_same_calls(weather_auto, weather)
 
 
 @check("tool_choice", SHOULD, ALLOWED)
 def test_allowed_tools_forbid_others(weather_or_stock: Chat, weather_allowed: Chat) -> None:
-    """With `allowed_tools` the other functions are not called."""
+    """With `tool_choice` of type `allowed_tools`, no other function is called."""
     inconclusive_unless("get_weather" in names(weather_or_stock), NO_CALL)
-    ignored_unless("get_weather" not in names(weather_allowed), "a function was called that is not allowed")
+    ignored_unless(
+        "get_weather" not in names(weather_allowed),
+        "expected no call of `get_weather`, which is not allowed, got one (`tool_calls`)",
+    )
 
 
 @check("tool_choice", SHOULD, ALLOWED)
 def test_allowed_tools_can_be_required(weather_or_stock: Chat, weather_allowed_required: Chat) -> None:
-    """With `allowed_tools` of mode `required` one of them is called."""
+    """With `allowed_tools` of mode `required`, one of the allowed functions is called."""
     inconclusive_unless(
-        "get_stock_price" not in names(weather_or_stock), "the model called the allowed function by itself"
+        "get_stock_price" not in names(weather_or_stock),
+        "expected no call of `get_stock_price` without `tool_choice`, got one",
     )
-    ignored_unless(names(weather_allowed_required) == {"get_stock_price"}, "another function was called, or none")
+    called = names(weather_allowed_required)
+    ignored_unless(called == {"get_stock_price"}, only("get_stock_price", weather_allowed_required))
 
 
-# What must be refused
+# What must be rejected
 
 
 @check("tool_choice", SHOULD, SOURCE)
 def test_an_unknown_choice_is_refused(bad_tool_choice: Chat) -> None:
-    """A tool_choice that there is not is refused."""
+    """An unknown `tool_choice` is rejected with 400."""
     expect_rejection(bad_tool_choice)
 
 
 @check("tool_choice", SHOULD, "openapi:ChatCompletionNamedToolChoice.function.name")
 def test_an_unknown_function_is_refused(bad_tool_choice_name: Chat) -> None:
-    """The name of a function that is not offered is refused."""
+    """`tool_choice` with the name of a function that is not in `tools` is rejected with 400."""
     expect_rejection(bad_tool_choice_name)
 
 
 @check("tool_choice", SHOULD, SOURCE)
 def test_required_needs_tools(bad_required_without_tools: Chat) -> None:
-    """`required` without tools is refused."""
+    """`tool_choice: required` without `tools` is rejected with 400."""
     expect_rejection(bad_required_without_tools)

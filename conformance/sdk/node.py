@@ -1,4 +1,4 @@
-"""What openai-node makes of recorded answers: one node process, started when it is first needed, reads them all."""
+"""What openai-node makes of recorded responses: one node process, started when first needed, reads them all."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from conformance.sdk.reading import Reading
 READER = Path(__file__).parent / "reader.mjs"
 
 SECONDS = 30.0
-"""For one answer; it takes milliseconds, and the first some hundred."""
+"""For one response; most take a millisecond, the first some hundred."""
 
 
 def read_by_node(answer: Answer, *, helper: bool = False) -> Reading:
-    """What the SDK understands of an answer, with `helper` by its helper for streams. Blocked without node."""
+    """What the SDK understands of a response, with `helper` by its stream helper. Blocked without node."""
     recorded = {
         "kind": "helper" if helper else own.kind(answer),
         "streamed": answer.streamed,
@@ -37,15 +37,15 @@ def read_by_node(answer: Answer, *, helper: bool = False) -> Reading:
     got = _reader().read(json.dumps(recorded))
     if "failed" in got:
         raise Fail(
-            f"{answer.name}: the SDK cannot read this: {got['failed']}",
-            expected="an object of the SDK",
+            f"{answer.name}: expected a response that OpenAI's Node SDK reads, got {got['failed']}",
+            expected="a response that the SDK reads",
             actual=answer.whole.body[:300].decode(errors="replace"),
         )
     return own.rejection(got["raised"], got.get("message")) if "raised" in got else got
 
 
 class _Reader:
-    """The process. It ends when its input does, so it never outlives us."""
+    """The node process. It ends when its input does, and never outlives this one."""
 
     def __init__(self, directory: Path, program: str) -> None:
         (directory / "node_modules").symlink_to(node.sdk() / "node_modules", target_is_directory=True)
@@ -67,7 +67,7 @@ class _Reader:
         except (OSError, Empty, ValueError) as problem:
             self.close()
             _reader.cache_clear()
-            raise RuntimeError(f"the node process that reads answers stopped ({problem!r})") from None
+            raise RuntimeError(f"the node process that reads responses stopped ({problem!r})") from None
 
     def close(self) -> None:
         self._process.kill()
@@ -81,7 +81,7 @@ class _Reader:
 
 @cache
 def _reader() -> _Reader:
-    """Started once a process. Ends the check if there is no node, or no SDK for it."""
+    """The reader, started once. Ends the check if there is no node, or no SDK for it."""
     directory = tempfile.TemporaryDirectory(prefix=scratch.prefix())
     try:
         reader = _Reader(Path(directory.name), node.node())

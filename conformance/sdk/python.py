@@ -1,4 +1,4 @@
-"""What openai-python makes of recorded answers. It is imported late, because that takes most of a second."""
+"""What openai-python makes of recorded responses. It is imported late, because that takes most of a second."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ T = TypeVar("T")
 
 NOWHERE: dict[str, Any] = {"base_url": "http://recorded/v1", "api_key": "none", "max_retries": 0}
 ANY: Any = "any"
-"""Stands for what is sent: the answer is there already."""
+"""Stands for what the SDK sends: the response exists already."""
 
 
 def client(respond: Callable[[httpx2.Request], httpx2.Response]) -> openai.OpenAI:
-    """The SDK's client, whose requests go to `respond` and not to any server."""
+    """The SDK's client, whose requests go to `respond` instead of a server."""
     import openai
 
     return openai.OpenAI(http_client=httpx2.Client(transport=httpx2.MockTransport(respond)), **NOWHERE)
 
 
 def answered(call: Callable[[openai.OpenAI], T], answer: Answer) -> T:
-    """What a call of the SDK returns when it gets this answer; ends the check if it was refused, or the SDK raises."""
+    """What a call of the SDK returns for this response; ends the check if it is a rejection, or if the SDK raises."""
     answer.accepted()
     response = _response(answer)
     try:
@@ -42,12 +42,12 @@ def answered(call: Callable[[openai.OpenAI], T], answer: Answer) -> T:
 
 
 def read_by_python(answer: Answer) -> Reading:
-    """What the SDK's plain methods understand, streams piece by piece."""
+    """What the SDK's plain methods understand, streams chunk by chunk."""
     return _reading(answer, lambda: _read(client(lambda _: _response(answer)), answer))
 
 
 def read_by_python_helper(answer: Chat) -> Reading:
-    """What the SDK's helper for streams has in its hands at the end: `client.chat.completions.stream`."""
+    """What the SDK's stream helper, `client.chat.completions.stream`, returns at the end."""
 
     def read() -> Reading:
         with client(lambda _: _response(answer)).chat.completions.stream(model=ANY, messages=[]) as stream:
@@ -72,7 +72,7 @@ def read_by_python_async(answers: Iterable[Chat]) -> Iterator[tuple[Chat, Readin
 
 
 def _reading(answer: Answer, read: Callable[[], Reading]) -> Reading:
-    """The reading, or what the SDK raised for a refusal; anything else that it raises ends the check."""
+    """The reading, or what the SDK raised for a rejection; anything else that it raises ends the check."""
     import openai
 
     own.given(answer)
@@ -89,8 +89,8 @@ def _reading(answer: Answer, read: Callable[[], Reading]) -> Reading:
 
 def _cannot(answer: Answer, problem: Exception) -> Fail:
     return Fail(
-        f"{answer.name}: the SDK cannot read this: {type(problem).__name__}: {problem}",
-        expected="an object of the SDK",
+        f"{answer.name}: expected a response that OpenAI's Python SDK reads, got {type(problem).__name__}: {problem}",
+        expected="a response that the SDK reads",
         actual=answer.whole.body[:300].decode(errors="replace"),
     )
 

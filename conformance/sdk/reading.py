@@ -1,4 +1,4 @@
-"""What a client should understand of an answer: our own reading, in the form in which the SDKs' readings come."""
+"""What a client should understand of a response: our own reading, in the form of the SDKs' readings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from backends import bounds
 from conformance.answers import Answer, Completion, Embeddings, Generated, Models, Response
 from conformance.answers.lists import unpacked
 from conformance.answers.values import expect
+from conformance.comparisons import assert_equal
 from conformance.outcomes import Blocked, Fail
 
 Reading = dict[str, Any]
-"""JSON data: what it holds depends on the endpoint, as the functions below say."""
+"""JSON data; what it holds depends on the endpoint."""
 
 COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
@@ -25,11 +26,11 @@ RAISED = {
     422: "UnprocessableEntityError",
     429: "RateLimitError",
 }
-"""The exceptions that the SDKs have for statuses, of the same names in both."""
+"""The exception for each HTTP status; both SDKs use the same names."""
 
 
 def reading(answer: Answer) -> Reading:
-    """Our own reading of an answer; ends the check if it is malformed."""
+    """Our own reading of a response; ends the check if it is malformed."""
     if not answer.ok:
         return rejection(raised(answer.status), answer.error_message)
     if isinstance(answer, Generated):
@@ -55,8 +56,27 @@ def reading(answer: Answer) -> Reading:
     raise Fail(f"{answer.name}: the SDKs have no method for {answer.wire.request.path}")
 
 
+def assert_reads_alike(got: Reading, expected: Reading, reader: str) -> None:
+    """What a reader understood must be our own reading. The message names the first field that differs."""
+    path, one, other = _first_difference("", got, expected)
+    assert_equal(one, other, f"{path}, as {reader} reads it")
+
+
+def _first_difference(path: str, got: Any, expected: Any) -> tuple[str, Any, Any]:
+    """Where two JSON values first differ, as a path, and what each has there."""
+    if isinstance(got, dict) and isinstance(expected, dict):
+        for key in dict.fromkeys([*expected, *got]):
+            if got.get(key) != expected.get(key):
+                return _first_difference(f"{path}.{key}".removeprefix("."), got.get(key), expected.get(key))
+    if isinstance(got, list) and isinstance(expected, list) and len(got) == len(expected):
+        for at, (one, other) in enumerate(zip(got, expected, strict=True)):
+            if one != other:
+                return _first_difference(f"{path}[{at}]", one, other)
+    return f"`{path}`" if path else "response", got, expected
+
+
 def rejection(name: str, message: Any) -> Reading:
-    """What a rejection becomes: an exception, with the message of the error object, if that has one."""
+    """The reading of a rejection: an exception, with the `message` of the error object if there is one."""
     return {"raised": name, "message": message if isinstance(message, str) else ""}
 
 
@@ -70,14 +90,14 @@ def can_be_sent(answer: Answer) -> bool:
 
 
 def given(answer: Answer) -> bytes:
-    """The body that an SDK is given. Ends the check if its objects of it would take too much time and memory."""
+    """The body that an SDK gets. Ends the check if its objects would take too much time and memory."""
     if bounds.heavy(answer.whole.body):
         raise Blocked(f"{answer.name}: the response has too many values for the suite to give it to an SDK")
     return answer.whole.body
 
 
 def kind(answer: Answer) -> str:
-    """The method of the SDKs that reads an answer."""
+    """The method of the SDKs that reads a response."""
     if isinstance(answer, Completion):
         return "completions"
     if isinstance(answer, Generated):
