@@ -48,6 +48,11 @@ SCHEMAS = {
     "ListModelsResponse": ("models", "response"),
     "CreateResponse": ("responses", "request"),
     "Response": ("responses", "response"),
+    "ChatCompletionStreamOptions": ("chat", "request.stream_options"),
+    "CompletionUsage": ("chat", "response.usage"),
+    "Embedding": ("embeddings", "response.data"),
+    "Model": ("model", "response"),
+    "ResponseUsage": ("responses", "response.usage"),
 }
 """The endpoint and the part of the names that the fields of a schema have."""
 
