@@ -6,13 +6,14 @@ Results files are such files; their schema, `conformance/results.schema.json`, i
 from __future__ import annotations
 
 import base64
-import importlib.metadata
 import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from backends.suite import suite_version
 
 RESULTS = Path(__file__).parent.parent / "conformance" / "results.schema.json"
 """The schema of a results file: `$defs` has one for each `kind` of line."""
@@ -71,18 +72,6 @@ def read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield text, line
     if not number:
         raise BadResults(f"{path} does not begin with a header: it is empty; {IS_IT}")
-
-
-@cache
-def suite_version() -> str:
-    """The suite's version, from its installed metadata or, in a bare clone, from pyproject.toml."""
-    try:
-        return importlib.metadata.version("openai-conformance")
-    except importlib.metadata.PackageNotFoundError:
-        import tomllib
-
-        pyproject = Path(__file__).parent.parent / "pyproject.toml"
-        return str(tomllib.loads(pyproject.read_text())["project"]["version"])
 
 
 def _texts(path: Path) -> Iterator[tuple[str, bool]]:

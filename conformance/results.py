@@ -11,16 +11,19 @@ import contextlib
 import json
 import re
 import time
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
 from backends import json_lines, redaction
 from backends.errors import CannotWrite
 from backends.json_lines import BadResults as BadResults
-from backends.json_lines import suite_version as suite_version
 from backends.redaction import Secrets
+from backends.suite import sdk_versions
+from backends.suite import suite_version as suite_version
 from conformance.outcomes import Level, Outcome
 
 FORMAT = 1
@@ -163,6 +166,7 @@ class Writer:
                 "kind": "header",
                 "format": FORMAT,
                 "suite": suite_version(),
+                "sdks": sdk_versions(),
                 "started": round(time.time(), 3),
                 "command": command,
                 "targets": targets,
@@ -212,16 +216,27 @@ def read(path: Path) -> Results:
     for text, line in json_lines.read(path):
         match line["kind"]:
             case "header":
-                header = line
+                header = {**line, "selected": [_renamed(one) for one in line["selected"]]}
             case "exchange":
                 exchanges[line["target"], line["scenario"]] = text
             case "check":
-                checks.append(CheckResult.from_json(line))
+                checks.append(CheckResult.from_json(_renamed(line)))
             case "finding":
                 findings.append(Finding(**{key: line[key] for key in ("target", "sentence", "exchanges")}))
             case "footer":
                 footer = line
     return Results(header=header, checks=checks, exchanges=Exchanges(exchanges), footer=footer, findings=findings)
+
+
+@cache
+def renamed() -> dict[str, str]:
+    """The present id of each check that was renamed, by its old id."""
+    table = Path(__file__).with_name("renamed.toml").read_text(encoding="utf-8")
+    return dict(tomllib.loads(table)["checks"])
+
+
+def _renamed(line: dict[str, Any]) -> dict[str, Any]:
+    return {**line, "id": renamed().get(line["id"], line["id"])}
 
 
 def read_all(paths: Iterable[Path]) -> list[Results]:

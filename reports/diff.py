@@ -35,7 +35,8 @@ _LEVELS = list(Level)
 class CheckChange:
     """A check before and after; `before` is None for a new one, `after` for one that is gone.
 
-    `reworded`: it requires something else than it did, so that the change may be the suite's and not the server's.
+    `relevelled`: its level is another one, so the suite changed. A requirement that is only worded differently is the
+    same check.
     """
 
     kind: Kind
@@ -50,9 +51,9 @@ class CheckChange:
         return found
 
     @property
-    def reworded(self) -> bool:
-        """Whether its requirement is another one."""
-        return bool(self.before and self.after and self.before.requirement != self.after.requirement)
+    def relevelled(self) -> bool:
+        """Whether its level is another one."""
+        return bool(self.before and self.after and self.before.level is not self.after.level)
 
 
 @dataclass(frozen=True, kw_only=True)

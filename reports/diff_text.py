@@ -146,7 +146,7 @@ def _markdown(target: TargetDiff) -> list[str]:
 
 def _notes(target: TargetDiff, change: CheckChange) -> str:
     """Why a change may be none of the server."""
-    return " (requirement changed)" * change.reworded + " (flaky)" * (change.check.id in target.flaky)
+    return " (level changed)" * change.relevelled + " (flaky)" * (change.check.id in target.flaky)
 
 
 def _counted(cells: list[CellChange], checks: list[CheckChange]) -> list[str]:

@@ -36,7 +36,7 @@ _UNDECIDED = ("blocked", "error", "not-run")
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A cell, or a check, in one run."""
+    """A cell, or a check, in one run; `suite` is its version without the commit."""
 
     started: float
     version: str
@@ -87,7 +87,7 @@ class Series:
             Point(
                 started=float(run.header["started"]),
                 version=str(run.targets[0].get("version") or "version unknown"),
-                suite=str(run.header["suite"]),
+                suite=str(run.header["suite"]).partition("+")[0],
                 word=words_of[of],
             )
             for run, words_of in zip(self.runs, words, strict=True)

@@ -25,7 +25,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from backends.known import Deviation
-from conformance import matrix, musts
+from conformance import matrix, musts, sources
 from conformance.results import CheckResult, Results, suite_version
 from reports import causes, diff_text, words
 from reports.diff import Diff, Kind
@@ -231,6 +231,7 @@ def _environment() -> Environment:
         "counts": counts,
         "by_check": by_check,
         "published": musts.by_check().get,
+        "source_url": sources.url,
         "backends": backends,
         "by_level": causes.by_level,
         "evidence_of": causes.evidence_of,

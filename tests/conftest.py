@@ -20,6 +20,20 @@ settings.register_profile(
 )
 settings.load_profile("the same in each run")
 
+SLOW = (
+    *("absence", "backends_kill", "backends_known", "backends_process", "bad_input", "container_plan", "containers"),
+    *("evidence", "gateways", "live", "log", "recordings", "reports_browser", "reports_plugin", "scratch"),
+    *("setups_access", "setups_addresses", "setups_environment", "setups_models", "setups_tls"),
+)
+"""Files, `test_NAME.py`, whose tests start servers, browsers or runs of pytest; `-m "not slow"` leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of these files."""
+    for item in items:
+        if item.path.stem.removeprefix("test_") in SLOW:
+            item.add_marker("slow")
+
 
 @pytest.fixture(scope="session")
 def on() -> Iterator[Bench]:

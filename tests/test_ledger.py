@@ -18,34 +18,21 @@ from tests.ledger_names import names
 
 ENDPOINTS = list(TITLES)
 WRITE = "run: python -m conformance.ledger"
-PARTS = {
-    "CreateChatCompletionRequest": ("chat", "request"),
-    "CreateChatCompletionResponse": ("chat", "response"),
-    "CreateChatCompletionStreamResponse": ("chat", "stream"),
-    "CreateCompletionRequest": ("completions", "request"),
-    "CreateCompletionResponse": ("completions", "response"),
-    "CreateEmbeddingRequest": ("embeddings", "request"),
-    "CreateEmbeddingResponse": ("embeddings", "response"),
-    "ListModelsResponse": ("models", "response"),
-    "CreateResponse": ("responses", "request"),
-    "Response": ("responses", "response"),
-}
-"""The file and the table of the ledger that have the fields of a schema."""
 
 
 def line_to_add(check: Check) -> str:
     """Which line names a check, in which file of the ledger, as far as the check's source tells."""
-    schema, _, name = check.source.removeprefix("openapi:").partition(".")
-    endpoint, part = PARTS.get(schema, ("", ""))
-    if f"{part}.{name}" not in ledger.names().get(endpoint, ()):
+    endpoint, name = ledger.named(check.source)
+    part, _, key = name.partition(".")
+    if name not in ledger.names().get(endpoint, ()):
         return (
             f'add "{check.id}" to the row of the parameter, field, event or error that it covers in '
             "conformance/ledger/ENDPOINT.toml; if it covers none, to a rule in conformance/ledger/general.toml"
         )
     file = f"conformance/ledger/{endpoint}.toml, table [{part}]"
-    if any(entry.pattern == f"{part}.{name}" for entry in ledger.entries(endpoint)):
-        return f'{file}: add "{check.id}" to the row "{name}"'
-    return f'{file}: add the row "{name}" = ["{check.id}"]'
+    if any(entry.pattern == name for entry in ledger.entries(endpoint)):
+        return f'{file}: add "{check.id}" to the row "{key}"'
+    return f'{file}: add the row "{key}" = ["{check.id}"]'
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

@@ -51,11 +51,13 @@ def _named(file: Path) -> str:
 
 
 def test_each_must_has_a_sentence() -> None:
-    assert missing(catalogue.load()) == []
+    found = missing(catalogue.load())
+    assert not found, "\n".join(found)
 
 
 def test_nothing_is_left_over() -> None:
-    assert left_over(catalogue.load()) == []
+    found = left_over(catalogue.load())
+    assert not found, "\n".join(found)
 
 
 def test_what_to_do_is_said() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from conformance import catalogue, matrix, steadiness
+from conformance import catalogue, matrix, new, steadiness
 from conformance.check import check
 from conformance.outcomes import Level
 from fixtures import scenario
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_a_check_names_a_row() -> None:
@@ -28,6 +32,19 @@ def test_every_parameter_of_a_check_is_a_scenario() -> None:
     known = {"every", *scenario.load()}
     wrong = [f"\n  {c.id}: {name}" for c in catalogue.load().values() for name in c.scenarios if name not in known]
     assert not wrong, f"declare these with @scenario in fixtures/scenarios/, or correct their names:{''.join(wrong)}"
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    """What `python -m conformance.new` left to its user."""
+    folders = ("conformance/checks", "conformance/musts.toml", "fixtures/scenarios", "tests/reference/faults")
+    files = [file for name in folders for file in ((ROOT / name).rglob("*.py") if "." not in name else [ROOT / name])]
+    left = [
+        f"\n  {file.relative_to(ROOT)}:{number}: {line.strip()}"
+        for file in files
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        if new.MARK in line
+    ]
+    assert not left, f"write what is marked {new.MARK}, and remove the mark:{''.join(left)}"
 
 
 def test_every_scenario_is_used() -> None:

@@ -90,10 +90,18 @@ def test_a_new_check_that_fails_is_no_regression_of_the_cell(tmp_path: Path) -> 
     assert not Diff(targets=(found,)).regressed
 
 
-def test_a_reworded_check_says_so(tmp_path: Path) -> None:
-    found = one(run(tmp_path, "old", check()), run(tmp_path, "new", check(outcome="fail", requirement="More.")))
-    assert [change.reworded for change in found.checks] == [True]
-    assert "(requirement changed)" in diff_text.markdown(Diff(targets=(found,)))
+def test_another_level_is_named(tmp_path: Path) -> None:
+    found = one(run(tmp_path, "old", check()), run(tmp_path, "new", check(outcome="fail", level="SHOULD")))
+    assert [change.relevelled for change in found.checks] == [True]
+    assert "(level changed)" in diff_text.markdown(Diff(targets=(found,)))
+
+
+def test_a_reworded_requirement_is_the_same_check(tmp_path: Path) -> None:
+    old = run(tmp_path, "old", check())
+    assert one(old, run(tmp_path, "same", check(requirement="In other words."))).quiet
+    found = one(old, run(tmp_path, "worse", check(outcome="fail", requirement="In other words.")))
+    assert ids(found, Kind.REGRESSION) == ["stop.ends_the_text"]
+    assert " changed)" not in diff_text.markdown(Diff(targets=(found,)))
 
 
 def test_targets_are_matched_by_name_and_backend(tmp_path: Path) -> None:

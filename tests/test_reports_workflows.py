@@ -7,16 +7,19 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from reports.__main__ import _parser
 from tests.reports_data import check, target, wire, write
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FORMS = sorted(set((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")) - {ROOT / ".github/ISSUE_TEMPLATE/config.yml"})
 yaml = pytest.importorskip("ruamel.yaml", reason="check-jsonschema is not installed: pip install '.[test]'")
 
 
@@ -34,7 +37,13 @@ def commands() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("schema", "files"),
-    [("vendor.github-workflows", WORKFLOWS), ("vendor.github-actions", [ROOT / "action.yml"])],
+    [
+        ("vendor.github-workflows", WORKFLOWS),
+        ("vendor.github-actions", [ROOT / "action.yml"]),
+        ("vendor.dependabot", [ROOT / ".github/dependabot.yml"]),
+        ("vendor.github-issue-config", [ROOT / ".github/ISSUE_TEMPLATE/config.yml"]),
+        ("vendor.github-issue-forms", FORMS),
+    ],
 )
 def test_the_files_fit_their_schema(schema: str, files: list[Path]) -> None:
     pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed: pip install '.[test]'")
@@ -59,11 +68,61 @@ def test_commands_of_reports_exist() -> None:
 
 
 def test_scripts_exist_and_are_bash() -> None:
-    scripts = {found for _, line in commands() for found in re.findall(r"\.(?:ci|github)/[\w-]+", line)}
+    scripts = {found for _, line in commands() for found in re.findall(r"\.(?:ci|github)/[\w-]+(?![\w.-])", line)}
     scripts |= {".ci/run", ".ci/vllm"}
     for script in sorted(scripts - {".ci/"}):
         assert os.access(ROOT / script, os.X_OK), script
         assert subprocess.run(["bash", "-n", ROOT / script]).returncode == 0, script
+
+
+def test_what_ci_installs_is_pinned() -> None:
+    """Each dependency, in a version that pyproject.toml allows, and wherever CI installs the suite."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = dict(line.split("==") for line in (ROOT / ".ci/constraints.txt").read_text().splitlines() if "==" in line)
+    for needed in map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["test"]]):
+        assert needed.specifier.contains(pins.get(needed.name.lower(), "0")), f"{needed}: run .ci/lock with Python 3.11"
+    lines = [line for _, line in commands()] + (ROOT / ".ci/run").read_text().splitlines()
+    installs = [line for line in lines if "pip install" in line]
+    assert len(installs) >= 5
+    assert [line for line in installs if "-c .ci/constraints.txt" not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, ""),
+        ({"v1.2.3": "v1.2.4"}, "The tag is v1.2.4, but pyproject.toml has version 1.2.3"),
+        ({"2026-11-29": "unreleased"}, 'CHANGELOG.md has no heading "## 1.2.3 (YYYY-MM-DD)"'),
+    ],
+    ids=["right", "another tag", "no date"],
+)
+def test_a_release_has_its_version_in_tag_and_changelog(tmp_path: Path, changes: dict[str, str], says: str) -> None:
+    """What `.ci/wheel` checks before it builds; the build itself needs the network."""
+
+    def changed(text: str) -> str:
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        return text
+
+    (tmp_path / ".ci").mkdir()
+    script = (ROOT / ".ci/wheel").read_text().partition("work=$(mktemp")[0]
+    (tmp_path / ".ci/wheel").write_text(script)
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
+    (tmp_path / "CHANGELOG.md").write_text(changed("# Changelog\n\n## 1.2.3 (2026-11-29)\n"))
+    command = ["bash", str(tmp_path / ".ci/wheel"), changed("v1.2.3")]
+    done = subprocess.run(command, env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True)
+    assert (done.returncode == 0, done.stderr.startswith(says)) == (not says, True), done.stderr
+
+
+def test_each_part_of_the_repository_has_an_owner() -> None:
+    assert re.search(r"^\* @[\w/-]+$", (ROOT / ".github/CODEOWNERS").read_text(), re.MULTILINE)
+
+
+def test_the_changelog_has_the_present_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ \((unreleased|\d{4}-\d\d-\d\d)\)", one) for one in headings)
+    assert headings[0].startswith(f"{version} (")
 
 
 def test_no_text_of_strangers_reaches_a_shell() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends import node, suite
+from conformance import catalogue, results
 from conformance.outcomes import Level, Outcome
 from conformance.results import BadResults, CheckResult, Writer, read, read_all
 
@@ -24,11 +28,11 @@ def result(name: str = "a.one", **more: object) -> CheckResult:
     return CheckResult(**fields)  # type: ignore[arg-type]
 
 
-def write(path: Path, *results: CheckResult, footer: bool = True) -> Path:
+def write(path: Path, *checks: CheckResult, footer: bool = True) -> Path:
     writer = Writer(path)
     writer.header(targets=[TARGET], selected=PLANNED, command="pytest")
     writer.exchange("t", "count", {"unsent": "why"})
-    for one in results:
+    for one in checks:
         writer.check(one)
     if footer:
         writer.footer(duration=1, exit_code=0, stopped=None)
@@ -95,6 +99,33 @@ def test_lines_of_another_suite_may_have_keys_that_this_one_lacks(tmp_path: Path
     path = write(tmp_path / "r.jsonl", result())
     text = path.read_text().replace('"outcome": "pass"', '"later": 1, "outcome": "pass"')
     path.write_text(re.sub('"suite": "[^"]*"', '"suite": "99"', text))
+    assert read(path).checks == [result()]
+
+
+def test_renamed_checks_are_read_by_their_new_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "r.jsonl", result())
+    monkeypatch.setattr(results, "renamed", lambda: {result().id: "stop.new"})
+    found = read(path)
+    assert [one.id for one in found.checks] == ["stop.new"]
+    assert [one["id"] for one in found.header["selected"]] == ["stop.new", "a.two"]
+
+
+def test_renames_lead_to_checks() -> None:
+    known = catalogue.load()
+    wrong = [f"{old} = {new}" for old, new in results.renamed().items() if old in known or new not in known]
+    assert not wrong, f"conformance/renamed.toml: the old id must be gone, and the new one must exist: {wrong}"
+
+
+def test_the_header_names_suite_and_sdks(tmp_path: Path) -> None:
+    """So that a verdict can be had again. Old files have no SDKs."""
+    header = read(write(tmp_path / "r.jsonl", result())).header
+    assert header["suite"] == suite.suite_version()
+    assert header["suite"].startswith(suite.release())
+    assert header["sdks"] == {"openai-python": openai.__version__, "openai-node": node.SDK}
+    path = tmp_path / "r.jsonl"
+    lines = path.read_text().splitlines()
+    old = {key: value for key, value in json.loads(lines[0]).items() if key != "sdks"}
+    path.write_text("\n".join([json.dumps({**old, "suite": "0.1.0"}), *lines[1:]]) + "\n")
     assert read(path).checks == [result()]
 
 

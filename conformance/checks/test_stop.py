@@ -157,3 +157,11 @@ def test_number_is_refused(bad_stop_number: Chat) -> None:
 def test_list_of_numbers_is_refused(bad_stop_list_of_numbers: Chat) -> None:
     """An array with numbers as `stop` is rejected with 400."""
     expect_rejection(bad_stop_list_of_numbers)
+
+
+@check("stop", SHOULD, "openapi:CreateChatCompletionRequest.stop")
+def test_one_string_in_an_array(count: Chat, stop_one_string_in_an_array: Chat) -> None:
+    """`stop` may be an array of one string, and ends generation as that string alone does."""
+    expected = before(count, *stop_one_string_in_an_array.sent["stop"])
+    ignored_unless(stop_one_string_in_an_array.text != count.text, "the response is the same as without `stop`")
+    assert_same_text(stop_one_string_in_an_array.text, expected)

@@ -37,6 +37,25 @@ TITLES = {
     "responses": "POST /v1/responses",
 }
 
+SCHEMAS = {
+    "CreateChatCompletionRequest": ("chat", "request"),
+    "CreateChatCompletionResponse": ("chat", "response"),
+    "CreateChatCompletionStreamResponse": ("chat", "stream"),
+    "CreateCompletionRequest": ("completions", "request"),
+    "CreateCompletionResponse": ("completions", "response"),
+    "CreateEmbeddingRequest": ("embeddings", "request"),
+    "CreateEmbeddingResponse": ("embeddings", "response"),
+    "ListModelsResponse": ("models", "response"),
+    "CreateResponse": ("responses", "request"),
+    "Response": ("responses", "response"),
+    "ChatCompletionStreamOptions": ("chat", "request.stream_options"),
+    "CompletionUsage": ("chat", "response.usage"),
+    "Embedding": ("embeddings", "response.data"),
+    "Model": ("model", "response"),
+    "ResponseUsage": ("responses", "response.usage"),
+}
+"""The endpoint and the part of the names that the fields of a schema have."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
@@ -119,6 +138,13 @@ def resolve(checks: tuple[str, ...]) -> tuple[str, ...]:
             raise ValueError(f"there is no check {one}")
         found += ids
     return tuple(dict.fromkeys(found))
+
+
+def named(source: str) -> tuple[str, str]:
+    """The endpoint and the name that a check's source is about, as far as it tells: `chat`, `request.stop`."""
+    schema, _, field = source.removeprefix("openapi:").partition(" ")[0].partition(".")
+    endpoint, part = SCHEMAS.get(schema, ("", ""))
+    return endpoint, f"{part}.{field}" if part else ""
 
 
 def _row(endpoint: str, name: str) -> Row:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from conformance import catalogue, sources
 from conformance.ledger import TITLES, Row, coverage, general, resolve
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
@@ -44,6 +45,14 @@ def _lines() -> Iterator[str]:
     yield from ("", "## Rules that are about no name", "")
     for about, checks in general().items():
         yield f"* {about}: {_shortened(resolve(checks))}"
+    yield from ("", "## Sources", "", "Where each requirement comes from.", "", "| source | checks |", "|---|---|")
+    of_source: dict[str, list[str]] = defaultdict(list)
+    for check in catalogue.load().values():
+        of_source[check.source].append(check.id)
+    for source in sorted(of_source):
+        link = sources.url(source)
+        named = f"[`{source}`]({link})" if link else f"`{source}`"
+        yield f"| {named} | {_shortened(tuple(of_source[source]))} |"
 
 
 def _counts(rows: tuple[Row, ...] | list[Row]) -> list[str]:

@@ -1,6 +1,7 @@
 """The gate: the reference passes every check, every fault is caught, and flips the declared checks and no others.
 
     python -m tests.reference.gate [FAULT ...]             print what each fault flips, with the messages
+    python -m tests.reference.gate --area=AREA [FAULT ...] the same for the checks of an area: seconds
     python -m tests.reference.gate --write [FAULT ...]     write it into kills.toml where that is out of date
 
 All scenarios are recorded once without a fault. For a fault, those whose answers change in a rehearsal are sent again
@@ -30,7 +31,7 @@ from backends import launch, room, wire
 from backends.access import Access
 from backends.target import Deployment, Target
 from backends.wire import Exchange, Request, Role
-from conformance import catalogue, schema, shapes
+from conformance import absence, catalogue, schema, shapes, steadiness
 from conformance.absence import given
 from conformance.answers import Missing
 from conformance.check import Check
@@ -62,6 +63,9 @@ TIMED = {"long_streams"}
 """Scenarios whose times are judged, so that nothing else may be under way. Others run alone for the last
 bits of sums, which are always the same here."""
 
+_WITNESSES = [name for endpoint in absence.ENDPOINTS for name in endpoint.witnesses]
+"""Scenarios that decide which endpoints are there, whatever is judged."""
+
 _RUNS = itertools.count(1)
 """Numbers for runs: `X-Chance` names one, so that the draws of a bench do not depend on what was sent before."""
 
@@ -72,10 +76,13 @@ RETRIES = 2
 class Bench:
     """A running reference server, with every scenario recorded on it, and every check's verdict.
 
-    `behaviour` is the model behind it, one of `MODELS`; without one, it is the model as the suite expects it.
+    `behaviour` is the model behind it, one of `MODELS`; without one, it is the model as the suite expects it. With an
+    `area` it has the checks of that area alone, and the scenarios that they need.
     """
 
-    def __init__(self, base_url: str, behaviour: Fault | None = None, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, base_url: str, behaviour: Fault | None = None, *, area: str = "", timeout: float = TIMEOUT
+    ) -> None:
         self._behind = (behaviour.name,) if behaviour else ()
         self.room = _room(base_url, self._behind)
         deployments = tuple(
@@ -89,10 +96,14 @@ class Bench:
         self._threads = ThreadPoolExecutor(THREADS)
         self._rehearsal = Rehearsal(KEY, self._behind)
         scenario.load()
-        self.checks = list(catalogue.load().values())
+        self.checks = [check for check in catalogue.load().values() if kills.area(check.id) == area or not area]
+        every = any("every" in check.scenarios for check in self.checks)
+        needed = scenario.with_needs(
+            [*steadiness.CONTROLS, *_WITNESSES, *(name for c in self.checks for name in _needed(c))]
+        )
         self.recorded: dict[str, Recording] = {}
-        self.recorded = self._record(SCENARIOS)
-        self._asked = {name: _asked(self.recorded, name) for name in SCENARIOS}
+        self.recorded = self._record(SCENARIOS if every else needed)
+        self._asked = {name: _asked(self.recorded, name) for name in self.recorded}
         few = _one_a_shape(self.recorded)
         self.sound = {c.id: self._judged(c, self.recorded, self.recorded, few) for c in self.checks}
         for _ in range(RETRIES):
@@ -109,8 +120,8 @@ class Bench:
 
     def flips(self, fault: Fault) -> dict[str, CheckResult]:
         """The results of the checks that end otherwise than without the fault."""
-        touched = {name for name in SCENARIOS if self._touches(fault, name)}
-        touched |= {name for name in SCENARIOS if touched & set(scenario.with_needs([name]))}
+        touched = {name for name in self.recorded if self._touches(fault, name)}
+        touched |= {name for name in self.recorded if touched & set(scenario.with_needs([name]))}
         touched |= {name for name in scenario.with_needs(touched) if self._is_stored(name)}
         again = self._record(touched, fault, one_by_one=fault.concurrent)
         if not _NOT_IN_THE_BODY & set(fault.hooks):
@@ -151,7 +162,7 @@ class Bench:
         flipped = {}
         few = _one_a_shape(again)
         asked = {a for name in again for a in self._asked[name]}
-        every = [name for name in SCENARIOS if name in again or not asked.isdisjoint(self._asked[name])]
+        every = [name for name in self.recorded if name in again or not asked.isdisjoint(self._asked[name])]
         for check in among or self.checks:
             if "every" not in check.scenarios and not again.keys() & set(check.scenarios):
                 continue
@@ -325,7 +336,9 @@ _MADE_UP = re.compile(rb"[A-Za-z0-9]{20,}")
 
 def _signature(recording: Recording) -> list[Any]:
     """What an answer says, without times, and with its made-up ids numbered: all that differs anyway."""
-    return [(e.status, e.error, _numbered(NOW.sub(b"", e.body))) for e in recording.exchanges] or [recording["unsent"]]
+    return [(e.status, e.error, _numbered(NOW.sub(b"", e.body))) for e in recording.exchanges] or [
+        recording.get("unsent", "")
+    ]
 
 
 def _numbered(body: bytes) -> bytes:
@@ -367,9 +380,9 @@ def _room(base_url: str, behind: tuple[str, ...]) -> int:
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
-    """A bench of the reference server."""
-    with server() as base_url, closing(Bench(base_url)) as on:
+def bench(area: str = "") -> Iterator[Bench]:
+    """A bench of the reference server, for all checks or those of an area."""
+    with server() as base_url, closing(Bench(base_url, area=area)) as on:
         yield on
 
 
@@ -424,9 +437,9 @@ def write(names: Sequence[str]) -> None:
     print(f"{len(changed)} entries of {kills.FILE.name} changed" + (": read the diff" if changed else ""))
 
 
-def show(names: Sequence[str]) -> None:
-    """Print what faults flip, with each message; before it, what the reference does not pass."""
-    with bench() as on:
+def show(names: Sequence[str], area: str = "") -> None:
+    """Print what faults flip, of all checks or an area's, with each message; before it, what the reference fails."""
+    with bench(area) as on:
         _show_unsound(on)
         for fault in [FAULTS[n] for n in names] if names else FAULTS.values():
             begun = time.monotonic()
@@ -434,6 +447,11 @@ def show(names: Sequence[str]) -> None:
             for check_id, result in on.flips(fault).items():
                 print(f'"{check_id}" = "{result.outcome}"  # {result.message[:100]!r}')
             print(f"# {time.monotonic() - begun:.1f} s", flush=True)
+
+
+def sharp_faults(area: str) -> list[str]:
+    """The sharp faults that checks of an area notice, as `kills.toml` declares."""
+    return [name for name, entry in DECLARED.items() if any(kills.area(check) == area for check in entry.rows)]
 
 
 def _show_unsound(on: Bench) -> None:
@@ -446,12 +464,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.reference.gate", description="Show what faults flip.")
     parser.add_argument("faults", nargs="*", metavar="FAULT", help="names of faults; without any, all (minutes)")
     parser.add_argument("--write", action="store_true", help="write it into kills.toml where it is out of date")
+    parser.add_argument("--area", default="", help="only the checks of an area, and the sharp faults that they notice")
     options = parser.parse_args()
+    if options.area and options.write:
+        parser.error("--write needs all checks: leave --area out, and name the faults")
+    if options.area and not sharp_faults(options.area):
+        parser.error(f"--area={options.area}: no sharp fault in {kills.FILE.name} flips a check of this area")
     if unknown := [name for name in options.faults if name not in FAULTS]:
         parser.error(
             f"unknown fault {unknown[0]}; the faults are the functions in tests/reference/faults/, with dashes"
         )
-    (write if options.write else show)(options.faults)
+    if options.write:
+        write(options.faults)
+    else:
+        show(options.faults or (sharp_faults(options.area) if options.area else []), options.area)
 
 
 if __name__ == "__main__":

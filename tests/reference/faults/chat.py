@@ -469,3 +469,10 @@ def thoughts_have_marks(body: dict[str, Any], _call: Call) -> None:
     for choice in choices(body):
         if thought := choice["message"].get("reasoning_content"):
             choice["message"]["reasoning_content"] = f"<think>\n{thought}"
+
+
+@request("chat")
+def stop_array_of_one_ignored(body: Any, _call: Call) -> None:
+    """An array of one stop string is ignored."""
+    if isinstance(body.get("stop"), list) and len(body["stop"]) == 1:
+        del body["stop"]
