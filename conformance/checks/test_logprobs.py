@@ -12,6 +12,7 @@ from conformance.kit import (
     ignored_unless,
     inconclusive_unless,
     joined,
+    utf8,
 )
 
 REQUEST = "openapi:CreateChatCompletionRequest.logprobs"
@@ -23,8 +24,8 @@ NEVER = "no logprobs ever come"
 def spelled(answer: Chat) -> bytes:
     """The bytes of all tokens together; those of a token without `bytes` are its text's."""
     entries = answer.logprobs
-    pieces = [entry["token"].encode() if entry["bytes"] is None else bytes(entry["bytes"]) for entry in entries]
-    return joined(pieces, answer.text.encode())
+    pieces = [utf8(entry["token"], "`token`") if entry["bytes"] is None else bytes(entry["bytes"]) for entry in entries]
+    return joined(pieces, utf8(answer.text, "`content`"))
 
 
 def assert_spells(answer: Chat) -> None:
@@ -113,7 +114,7 @@ def test_bytes_are_there(capital_logprobs: Chat) -> None:
     """Each entry, and each alternative, has its bytes."""
     for entry in capital_logprobs.logprobs:
         for token in (entry, *entry["top_logprobs"]):
-            assert token["bytes"] == list(token["token"].encode()) or "\ufffd" in token["token"]
+            assert token["bytes"] == list(utf8(token["token"], "`token`")) or "\ufffd" in token["token"]
 
 
 @check("logprobs", MUST, TOP, core=True)
