@@ -39,9 +39,9 @@ class Request:
     """What is sent: `body` is JSON (any value), or bytes to be sent as they are, or None for no body.
 
     `path` is relative to the base URL, which ends in `/v1` (`/chat/completions`). `hang_up_after` closes the
-    connection once that many bytes of the answer have arrived. A header with an empty value is left out, also one
-    that `send` adds by itself. `room` is for requests whose `max_tokens` or `max_output_tokens` only leaves room for
-    the answer: so many tokens, and on top what the model writes beside its answer.
+    connection once that many bytes of the answer have arrived, `hang_up_in` after that many seconds. A header with an
+    empty value is left out, also one that `send` adds by itself. `room` is for requests whose `max_tokens` or
+    `max_output_tokens` only leaves room for the answer: so many tokens, and on top what the model writes beside it.
     """
 
     method: str = "POST"
@@ -50,6 +50,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     role: Role = "chat"
     hang_up_after: int | None = None
+    hang_up_in: float | None = None
     room: int | None = None
 
     def with_model(self, model: str, room: int = 0) -> Request:
@@ -118,6 +119,7 @@ class Exchange:
                 "headers": [list(h) for h in self.request.headers],
                 "role": self.request.role,
                 "hang_up_after": self.request.hang_up_after,
+                "hang_up_in": self.request.hang_up_in,
                 "room": self.request.room,
                 **_body_to_json(self.request.body),
             },
@@ -144,6 +146,7 @@ class Exchange:
                 headers=tuple((k, v) for k, v in sent["headers"]),
                 role=sent["role"],
                 hang_up_after=sent.get("hang_up_after"),
+                hang_up_in=sent.get("hang_up_in"),
                 room=sent.get("room"),
                 body=_bytes_from_json(sent["body_bytes"]) if "body_bytes" in sent else sent.get("body"),
             ),
@@ -214,14 +217,15 @@ def send(
     got: dict[str, Any] = {"started_at": time.time()}
     body = Body(http.spare)
     try:
-        with bounds.exchange(_seconds(http) if until is None else min(_seconds(http), until - time.monotonic())):
+        with bounds.exchange(_seconds_for(request, http, until)):
             _receive(request, url, http, got, body)
     except bounds.TooLarge as problem:
         got |= {"error": "too large", "error_detail": str(problem)}
     except bounds.Undecodable as problem:
         got |= {"error": "undecodable", "error_detail": str(problem)}
     except httpx2.TimeoutException as problem:
-        got |= {"error": "timeout", "error_detail": str(problem) or f"no answer within {_seconds(http):g} s"}
+        if request.hang_up_in is None:
+            got |= {"error": "timeout", "error_detail": str(problem) or f"no answer within {_seconds(http):g} s"}
     except (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as problem:
         got |= {"error": "unreachable", "error_detail": str(problem)}
     except (httpx2.HTTPError, ValueError) as problem:  # ValueError: h11 at a Content-Length of thousands of digits.
@@ -259,6 +263,16 @@ def _headers(request: Request, access: Access) -> dict[str, str]:
 def _seconds(http: httpx2.Client) -> float:
     """The time for one answer."""
     return http.timeout.read or 60.0
+
+
+def _seconds_for(request: Request, http: httpx2.Client, until: float | None) -> float:
+    """The time for the answer to one request."""
+    ends = [_seconds(http)]
+    if until is not None:
+        ends.append(until - time.monotonic())
+    if request.hang_up_in is not None:
+        ends.append(request.hang_up_in)
+    return min(ends)
 
 
 def _elapsed(start: float) -> float:

@@ -1,6 +1,7 @@
 """Everything that a file of checks needs, in one import."""
 
 from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, Response, ToolCall
+from conformance.answers.values import utf8
 from conformance.certainty import certainty, entries, joined, lead, tokens
 from conformance.check import check
 from conformance.comparisons import (
@@ -77,6 +78,7 @@ __all__ = [
     "reproduced_at_most",
     "shown",
     "tokens",
+    "utf8",
     "validate_against",
     "violations",
 ]

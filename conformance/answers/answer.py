@@ -230,6 +230,11 @@ class Answer:
         last = self.wire.reads[-1][0] if self.wire.reads else 0.0
         return [last if seconds is None else seconds for seconds in times]
 
+    @property
+    def arrived(self) -> float:
+        """When the last byte of the body had arrived, in seconds since the request was sent."""
+        return self.wire.reads[-1][0] if self.wire.reads else self.wire.headers_at or 0.0
+
     @cached_property
     def chunks(self) -> list[dict[str, Any]]:
         """The JSON objects of a stream, in order, without `[DONE]`; an error object among them ends the check."""

@@ -46,6 +46,16 @@ def distinct(values: Iterable[Any]) -> list[Any]:
     return list(found.values())
 
 
+def utf8(text: str, what: str) -> bytes:
+    """The string in UTF-8; a string with half of a surrogate pair ends the check, since no text has such halves."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Fail(
+            f"{what} has half of a surrogate pair", expected="whole Unicode characters", actual=ascii(text)[:200]
+        ) from None
+
+
 def written(value: Any) -> str:
     """A JSON value as a string."""
     try:

@@ -16,6 +16,7 @@ from conformance.kit import (
     ignored_unless,
     inconclusive_unless,
     joined,
+    utf8,
 )
 
 REQUEST = "openapi:CreateChatCompletionRequest.logprobs"
@@ -32,8 +33,8 @@ NO_ALTERNATIVES = f"{TOP_LOGPROBS} is empty for all tokens"
 def spelled(answer: Chat) -> bytes:
     """The bytes of all tokens, joined; a token without `bytes` has those of its text."""
     entries = answer.logprobs
-    pieces = [entry["token"].encode() if entry["bytes"] is None else bytes(entry["bytes"]) for entry in entries]
-    return joined(pieces, answer.text.encode())
+    pieces = [utf8(entry["token"], "`token`") if entry["bytes"] is None else bytes(entry["bytes"]) for entry in entries]
+    return joined(pieces, utf8(answer.text, "`content`"))
 
 
 def assert_spells(answer: Chat) -> None:
@@ -144,9 +145,9 @@ def test_bytes_are_there(capital_logprobs: Chat) -> None:
     """Each entry of `logprobs.content`, and of its `top_logprobs`, has the UTF-8 `bytes` of its token."""
     for entry in capital_logprobs.logprobs:
         for token in (entry, *entry["top_logprobs"]):
-            assert token["bytes"] == list(token["token"].encode()) or "\ufffd" in token["token"], (
-                f"expected {list(token['token'].encode())}, got {token['bytes']} "
-                f"(`bytes` of the token {token['token']!r} in {CONTENT})"
+            wanted = list(utf8(token["token"], "`token`"))
+            assert token["bytes"] == wanted or "\ufffd" in token["token"], (
+                f"expected {wanted}, got {token['bytes']} (`bytes` of the token {token['token']!r} in {CONTENT})"
             )
 
 

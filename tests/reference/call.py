@@ -55,6 +55,7 @@ class State:
     streams: int = 0  # streams being sent now
     events: int = 0  # stream events generated
     broken: set[str] = field(default_factory=set)  # by which faults, for good
+    kept: dict[str, Any] = field(default_factory=dict)  # what faults keep from one request to another
     cancelled: int = 0  # streams ended because the client went away
     asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # the same, under the same X-Chance
     responses: dict[str, dict[str, Any]] = field(default_factory=dict)  # stored by the Responses API

@@ -35,20 +35,22 @@ class Message:
     reasoning: str = ""
 
 
-def parse(raw: Any, *, vision: bool) -> list[Message]:
-    """The history of a chat request (openapi ChatCompletionRequestMessage), or ApiError."""
+def parse(raw: Any, *, vision: bool, images_in_results: bool = False) -> list[Message]:
+    """The history of a chat request (openapi ChatCompletionRequestMessage), or ApiError. Images are in users' messages
+    and, in the Responses API, in results of tools."""
     if raw is None:
         raise missing("messages")
     if not isinstance(raw, list):
         raise wrong_type("messages", "an array of objects", raw)
     if not raw:
         raise invalid("messages", "expected at least 1 message.", "empty_array")
-    parsed = [_message(entry, f"messages[{at}]", vision) for at, entry in enumerate(raw)]
+    seeing = ("user", "tool") if images_in_results else ("user",)
+    parsed = [_message(entry, f"messages[{at}]", vision, seeing) for at, entry in enumerate(raw)]
     _check_calls(parsed)
     return _in_order(parsed)
 
 
-def _message(raw: Any, at: str, vision: bool) -> Message:
+def _message(raw: Any, at: str, vision: bool, seeing: tuple[str, ...]) -> Message:
     if not isinstance(raw, dict):
         raise wrong_type(at, "an object", raw)
     if raw.get("role") is None:
@@ -63,7 +65,7 @@ def _message(raw: Any, at: str, vision: bool) -> Message:
         if not _NAME.fullmatch(raw["name"]):
             raise invalid(f"{at}.name", "expected 1 to 64 characters without spaces.", "invalid_name")
         message.name = raw["name"]
-    _content(message, raw.get("content"), f"{at}.content", vision)
+    _content(message, raw.get("content"), f"{at}.content", vision, seeing)
     if role == "assistant":
         _assistant(message, raw, at)
     elif raw.get("content") is None:
@@ -76,7 +78,7 @@ def _message(raw: Any, at: str, vision: bool) -> Message:
     return message
 
 
-def _content(message: Message, content: Any, at: str, vision: bool) -> None:
+def _content(message: Message, content: Any, at: str, vision: bool, seeing: tuple[str, ...]) -> None:
     if content is None:
         return
     if isinstance(content, str):
@@ -98,7 +100,7 @@ def _content(message: Message, content: Any, at: str, vision: bool) -> None:
                 raise missing(f"{here}.text")
             string(part["text"], f"{here}.text")
             texts.append(part["text"])
-        elif kind == "image_url" and message.role == "user":
+        elif kind == "image_url" and message.role in seeing:
             if not vision:
                 raise ApiError("This model takes no images.", param=here, code="unsupported_content")
             message.images.append(images.read(part, here))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +68,7 @@ def create(call: Call) -> Reply:
         asked = _messages(items)
         chat = _chat_body(body)
         wish = params.wish(chat)
-        history = parse([*system, *earlier, *asked], vision=known.vision)
+        history = parse([*system, *earlier, *asked], vision=known.vision, images_in_results=True)
         run = Generation(call, chat, history, wish)
     except ApiError as error:
         raise _renamed(error) from None
@@ -142,29 +143,47 @@ def _items(raw: Any) -> list[Body]:
 
 
 def _messages(items: list[Body]) -> list[Body]:
-    """Items as chat messages; calls that follow each other are one assistant message."""
+    """Items as chat messages; calls that follow each other are one assistant message, and so is reasoning with what
+    follows it."""
     made: list[Body] = []
+    reasoning = ""
     for at, item in enumerate(items):
         kind = item.get("type") or "message"
         here = f"input[{at}]"
+        if kind == "reasoning":
+            reasoning += _reasoning(item, here)
+            continue
         if kind == "message":
             made.append({"role": item.get("role"), "content": _content(item.get("content"), here)})
-        elif kind == "function_call":
-            function = {"name": item.get("name"), "arguments": item.get("arguments")}
+        elif kind in ("function_call", "custom_tool_call"):
+            arguments = item.get("arguments") if kind == "function_call" else json.dumps({"input": item.get("input")})
+            function = {"name": item.get("name"), "arguments": arguments}
             call = {"id": item.get("call_id"), "type": "function", "function": function}
-            if made and made[-1].get("tool_calls"):
+            if made and made[-1].get("tool_calls") and not reasoning:
                 made[-1] = {**made[-1], "tool_calls": [*made[-1]["tool_calls"], call]}
             else:
                 made.append({"role": "assistant", "content": None, "tool_calls": [call]})
-        elif kind == "function_call_output":
+        elif kind in ("function_call_output", "custom_tool_call_output"):
             output = item.get("output")
             if output is None:
                 raise missing(f"{here}.output")
             content = _content(output, here)
             made.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": content})
-        elif kind != "reasoning":
+        else:
             raise invalid(f"{here}.type", f"'{kind}' items are not supported here.")
+        if reasoning and made[-1]["role"] == "assistant":
+            made[-1]["reasoning_content"], reasoning = reasoning, ""
     return made
+
+
+def _reasoning(item: Body, here: str) -> str:
+    """The text of a reasoning item: its content, or its summary (openapi ReasoningItem); often there is neither."""
+    if item.get("summary") is None:
+        raise missing(f"{here}.summary")
+    parts = item.get("content") or item["summary"]
+    if not isinstance(parts, list):
+        raise wrong_type(f"{here}.content", "an array of objects", parts)
+    return "".join(str(part.get("text")) for part in parts if isinstance(part, dict))
 
 
 _PARTS: dict[str, Callable[[Body], Body]] = {

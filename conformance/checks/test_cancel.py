@@ -1,0 +1,62 @@
+"""Cancelling: a response that nobody waits for any more stops, so that others need not wait for its end."""
+
+from conformance.kit import SHOULD, Chat, Fail, assert_at_most, check, inconclusive_unless
+from fixtures.scenarios.cancel import TOKENS
+
+BUSY = 1.5
+"""Seconds for which a request may wait anyway, because the machine is busy."""
+
+SOURCE = "rfc:9112#9.5 a client may close its connection at any time"
+
+
+def seconds_for_all(long_streams: list[Chat]) -> float:
+    """How long a response of `TOKENS` tokens takes at the pace of the fastest of some streams."""
+    paces = []
+    for answer in long_streams:
+        pieces = sum(bool(delta.get("content")) for delta in answer.deltas())
+        inconclusive_unless(pieces > 50, "the model gave no long response, so that its pace is not known")
+        paces.append(pieces / max(answer.arrivals[-1], 0.001))
+    return TOKENS / max(paces)
+
+
+def assert_no_wait(long_streams: list[Chat], left: list[Chat]) -> None:
+    """End the check unless each of some requests got its response long before those left before it would have ended."""
+    *gone, question = left
+    most = max(seconds_for_all(long_streams) / 2, BUSY)
+    for answer in gone:
+        refused = (answer.exchange.status or 200) >= 400
+        inconclusive_unless(not refused, f"{answer.name} was rejected, so that nothing was left")
+    if question.exchange.error == "timeout":
+        raise Fail("the next request got no response in time", expected="a response", actual="none")
+    question.accepted()
+    waits = [answer.wire.headers_at or 0.0 for answer in gone if answer.exchange.status] + [question.arrived]
+    assert_at_most(round(max(waits), 2), round(most, 2), "seconds that a request had to wait")
+
+
+@check("connections", SHOULD, SOURCE)
+def test_a_stream_stops_when_its_client_leaves(long_streams: list[Chat], left_streams: list[Chat]) -> None:
+    """Generation of a stream stops when its client leaves: the next request does not wait until it would have ended."""
+    for answer in left_streams[:-1]:
+        ended = "[DONE]" in answer.exchange.body.decode(errors="replace")
+        inconclusive_unless(not ended, "a stream ended before its client left")
+    assert_no_wait(long_streams, left_streams)
+
+
+@check("connections", SHOULD, SOURCE)
+def test_a_plain_response_stops_when_its_client_leaves(long_streams: list[Chat], left_plain: list[Chat]) -> None:
+    """Generation of a plain response stops when its client leaves: the next request does not wait for its end."""
+    assert_no_wait(long_streams, left_plain)
+
+
+@check("connections", SHOULD, SOURCE)
+def test_many_that_leave_do_no_harm(
+    counts_together: list[Chat], left_in_rounds: list[Chat], greetings_after_rounds: list[Chat]
+) -> None:
+    """After forty clients have left their streams, the server answers as many requests at once as before."""
+    for before in counts_together:
+        inconclusive_unless(before.ok, "not all of several requests at once are accepted")
+    inconclusive_unless(any(answer.ok for answer in left_in_rounds), "no stream was accepted")
+    for answer in greetings_after_rounds:
+        assert answer.finish_reason in ("stop", "length"), (
+            f"expected `stop` or `length`, got {answer.finish_reason} (`finish_reason` of {answer.name})"
+        )

@@ -1,0 +1,106 @@
+"""Repeats: what servers say twice, or in the wrong place, and clients then count, join or take for something else."""
+
+import json
+import re
+
+from conformance.kit import (
+    MAY,
+    SHOULD,
+    Chat,
+    Every,
+    Generated,
+    assert_equal,
+    assert_none_of,
+    check,
+    inconclusive_unless,
+)
+
+DELTA = "openapi:ChatCompletionMessageToolCallChunk"
+FIELD = "de-facto:reasoning_content or reasoning holds what the model wrote before its answer"
+A_COUNT = re.compile(r"\W*1\W+2\W+3\W+4\W+5\W+6\W+7\W+8\W+9\W+10\W*")
+
+
+@check("chat", SHOULD, "openapi:CreateChatCompletionResponse has no error")
+def test_a_good_response_has_no_error(every: Every) -> None:
+    """A plain 2xx response has no `error` member, not even a null one: clients look for it to tell errors apart."""
+    for answer in every.accepted(Generated, streamed=False, malformed=True):
+        assert_none_of([key for key in answer.body if key == "error"], "`error` beside `choices`")
+
+
+@check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse has no error")
+def test_a_good_chunk_has_no_error(every: Every) -> None:
+    """A chunk has no `error` member, not even a null one: clients look for it to tell errors apart."""
+    for answer in every.accepted(Generated, streamed=True):
+        assert_none_of([chunk["error"] for chunk in answer.chunks if "error" in chunk], "`error` of chunks")
+
+
+@check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.usage")
+def test_usage_is_in_one_chunk(every: Every) -> None:
+    """At most one chunk of any stream has a `usage`: clients that add up would count twice."""
+    for answer in every.accepted(Generated, streamed=True):
+        counted = [chunk["usage"] for chunk in answer.chunks if chunk.get("usage")]
+        assert_none_of(counted[1:], "further chunks with `usage`")
+
+
+@check("tools", SHOULD, "openapi:ChatCompletionStreamResponseDelta.tool_calls")
+def test_deltas_have_no_empty_list_of_calls(every: Every) -> None:
+    """A delta without tool calls has no `tool_calls`, and not an empty array, which some clients take for a call."""
+    for answer in every.accepted(Chat, streamed=True):
+        for choice in answer.choices:
+            empty = [delta for delta in answer.deltas(choice.index) if delta.get("tool_calls") == []]
+            assert_none_of(empty[:1], "deltas with `tool_calls: []`")
+
+
+@check("tools", SHOULD, f"{DELTA}.id")
+def test_later_pieces_have_no_identity(every: Every) -> None:
+    """After the first delta of a tool call, `id` and `function.name` are absent, and not empty strings."""
+    calls = False
+    for answer in every.accepted(Chat, streamed=True):
+        for choice in answer.choices:
+            for at, pieces in answer.call_pieces(choice.index).items():
+                calls = True
+                later = [{"id": p.get("id"), "name": (p.get("function") or {}).get("name")} for p in pieces[1:]]
+                named = [said for said in later if set(said.values()) != {None}]
+                assert_none_of(named[:1], f"`id` or `function.name` in later deltas of tool call {at}")
+    inconclusive_unless(calls, "no tool was called in a stream")
+
+
+@check("reasoning", MAY, FIELD)
+def test_reasoning_is_in_one_field(every: Every) -> None:
+    """Reasoning comes in `reasoning_content` or in `reasoning`, and not in both: clients that read both join them."""
+    reasoned = False
+    for answer in every.accepted(Chat):
+        for one in answer.objects:
+            for choice in one["choices"]:
+                said = choice.get("message") or choice.get("delta") or {}
+                fields = [name for name in ("reasoning_content", "reasoning") if said.get(name)]
+                reasoned = reasoned or bool(fields)
+                assert_none_of(fields[1:], "further fields with the reasoning")
+    inconclusive_unless(reasoned, "the model did not reason")
+
+
+@check("reasoning", SHOULD, FIELD)
+def test_the_answer_is_in_content(count: Chat, count_streamed: Chat) -> None:
+    """The answer of a model that does not reason comes in `content`, and not in a field for reasoning."""
+    for answer in (count, count_streamed):
+        inconclusive_unless(answer.said, "the model wrote nothing")
+        if not answer.text:
+            inconclusive_unless(A_COUNT.fullmatch(answer.reasoning), "the model did not come to its answer")
+            assert_equal(answer.text, answer.reasoning, f"`content` of {answer.name}")
+
+
+@check("errors", SHOULD, "openapi:Error.message a human-readable description")
+def test_the_message_is_no_json(every: Every) -> None:
+    """`error.message` is a sentence for people, and not another JSON object in a string."""
+    for answer in every.refused():
+        nested = _object_in(answer.error_message)
+        assert_none_of(nested, f"JSON in `error.message` of {answer.name}")
+
+
+def _object_in(message: str) -> list[str]:
+    """The beginning of a message that is JSON itself: an object or an array of objects."""
+    try:
+        value = json.loads(message)
+    except (ValueError, RecursionError):
+        return []
+    return [message[:100]] if isinstance(value, dict | list) else []

@@ -1,0 +1,105 @@
+"""State: a request changes nothing for the next one, whatever its parameters were and however it ended."""
+
+from conformance.answers import Chat, Response
+from conformance.kit import (
+    SHOULD,
+    assert_equal,
+    assert_same_calls,
+    assert_same_text,
+    check,
+    inconclusive_unless,
+    reproduced,
+)
+
+SOURCE = "docs:guides/conversation-state requests are independent"
+
+
+def assert_unchanged(answers: list[Chat], *, accepted: bool = True) -> None:
+    """End the check unless the last response is the first one again; the request between them had to be accepted."""
+    before, between, after = answers
+    inconclusive_unless(between.ok or not accepted, f"{between.name} was rejected")
+    assert_equal(len(after.choices), len(before.choices), "number of `choices`")
+    assert_equal(bool(after.choice.logprobs), bool(before.choice.logprobs), "whether `logprobs` came unasked")
+    assert_same_calls(after, before)
+    assert_same_text(after.said, before.said)
+    assert_equal(after.finish_reason, before.finish_reason, "`finish_reason`")
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_sampling_parameters_leave_nothing(after_sampling: list[Chat]) -> None:
+    """`temperature`, `top_p`, `seed` and penalties of a request have no effect on the next one."""
+    assert_unchanged(after_sampling)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_a_bias_leaves_nothing(after_bias: list[Chat]) -> None:
+    """`logit_bias` of a request has no effect on the next one."""
+    assert_unchanged(after_bias)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_stop_and_limits_leave_nothing(after_stop: list[Chat]) -> None:
+    """`stop`, `max_tokens` and `logprobs` of a request have no effect on the next one."""
+    assert_unchanged(after_stop)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_choices_leave_nothing(after_n: list[Chat]) -> None:
+    """`n` of a request has no effect on the next one."""
+    assert_unchanged(after_n)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_a_schema_leaves_nothing(after_format: list[Chat]) -> None:
+    """`response_format` of a request has no effect on the next one."""
+    assert_unchanged(after_format)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_tools_leave_nothing(after_tools: list[Chat]) -> None:
+    """`tools` and `tool_choice` of a request have no effect on the next one."""
+    assert_unchanged(after_tools)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_a_system_message_leaves_nothing(after_system: list[Chat]) -> None:
+    """A system message of a request has no effect on the next one."""
+    assert_unchanged(after_system)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_a_long_prompt_leaves_nothing(after_long: list[Chat]) -> None:
+    """A long prompt that begins as the next one does has no effect on it, cached or not."""
+    assert_unchanged(after_long)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_a_client_that_left_leaves_nothing(after_leaving: list[Chat]) -> None:
+    """A stream whose client left has no effect on the next request."""
+    assert_unchanged(after_leaving)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_an_error_leaves_nothing(after_error: list[Chat]) -> None:
+    """A request that was rejected, or that failed, has no effect on the next one."""
+    assert_unchanged(after_error, accepted=False)
+
+
+@check("responses", SHOULD, SOURCE)
+def test_instructions_leave_nothing(after_instructions: list[Response]) -> None:
+    """`instructions` and `text.format` of a response have no effect on one that does not go on from it."""
+    before, between, after = after_instructions
+    inconclusive_unless(between.ok, f"{between.name} was rejected")
+    assert_same_text(after.text, before.text)
+
+
+@check("seed", SHOULD, SOURCE)
+def test_a_seed_leaves_nothing(sampled: list[Chat], sampled_again: list[Chat], after_seed: list[Chat]) -> None:
+    """`seed` of a request has no effect on later requests without one: their responses still vary."""
+    inconclusive_unless(len({answer.said for answer in sampled}) == len(sampled), "the model's responses do not vary")
+    inconclusive_unless(reproduced(sampled, sampled_again, sampled) >= 3, "the same seed does not give the same answer")
+    seeded, *unseeded = after_seed
+    same = [answer.said for answer in unseeded if answer.said == seeded.said]
+    assert len(same) < len(unseeded), (
+        f"expected responses that vary without `seed`, got the one of the seed before in all {len(same)} (`content`)"
+    )

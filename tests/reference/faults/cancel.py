@@ -1,0 +1,106 @@
+"""Faults of cancelling: what goes on although its client has left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from tests.reference.call import Call
+from tests.reference.errors import ApiError
+from tests.reference.fault import Fault
+from tests.reference.faults.kit import add
+
+CHAT = "chat"
+LONG = 3000
+GOES_ON = 3.2
+"""Seconds for which the only slot is taken after the last client has left."""
+
+LEFT = 8
+"""Clients after which it is the last: requests in between would only wait for each other."""
+
+
+def _is_long(call: Call) -> bool:
+    return bool(call.body.get("max_tokens") == LONG)
+
+
+def _left(call: Call) -> None:
+    """Count a client that has left; with the last one the slot is taken."""
+    call.state.kept["left"] = call.state.kept.get("left", 0) + 1
+    if call.state.kept["left"] % LEFT == 0:
+        call.state.kept["busy"] = time.monotonic() + GOES_ON
+
+
+def _stream(chunks: Iterator[bytes], call: Call) -> Iterator[bytes]:
+    try:
+        yield from chunks
+        if call.stream and _is_long(call):
+            yield b": end\n\n"
+    except GeneratorExit:
+        if call.stream and _is_long(call):
+            _left(call)
+        raise
+
+
+def _wait(seconds: float, call: Call) -> float:
+    """A short request waits for the slot."""
+    if call.pulled >= 0 or _is_long(call):
+        return seconds
+    return max(seconds, call.state.kept.pop("busy", 0) - time.monotonic())
+
+
+def _plain(seconds: float, call: Call) -> float:
+    if call.pulled < 0 and not call.stream and _is_long(call):
+        _left(call)
+        return 0.5
+    return _wait(seconds, call)
+
+
+add(
+    Fault(
+        name="streams-go-on-without-client",
+        sentence="A stream is generated to its end although its client has left, and takes the only slot.",
+        area="cancel",
+        hooks={"wire": _stream, "timing": _wait},
+        on=frozenset([CHAT]),
+        when=lambda call: call.stream or "Spain" in str(call.body.get("messages")),
+    )
+)
+add(
+    Fault(
+        name="plain-responses-go-on-without-client",
+        sentence="A plain response is generated to its end although its client has left, and takes the only slot.",
+        area="cancel",
+        hooks={"timing": _plain},
+        on=frozenset([CHAT]),
+        stream=False,
+        when=lambda call: _is_long(call) or "Portugal" in str(call.body.get("messages")),
+    )
+)
+
+
+def _leaks(chunks: Iterator[bytes], call: Call) -> Iterator[bytes]:
+    try:
+        yield from chunks
+        if call.stream and call.body.get("max_tokens") == 192:
+            yield b": end\n\n"
+    except GeneratorExit:
+        if call.body.get("max_tokens") == 192:
+            call.state.kept["leaked"] = call.state.kept.get("leaked", 0) + 1
+        raise
+
+
+def _wedged(_body: Any, call: Call) -> None:
+    if call.state.kept.get("leaked", 0) > 30 and "+" in str(call.body.get("messages")):
+        raise ApiError("No slot is free.", status=503)
+
+
+add(
+    Fault(
+        name="wedged-after-thirty-left-streams",
+        sentence="Of each stream whose client left something stays, and after thirty of them requests get 503.",
+        area="cancel",
+        hooks={"wire": _leaks, "request": _wedged},
+        on=frozenset([CHAT]),
+    )
+)
