@@ -407,7 +407,7 @@ def test_any_characters_may_describe_a_function(weather: Chat, weather_described
 @check("tools", SHOULD, PARAMETERS)
 def test_schemas_reach_the_model(weather_typed: list[Chat]) -> None:
     """What `parameters` say of a property reaches the model: `description` and `enum` add tokens to the prompt."""
-    plain, described, _, enumerated, *_ = (answer.tokens("prompt") for answer in weather_typed)
+    plain, described, enumerated = (answer.tokens("prompt") for answer in weather_typed)
     lost = [name for name, size in (("description", described), ("enum", enumerated)) if size <= plain]
     ignored_unless(not lost, f"{', '.join(lost)} of a property adds no tokens to the prompt (`usage.prompt_tokens`)")
 
