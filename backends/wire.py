@@ -38,10 +38,11 @@ MODEL = "<model>"
 class Request:
     """What is sent: `body` is JSON (any value), or bytes to be sent as they are, or None for no body.
 
-    `path` is relative to the base URL, which ends in `/v1` (`/chat/completions`). `hang_up_after` closes the
-    connection once that many bytes of the answer have arrived, `hang_up_in` after that many seconds. A header with an
-    empty value is left out, also one that `send` adds by itself. `room` is for requests whose `max_tokens` or
-    `max_output_tokens` only leaves room for the answer: so many tokens, and on top what the model writes beside it.
+    `path` is relative to the base URL, which ends in `/v1` (`/chat/completions`). With a header `transfer-encoding:
+    chunked` the body is sent in chunks, without its length. `hang_up_after` closes the connection once that many bytes
+    of the answer have arrived, `hang_up_in` after that many seconds. A header with an empty value is left out, also one
+    that `send` adds by itself. `room` is for requests whose `max_tokens` or `max_output_tokens` only leaves room for
+    the answer: so many tokens, and on top what the model writes beside it.
     """
 
     method: str = "POST"
@@ -237,8 +238,9 @@ def send(
 def _receive(request: Request, url: str, http: Client, got: dict[str, Any], body: Body) -> None:
     """Send the request, and put what comes back into `got`, fields of an Exchange, and `body` as it comes."""
     start = time.monotonic()
-    headers = _headers(request, http.access)
-    with http.stream(request.method, http.access.url(url), content=request.content(), headers=headers) as response:
+    headers, content = _headers(request, http.access), request.content()
+    sent = content if content is None or headers.pop("transfer-encoding", None) != "chunked" else iter([content])
+    with http.stream(request.method, http.access.url(url), content=sent, headers=headers) as response:
         got["status"], got["headers_at"] = response.status_code, _elapsed(start)
         got["headers"] = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)
         got["port"] = response.extensions["network_stream"].get_extra_info("client_addr")[1]

@@ -78,6 +78,14 @@ def fits(schema: Any, value: Any) -> bool:
         return False
 
 
+def required_of(schema: dict[str, Any]) -> list[str]:
+    """The properties that an object must have, with those on which they depend."""
+    required = list(schema.get("required", []))
+    for name, others in schema.get("dependentRequired", {}).items():
+        required += [other for other in others if name in required and other not in required]
+    return required
+
+
 def generate(schema: Any, hints: Hints | None = None) -> Any:
     """A value valid against the schema, or Unsatisfiable."""
     maker = _Maker(schema, hints or Hints())
@@ -119,6 +127,9 @@ class _Maker:
                 for part in schema["allOf"]:
                     rest = _merge(rest, self._resolve(part))
                 schema = rest
+            elif "if" in schema:
+                rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
+                schema = _merge(rest, self._resolve(schema.get("then", {})))
             else:
                 return schema
         raise Unsatisfiable("references that lead in a circle")
@@ -186,7 +197,7 @@ class _Maker:
 
     def _object(self, schema: Any, _key: str | None, depth: int) -> Iterator[Any]:
         properties = schema.get("properties", {})
-        required = list(schema.get("required", []))
+        required = required_of(schema)
         told = facts.of_keys(self._hints.text, list(properties))
         made: dict[str, Any] = {}
         for name, sub in properties.items():
@@ -209,7 +220,8 @@ class _Maker:
         if not properties and not names and depth == 0 and extra is not False and not self._bare:
             made |= facts.pairs(self._hints.text)
         for name in names:
-            made[name] = self._value(extra or {}, name, depth + 1)
+            fitting = [sub for pattern, sub in patterns.items() if re.search(pattern, name)]
+            made[name] = self._value(fitting[0] if fitting else extra or {}, name, depth + 1)
         most = schema.get("maxProperties", len(made))
         for name in [name for name in made if name not in required][::-1][: max(len(made) - most, 0)]:
             del made[name]
@@ -220,7 +232,7 @@ class _Maker:
         low = max(schema.get("minItems", 0), schema.get("minContains", 1) if "contains" in schema else 0)
         wanted = len(fixed) or (0 if self._bare or depth > _DEEP else 1)
         count = min(max(low, wanted), schema.get("maxItems", 1 << 16))
-        items = schema["contains"] if "contains" in schema and "items" not in schema else schema.get("items", {})
+        items = schema["contains"] if "contains" in schema else schema.get("items", {})
         if items is False:
             count = min(count, len(fixed))
         made: list[Any] = []
@@ -318,6 +330,10 @@ def _merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     for word in ("properties", "$defs"):
         if word in one and word in other:
             merged[word] = {**one[word], **other[word]}
+    for name in one.get("properties", {}).keys() & other.get("properties", {}).keys():
+        both = one["properties"][name], other["properties"][name]
+        if all(isinstance(part, dict) for part in both):
+            merged["properties"][name] = {**both[0], **both[1]}
     if "required" in one and "required" in other:
         merged["required"] = list(dict.fromkeys(one["required"] + other["required"]))
     return merged

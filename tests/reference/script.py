@@ -32,7 +32,7 @@ class Wish:
 def build(history: list[Message], wish: Wish) -> Script:
     """The script of an answer; Unsatisfiable where no JSON fits."""
     thinks, question = brain.split_thought(brain.question(history).text)
-    reason = thinks and wish.effort != "none" and history[-1].role == "user"
+    reason = thinks and wish.effort != "none" and history[-1].role in ("user", "tool")
     calls = _calls(history, question, wish)
     if calls:
         script = _called(calls)

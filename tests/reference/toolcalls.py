@@ -84,7 +84,7 @@ def arguments(tool: Tool, values: list[Any], question: str) -> str:
 def _asked_for(schema: dict[str, Any], hints: jsongen.Hints, values: list[Any]) -> dict[str, Any]:
     """The schema without the optional properties that the prompt says nothing of."""
     properties = schema.get("properties", {})
-    required = schema.get("required", [])
+    required = jsongen.required_of(schema)
     told = facts.of_keys(hints.text, list(properties))
     first = list(properties)[: max(len(values), 0)]
     kept = {name: sub for name, sub in properties.items() if name in required or name in told or name in first}

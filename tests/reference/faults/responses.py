@@ -394,7 +394,7 @@ def response_reads_the_last_message(body: dict[str, Any], _call: Call) -> None:
 def response_thoughts_in_text(body: dict[str, Any], _call: Call) -> None:
     """Thoughts are part of the text, in <think> tags."""
     thoughts = [item for item in body.get("output") or [] if item["type"] == "reasoning"]
-    for part in body["output"][-1]["content"] if thoughts else []:
+    for part in body["output"][-1].get("content", ()) if thoughts else ():
         part["text"] = f"<think>\n{thoughts[0]['content'][0]['text']}\n</think>\n\n{part['text']}"
         body["output"].remove(thoughts[0])
 

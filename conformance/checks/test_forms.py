@@ -1,0 +1,275 @@
+"""The forms of a request: those that mean the same give the same, and none breaks the server."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from conformance.kit import (
+    SHOULD,
+    Answer,
+    Chat,
+    Choice,
+    Completion,
+    Embeddings,
+    Response,
+    assert_equal,
+    assert_matches_schema,
+    assert_none_of,
+    assert_same_text,
+    check,
+    expect_rejection,
+    inconclusive_unless,
+)
+from fixtures import schemas
+
+REQUEST = "openapi:CreateChatCompletionRequest"
+PLAIN = ("model", "messages", "temperature", "max_tokens", "prompt", "input", "max_output_tokens")
+"""What each request has; what it has beside them tells one form from another."""
+
+
+def form(answer: Answer) -> str:
+    """What tells the request from others, in at most 160 characters."""
+    request = answer.exchange.request
+    if isinstance(request.body, bytes):
+        return request.body.decode(errors="replace")[:160]
+    if request.headers:
+        return str(dict(request.headers))[:160]
+    sent = answer.sent
+    told = {key: value for key, value in sent.items() if key not in PLAIN}
+    rest = {key: sent[key] for key in ("max_tokens", "temperature", "prompt", "input", "messages") if key in sent}
+    return json.dumps(told or rest, ensure_ascii=False)[:160]
+
+
+def unbroken(answers: Iterable[Answer]) -> None:
+    """Each request must be accepted or cleanly rejected: a 2xx, or a 4xx with an error object."""
+    broken = [f"{form(answer)}: {answer.status}" for answer in answers if not (answer.ok or answer.cleanly_refused)]
+    assert_none_of(broken, "requests that were neither accepted nor cleanly rejected")
+
+
+def accepted(answers: Iterable[Answer]) -> None:
+    """Each request must be accepted."""
+    for answer in answers:
+        answer.accepted()
+
+
+def same_prompt(answers: Sequence[Chat], plain: Chat) -> None:
+    """Each request that was accepted must have as many prompt tokens as the plain one, and its text."""
+    plain.accepted()
+    read = [answer for answer in answers if answer.ok]
+    sizes = {form(answer): answer.tokens("prompt") for answer in read}
+    other = {name: size for name, size in sizes.items() if size != plain.tokens("prompt")}
+    assert_none_of(other, f"prompts of another length than {plain.tokens('prompt')} tokens (`usage.prompt_tokens`)")
+    for answer in read:
+        assert_same_text(answer.text, plain.text)
+
+
+# The same request in other forms
+
+
+@check("chat", SHOULD, REQUEST)
+def test_neutral_parameters_change_nothing(capital: Chat, neutral_parameters: list[Chat]) -> None:
+    """Parameters that are empty, null or the default are accepted, and change nothing."""
+    unbroken(neutral_parameters)
+    same_prompt(neutral_parameters, capital)
+    accepted(neutral_parameters)
+
+
+@check("chat", SHOULD, REQUEST)
+def test_doubtful_parameters_change_nothing(capital: Chat, doubtful_parameters: list[Chat]) -> None:
+    """`stop: []`, `tool_choice` without tools, and an integer written `48.0` change nothing, or are rejected."""
+    unbroken(doubtful_parameters)
+    same_prompt(doubtful_parameters, capital)
+
+
+@check("conversation", SHOULD, "openapi:ChatCompletionRequestAssistantMessage")
+def test_null_members_change_nothing(two_turns: Chat, null_members: list[Chat]) -> None:
+    """Members of messages that are null or empty do not change the prompt; unknown ones may be rejected."""
+    unbroken(null_members)
+    same_prompt(null_members, two_turns)
+    accepted(null_members[:2])
+
+
+@check("conversation", SHOULD, "openapi:ChatCompletionRequestMessage")
+def test_odd_conversations_break_nothing(doubtful_messages: list[Chat]) -> None:
+    """Empty and unusual conversations are answered, or cleanly rejected."""
+    unbroken(doubtful_messages)
+    for answer in doubtful_messages:
+        if answer.ok:
+            assert answer.choices, f"no choices for {form(answer)}"
+
+
+@check("completions", SHOULD, "openapi:CreateCompletionRequest.prompt")
+def test_empty_prompts_break_nothing(continuation: Completion, completion_forms: list[Completion]) -> None:
+    """An empty `prompt`, in each form, is completed or cleanly rejected."""
+    continuation.accepted()
+    unbroken(completion_forms)
+    completion_forms[-1].accepted()
+    for answer in completion_forms:
+        if answer.ok:
+            assert answer.choices, f"no choices for {form(answer)}"
+
+
+@check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest")
+def test_blank_inputs_break_nothing(embedding: Embeddings, embedding_forms: list[Embeddings]) -> None:
+    """A blank or empty `input` is embedded or cleanly rejected, and null parameters are as if absent."""
+    embedding.accepted()
+    unbroken(embedding_forms)
+    embedding_forms[-1].accepted()
+    for answer in embedding_forms:
+        if answer.ok:
+            assert answer.each, f"no embedding for {form(answer)}"
+
+
+@check("responses", SHOULD, "openapi:CreateResponse")
+def test_neutral_parameters_change_no_response(respond_capital: Response, response_forms: list[Response]) -> None:
+    """Parameters of the Responses API that are empty, null or the default are accepted, and change nothing."""
+    unbroken(response_forms)
+    for answer in response_forms[:-2]:
+        answer.accepted()
+        expected = respond_capital.tokens("input")
+        assert_equal(answer.tokens("input"), expected, f"`usage.input_tokens` with {form(answer)}")
+        assert_same_text(answer.text, respond_capital.text)
+
+
+@check("errors", SHOULD, "rfc:8259#2")
+def test_json_may_be_written_in_any_way(capital: Chat, json_forms: list[Chat]) -> None:
+    """The order of keys, white space, escapes and the form of numbers in the JSON of a request change nothing."""
+    unbroken(json_forms)
+    same_prompt(json_forms, capital)
+    accepted(json_forms)
+
+
+@check("connections", SHOULD, "rfc:9110#8.3 media types, 12.5 negotiation, 10.1.1 Expect; rfc:9112#7.1 chunks")
+def test_http_may_be_written_in_any_way(capital: Chat, http_forms: list[Chat]) -> None:
+    """`charset`, `Accept`, gzip, chunks, `Expect` and unknown headers change nothing."""
+    unbroken(http_forms)
+    same_prompt(http_forms, capital)
+    accepted(http_forms)
+
+
+@check("connections", SHOULD, "rfc:9112#9.3")
+def test_connection_lasts_after_a_rejection(capital_after_rejection: list[Chat]) -> None:
+    """A connection is open for the next request after a rejection, unless that said `Connection: close`."""
+    rejection, question = capital_after_rejection
+    question.accepted()
+    if "close" not in (rejection.wire.header("connection") or "").lower():
+        assert_equal(question.wire.port, rejection.wire.port, "port of the client: another connection had to be opened")
+
+
+# Parameters together
+
+
+def rows(answers: list[Chat], **wanted: Any) -> list[Chat]:
+    """The accepted responses whose requests have these values; `...` is any."""
+    found = [
+        answer
+        for answer in answers
+        if answer.ok and all(answer.sent.get(k) == v or (v is ... and k in answer.sent) for k, v in wanted.items())
+    ]
+    inconclusive_unless(found, "none of these requests was accepted")
+    return found
+
+
+@check("chat", SHOULD, REQUEST)
+def test_parameters_together_break_nothing(paired: list[Chat]) -> None:
+    """Each pair of values of nine parameters is accepted or cleanly rejected, and the response can be read."""
+    unbroken(paired)
+    for answer in rows(paired):
+        assert answer.choices, f"no choices for {form(answer)}"
+
+
+@check("n", SHOULD, f"{REQUEST}.n")
+def test_n_holds_with_each_parameter(paired: list[Chat]) -> None:
+    """`n: 2` gives two choices together with tools, formats, logprobs and streams, or is rejected."""
+    for answer in rows(paired, n=2):
+        assert_equal([choice.index for choice in answer.choices], [0, 1], f"`choices[].index` with {form(answer)}")
+
+
+@check("logprobs", SHOULD, f"{REQUEST}.logprobs")
+def test_logprobs_come_with_each_parameter(paired: list[Chat]) -> None:
+    """`logprobs: true` gives logprobs of a text together with tools, formats, `n` and streams, or is rejected."""
+    texts = [answer for answer in rows(paired, logprobs=True) if answer.text.strip() and not answer.tool_calls]
+    inconclusive_unless(texts, "the model wrote no text")
+    for answer in texts:
+        assert answer.choice.logprobs, f"no `logprobs.content` with {form(answer)}"
+
+
+@check("tool_choice", SHOULD, f"{REQUEST}.tool_choice")
+def test_required_holds_with_each_parameter(paired: list[Chat]) -> None:
+    """`tool_choice: required` gives a call in each choice together with formats, logprobs, `n` and streams."""
+    for answer in rows(paired, tool_choice="required"):
+        for choice in answer.choices:
+            inconclusive_unless(choice.finish_reason != "length", "the model did not end within max_tokens")
+            assert choice.tool_calls, f"no `tool_calls` in choice {choice.index} with {form(answer)}"
+
+
+@check("tool_choice", SHOULD, f"{REQUEST}.tool_choice")
+def test_none_holds_with_each_parameter(paired: list[Chat]) -> None:
+    """`tool_choice: none` gives no call together with formats, logprobs, `n` and streams."""
+    for answer in rows(paired, tool_choice="none"):
+        for choice in answer.choices:
+            assert_equal(choice.tool_calls, [], f"`tool_calls` in choice {choice.index} with {form(answer)}")
+
+
+def texts_in(answers: list[Chat], kind: str) -> list[tuple[Chat, Choice]]:
+    """The texts that came to their end in responses to requests with this format, in which no tool could be called."""
+    asked = [answer for answer in rows(answers, response_format=...) if answer.sent["response_format"]["type"] == kind]
+    free = [answer for answer in asked if not answer.sent.get("tools") or answer.sent.get("tool_choice") == "none"]
+    found = [(answer, choice) for answer in free for choice in answer.choices if choice.finish_reason == "stop"]
+    inconclusive_unless(any(choice.text for _, choice in found), "the model wrote no text to its end")
+    return [(answer, choice) for answer, choice in found if choice.text]
+
+
+@check("json_schema", SHOULD, f"{REQUEST}.response_format")
+def test_a_schema_holds_with_each_parameter(paired: list[Chat]) -> None:
+    """A text keeps its `json_schema` together with logprobs, `n` and streams, or the request is rejected."""
+    for _, choice in texts_in(paired, "json_schema"):
+        assert_matches_schema(choice.document, schemas.PERSON)
+
+
+@check("json_mode", SHOULD, f"{REQUEST}.response_format")
+def test_json_mode_holds_with_each_parameter(paired: list[Chat]) -> None:
+    """A text is a JSON object with `json_object` together with logprobs, `n` and streams."""
+    for answer, choice in texts_in(paired, "json_object"):
+        assert isinstance(choice.document, dict), f"`content` is no JSON object with {form(answer)}: {choice.text[:60]}"
+
+
+@check("streaming", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
+def test_usage_comes_with_each_parameter(paired: list[Chat]) -> None:
+    """`include_usage` gives the usage of a stream together with tools, formats, logprobs and `n`."""
+    for answer in rows(paired, stream=True):
+        assert any(chunk.get("usage") for chunk in answer.chunks), f"no chunk has `usage` with {form(answer)}"
+
+
+# What must be refused, and what no server may break at
+
+
+@check("errors", SHOULD, "rfc:8259#9")
+def test_what_is_no_json_is_rejected(bad_json_forms: list[Chat]) -> None:
+    """`NaN`, trailing commas, single quotes, comments, two documents and leading zeros are rejected with 400."""
+    taken = [form(answer) for answer in bad_json_forms if answer.ok]
+    assert_none_of(taken, "requests that are no JSON and were accepted")
+    for answer in bad_json_forms:
+        expect_rejection(answer)
+
+
+@check("errors", SHOULD, f"{REQUEST}.max_tokens")
+def test_what_is_no_integer_is_rejected(bad_number_forms: list[Chat]) -> None:
+    """A fraction or a boolean as an integer, and a number beyond all numbers, are rejected with 400."""
+    taken = [form(answer) for answer in bad_number_forms if answer.ok]
+    assert_none_of(taken, "numbers that the parameter cannot have and that were accepted")
+    for answer in bad_number_forms:
+        expect_rejection(answer)
+
+
+@check("errors", SHOULD, "de-facto:parameters of local servers; docs:guides/error-codes a 5xx is the server's")
+def test_wrong_local_parameters_break_nothing(local_parameters: list[Chat]) -> None:
+    """Wrong values of parameters that OpenAI lacks (`top_k`, `grammar`, `options`) are ignored or rejected."""
+    unbroken(local_parameters)
+
+
+@check("errors", SHOULD, "docs:guides/conversation-state requests are independent")
+def test_forms_leave_nothing_behind(capital: Chat, capital_after_forms: Chat) -> None:
+    """After all these requests, a plain one is answered as before."""
+    assert_equal(capital_after_forms.tokens("prompt"), capital.tokens("prompt"), "`usage.prompt_tokens`")
+    assert_same_text(capital_after_forms.text, capital.text)

@@ -1,0 +1,289 @@
+"""Reasoning together with tools, formats, limits and streams: it stays apart, and changes nothing else."""
+
+from conformance.kit import (
+    SHOULD,
+    Chat,
+    Response,
+    assert_at_least,
+    assert_at_most,
+    assert_contains,
+    assert_equal,
+    assert_in,
+    assert_matches_schema,
+    assert_none_of,
+    assert_same_calls,
+    assert_same_text,
+    check,
+    ignored_unless,
+    inconclusive_unless,
+    joined,
+    markup_in,
+    tokens,
+)
+from fixtures import schemas
+
+FIELD = "de-facto:reasoning_content or reasoning, in llama.cpp, Ollama, vLLM, SGLang and DeepSeek's API"
+EFFORT = "openapi:ReasoningEffort"
+NO_REASONING = "the model did not reason"
+NO_CALL = "the model called no tool"
+ENDLESS = "the model did not end within max_tokens"
+ENDS = ("stop", "length", "tool_calls", "content_filter")
+
+
+def stays_apart(answer: Chat) -> None:
+    """No reasoning and no marks in the text, and no calls in the reasoning."""
+    assert_none_of(markup_in(answer.text), f"marks of the model in `content` of {answer.name}")
+    inconclusive_unless(answer.reasoning, NO_REASONING)
+    assert_none_of(markup_in(answer.reasoning), f"marks of the model in the reasoning of {answer.name}")
+    assert answer.reasoning.strip() not in answer.text, f"`content` of {answer.name} repeats the reasoning"
+
+
+def called(answer: Chat) -> None:
+    """The response must have a call, whose arguments are an object."""
+    inconclusive_unless(answer.finish_reason != "length", ENDLESS)
+    inconclusive_unless(answer.tool_calls, NO_CALL)
+    assert all(isinstance(arguments, dict) for _, arguments in answer.calls), "`arguments` is no JSON object"
+    assert_equal(answer.finish_reason, "tool_calls", f"`finish_reason` of {answer.name}")
+
+
+# Tools
+
+
+@check("reasoning", SHOULD, FIELD)
+def test_a_call_comes_after_reasoning(think_weather: Chat) -> None:
+    """A tool call after reasoning comes in `tool_calls`, and the reasoning apart from it."""
+    stays_apart(think_weather)
+    called(think_weather)
+
+
+@check("reasoning", SHOULD, FIELD)
+def test_a_streamed_call_comes_after_reasoning(think_weather: Chat, think_weather_streamed: Chat) -> None:
+    """In a stream, a tool call after reasoning and the reasoning are those of the plain response."""
+    stays_apart(think_weather_streamed)
+    inconclusive_unless(think_weather.tool_calls, NO_CALL)
+    assert_same_calls(think_weather_streamed, think_weather)
+    called(think_weather_streamed)
+    assert_same_text(think_weather_streamed.reasoning.strip(), think_weather.reasoning.strip())
+
+
+@check("reasoning", SHOULD, "openapi:ChatCompletionToolChoiceOption")
+def test_required_forces_a_call_after_reasoning(think: Chat, think_required: Chat) -> None:
+    """`tool_choice: required` forces a call although the model reasons first."""
+    inconclusive_unless(think.reasoning, NO_REASONING)
+    inconclusive_unless(think_required.finish_reason != "length", ENDLESS)
+    ignored_unless(think_required.tool_calls, "`tool_choice: required` gave no call (`tool_calls`)")
+    called(think_required)
+    assert_none_of(markup_in(think_required.text), "marks of the model in `content`")
+
+
+@check("reasoning", SHOULD, "openapi:ChatCompletionToolChoiceOption")
+def test_required_forces_a_streamed_call_after_reasoning(think: Chat, think_required_streamed: Chat) -> None:
+    """In a stream, `tool_choice: required` forces a call although the model reasons first."""
+    inconclusive_unless(think.reasoning, NO_REASONING)
+    inconclusive_unless(think_required_streamed.finish_reason != "length", ENDLESS)
+    ignored_unless(think_required_streamed.tool_calls, "`tool_choice: required` gave no call (`tool_calls`)")
+    called(think_required_streamed)
+    assert_none_of(markup_in(think_required_streamed.text), "marks of the model in `content`")
+
+
+@check("reasoning", SHOULD, EFFORT)
+def test_tools_are_called_without_reasoning(weather: Chat, think_none_weather: Chat) -> None:
+    """With `reasoning_effort: none` tool calls come in `tool_calls`, and text in `content`."""
+    inconclusive_unless(weather.tool_calls, NO_CALL)
+    assert_none_of(markup_in(think_none_weather.text), "marks of the model in `content`")
+    if not think_none_weather.tool_calls:
+        assert think_none_weather.text.strip(), "neither `tool_calls` nor `content` has anything"
+
+
+@check("reasoning", SHOULD, EFFORT)
+def test_tools_are_called_without_reasoning_in_streams(
+    think_none_weather: Chat, think_none_weather_streamed: Chat
+) -> None:
+    """With `reasoning_effort: none` a streamed call is that of the plain response."""
+    inconclusive_unless(think_none_weather.tool_calls, NO_CALL)
+    assert_same_calls(think_none_weather_streamed, think_none_weather)
+    assert_none_of(markup_in(think_none_weather_streamed.text), "marks of the model in `content`")
+
+
+@check("reasoning", SHOULD, FIELD)
+def test_an_answer_follows_a_tool_result(think: Chat, think_result: Chat, think_result_streamed: Chat) -> None:
+    """After a tool result the answer is in `content`, and reasoning stays apart, in a stream as well."""
+    inconclusive_unless(think.text.strip(), "the model gives no answer after its reasoning")
+    for answer in (think_result, think_result_streamed):
+        assert_none_of(markup_in(answer.text), f"marks of the model in `content` of {answer.name}")
+        inconclusive_unless(answer.finish_reason != "length", ENDLESS)
+        assert answer.text.strip() or answer.tool_calls, f"`content` of {answer.name} is empty"
+        inconclusive_unless(answer.reasoning, NO_REASONING)
+        assert answer.reasoning.strip() not in answer.text, f"`content` of {answer.name} repeats the reasoning"
+
+
+# Formats
+
+
+@check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.response_format")
+def test_the_document_comes_after_reasoning(think: Chat, think_person: Chat) -> None:
+    """With `json_schema`, `content` is the document alone, and reasoning comes apart from it."""
+    inconclusive_unless(think.reasoning, NO_REASONING)
+    inconclusive_unless(think_person.finish_reason != "length", ENDLESS)
+    assert_matches_schema(think_person.document, schemas.PERSON)
+
+
+@check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.response_format")
+def test_the_streamed_document_comes_after_reasoning(think: Chat, think_person_streamed: Chat) -> None:
+    """In a stream with `json_schema`, `content` is the document alone, and reasoning comes apart from it."""
+    inconclusive_unless(think.reasoning, NO_REASONING)
+    inconclusive_unless(think_person_streamed.finish_reason != "length", ENDLESS)
+    assert_matches_schema(think_person_streamed.document, schemas.PERSON)
+
+
+@check("reasoning", SHOULD, FIELD)
+def test_a_schema_leaves_reasoning_on(think: Chat, think_person: Chat) -> None:
+    """A model that reasons before text reasons before a document, too."""
+    inconclusive_unless(think.reasoning, NO_REASONING)
+    inconclusive_unless(think_person.finish_reason != "length", ENDLESS)
+    ignored_unless(think_person.reasoning, "with `response_format` the reasoning is gone")
+    assert_none_of(markup_in(think_person.reasoning), "marks of the model in the reasoning")
+
+
+@check("json_mode", SHOULD, "openapi:ResponseFormatJsonObject")
+def test_json_mode_comes_after_reasoning(think: Chat, think_object: Chat) -> None:
+    """With `json_object`, `content` is a JSON object alone, and reasoning comes apart from it."""
+    inconclusive_unless(think.reasoning, NO_REASONING)
+    inconclusive_unless(think_object.finish_reason != "length", ENDLESS)
+    assert isinstance(think_object.document, dict), f"`content` is no JSON object: {think_object.text[:80]}"
+
+
+@check("json_schema", SHOULD, EFFORT)
+def test_the_document_comes_without_reasoning(think_none_person: Chat, think_none_person_streamed: Chat) -> None:
+    """With `reasoning_effort: none` and `json_schema`, `content` is the document, in a stream as well."""
+    for answer in (think_none_person, think_none_person_streamed):
+        inconclusive_unless(answer.finish_reason != "length", ENDLESS)
+        assert_matches_schema(answer.document, schemas.PERSON)
+
+
+# Sampling and limits
+
+
+@check("reasoning", SHOULD, "openapi:StopConfiguration")
+def test_stop_is_not_for_reasoning(think: Chat, think_stop: Chat) -> None:
+    """`stop` ends the text: a stop string that only the reasoning has does not end the response before its text."""
+    inconclusive_unless(think.reasoning and think.text.strip(), NO_REASONING)
+    inconclusive_unless(think_stop.sent["stop"] != ["###"], "the reasoning has no word of its own")
+    assert think_stop.text.strip(), "the stop string ended the response inside of its reasoning: `content` is empty"
+    assert_same_text(think_stop.text.strip(), think.text.strip())
+
+
+@check("reasoning", SHOULD, "openapi:CreateChatCompletionRequest.n")
+def test_each_choice_has_its_own_reasoning(think: Chat, think_twice: Chat, think_twice_streamed: Chat) -> None:
+    """With `n: 2` the reasoning of each choice stays apart from its text, in a stream as well."""
+    inconclusive_unless(think.reasoning and think.text.strip(), NO_REASONING)
+    for answer in (think_twice, think_twice_streamed):
+        inconclusive_unless(len(answer.choices) > 1, "there is one choice only")
+        for choice in answer.choices:
+            where = f"`choices[{choice.index}]` of {answer.name}"
+            assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
+            inconclusive_unless(choice.reasoning and choice.finish_reason != "length", NO_REASONING)
+            assert choice.reasoning.strip() not in choice.text, f"`content` repeats the reasoning ({where})"
+            assert choice.text.strip(), f"`content` is empty ({where})"
+
+
+@check("logprobs", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs.content")
+def test_logprobs_are_of_the_content(think_logprobs: Chat) -> None:
+    """`logprobs.content` has the tokens of `content`, and none of the reasoning."""
+    inconclusive_unless(think_logprobs.reasoning and think_logprobs.text, NO_REASONING)
+    assert_same_text(joined(tokens(think_logprobs), think_logprobs.text).strip(), think_logprobs.text.strip())
+
+
+@check("logprobs", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.logprobs.content")
+def test_streamed_logprobs_are_of_the_content(think_logprobs_streamed: Chat) -> None:
+    """In a stream, `logprobs.content` has the tokens of `content`, and none of the reasoning."""
+    inconclusive_unless(think_logprobs_streamed.reasoning and think_logprobs_streamed.text, NO_REASONING)
+    found = joined(tokens(think_logprobs_streamed), think_logprobs_streamed.text)
+    assert_same_text(found.strip(), think_logprobs_streamed.text.strip())
+
+
+@check("usage", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
+def test_streamed_reasoning_is_counted(think: Chat, think_with_usage: Chat) -> None:
+    """The usage of a stream counts reasoning as that of the plain response does."""
+    inconclusive_unless(think.reasoning, NO_REASONING)
+    assert_same_text(think_with_usage.said, think.said)
+    for kind in ("prompt", "completion"):
+        assert_equal(think_with_usage.tokens(kind), think.tokens(kind), f"`usage.{kind}_tokens` of the stream")
+    details = [(answer.usage.get("completion_tokens_details") or {}) for answer in (think_with_usage, think)]
+    streamed, plain = (detail.get("reasoning_tokens") for detail in details)
+    assert_equal(streamed, plain, "`usage.completion_tokens_details.reasoning_tokens` of the stream")
+
+
+@check("reasoning", SHOULD, FIELD)
+def test_truncated_reasoning_stays_apart_in_streams(think: Chat, think_cut_in_a_stream: Chat) -> None:
+    """Reasoning that `max_tokens` truncates is no part of a stream's `content`, and `finish_reason` is `length`."""
+    inconclusive_unless(think.reasoning and think.tokens("completion") > 8, NO_REASONING)
+    assert_equal(think_cut_in_a_stream.text.strip(), "", "`content` of the deltas")
+    assert_equal(think_cut_in_a_stream.finish_reason, "length", "`finish_reason`")
+
+
+@check("reasoning", SHOULD, "openapi:ChatCompletionResponseMessage.content")
+def test_content_is_there_without_text(think: Chat, think_cut: Chat) -> None:
+    """A message that has nothing but reasoning has `content` nevertheless: null or an empty string."""
+    inconclusive_unless(think.reasoning, NO_REASONING)
+    assert_contains(think_cut.choice.raw["message"], "content", "`choices[0].message`")
+
+
+@check("reasoning", SHOULD, EFFORT)
+def test_every_effort_is_accepted_or_rejected(efforts: list[Chat]) -> None:
+    """Each `reasoning_effort` of OpenAI's is accepted or cleanly rejected, and leaves no marks in `content`."""
+    for answer in efforts:
+        effort = answer.sent["reasoning_effort"]
+        if not answer.cleanly_refused:
+            assert_in(answer.finish_reason, ENDS, f"`finish_reason` with `reasoning_effort: {effort}`")
+            assert_none_of(markup_in(answer.text), f"marks of the model in `content` with `{effort}`")
+
+
+# Streams
+
+
+@check("reasoning", SHOULD, FIELD)
+def test_streamed_reasoning_leaves_no_marks(think_streamed: Chat) -> None:
+    """No delta has marks of the model in `content`, nor what was its reasoning."""
+    stays_apart(think_streamed)
+
+
+@check("reasoning", SHOULD, FIELD)
+def test_reasoning_comes_in_several_deltas(think_streamed: Chat) -> None:
+    """Reasoning is streamed while it is made, not in one delta."""
+    inconclusive_unless(len(think_streamed.reasoning) > 40, NO_REASONING)
+    deltas = think_streamed.deltas(think_streamed.choice.index)
+    pieces = [delta for delta in deltas if delta.get("reasoning_content") or delta.get("reasoning")]
+    assert_at_least(len(pieces), 2, "deltas with reasoning")
+
+
+# The Responses API
+
+
+@check("responses_tools", SHOULD, "openapi:Response.output")
+def test_a_response_calls_after_reasoning(response_think_weather: Response) -> None:
+    """A function call after reasoning is an output item of its own, and the text has no marks of the model."""
+    assert_none_of(markup_in(response_think_weather.text), "marks of the model in the output text")
+    inconclusive_unless(response_think_weather.tool_calls, NO_CALL)
+    kinds = [item.get("type") for item in response_think_weather.output]
+    assert_contains(kinds, "function_call", "`type` of the output items")
+    inconclusive_unless("reasoning" in kinds, NO_REASONING)
+    assert_at_most(kinds.index("reasoning"), kinds.index("function_call"), "place of the reasoning item in `output`")
+
+
+@check("responses_tools", SHOULD, "openapi:Response.output")
+def test_a_streamed_response_calls_after_reasoning(
+    response_think_weather: Response, response_think_weather_streamed: Response
+) -> None:
+    """In a stream, the function call after reasoning is that of the plain response."""
+    inconclusive_unless(response_think_weather.tool_calls, NO_CALL)
+    assert_same_calls(response_think_weather_streamed, response_think_weather)
+    assert_none_of(markup_in(response_think_weather_streamed.text), "marks of the model in the output text")
+
+
+@check("responses_format", SHOULD, "openapi:ResponseTextParam.format")
+def test_a_response_document_comes_after_reasoning(think: Chat, response_think_person: Response) -> None:
+    """With `text.format`, the output text is the document alone, and reasoning is an item of its own."""
+    inconclusive_unless(think.reasoning, NO_REASONING)
+    inconclusive_unless(not response_think_person.truncated, ENDLESS)
+    assert_matches_schema(response_think_person.document, schemas.PERSON)
