@@ -74,6 +74,10 @@ def test_a_message_is_a_sentence_and_no_value(file: Path) -> None:
     constants = {node.targets[0].id: node.value for node in assigned if isinstance(node.targets[0], ast.Name)}
     for line, message in messages(tree):
         said = sentence(message, constants)
+        shows = [one for one in ast.walk(message) if isinstance(one, ast.FormattedValue)] if message else []
+        assert all(one.conversion != ord("r") for one in shows), (
+            f"{file.name}:{line}: write {{shown(x)}} instead of {{x!r}}"
+        )
         assert said is not None, f"{file.name}:{line}: give a message: expected …, got … (`field`)"
         assert len(said.split()) >= LEAST_WORDS, f"{file.name}:{line}: say what was expected and what came: {said!r}"
 

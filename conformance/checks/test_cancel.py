@@ -1,6 +1,14 @@
 """Cancelling: a response that nobody waits for any more stops, so that others need not wait for its end."""
 
-from conformance.kit import SHOULD, Chat, Fail, assert_at_most, check, inconclusive_unless
+from conformance.kit import (
+    SHOULD,
+    Chat,
+    Fail,
+    assert_at_most,
+    check,
+    inconclusive_unless,
+    shown,
+)
 from fixtures.scenarios.cancel import TOKENS
 
 BUSY = 1.5
@@ -58,5 +66,5 @@ def test_many_that_leave_do_no_harm(
     inconclusive_unless(any(answer.ok for answer in left_in_rounds), "no stream was accepted")
     for answer in greetings_after_rounds:
         assert answer.finish_reason in ("stop", "length"), (
-            f"expected `stop` or `length`, got {answer.finish_reason} (`finish_reason` of {answer.name})"
+            f"expected `stop` or `length`, got {shown(answer.finish_reason)} (`finish_reason` of {answer.name})"
         )

@@ -21,6 +21,7 @@ from conformance.kit import (
     ignored_unless,
     inconclusive_unless,
     joined,
+    shown,
 )
 
 BEGINNING = 8
@@ -84,7 +85,7 @@ def test_names_the_model(continuation: Completion) -> None:
 def test_id_has_the_prefix(continuation: Completion) -> None:
     """The `id` of a completion begins with `cmpl-`."""
     given = str(continuation.body.get("id"))
-    assert given.startswith("cmpl-"), f"expected an id that begins with 'cmpl-', got {given!r} (`id`)"
+    assert given.startswith("cmpl-"), f"expected an id that begins with 'cmpl-', got {shown(given)} (`id`)"
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.stream")
@@ -266,7 +267,7 @@ def test_best_of_makes_candidates(best_of_forced: Completion) -> None:
     """`usage.completion_tokens` counts the tokens of all candidates that `best_of` asks for."""
     inconclusive_unless(
         best_of_forced.finish_reason == "length",
-        f"the candidate ended before `max_tokens` (`choices[0].finish_reason` is {best_of_forced.finish_reason!r})",
+        f"expected 'length', got {shown(best_of_forced.finish_reason)} (`choices[0].finish_reason` of the candidate)",
     )
     ignored_unless(
         best_of_forced.tokens("completion") > best_of_forced.sent["max_tokens"],

@@ -15,6 +15,7 @@ from conformance.kit import (
     check,
     inconclusive_unless,
     lenient,
+    shown,
 )
 
 GUIDE = "guide:Usage Examples"
@@ -51,7 +52,9 @@ def test_tools_with_curl(example_tools_curl: Ran) -> None:
         "Tokyo" in call.arguments, "the model asks for another place than Tokyo (`function.arguments`)", actual=call
     )
     inconclusive_unless(
-        call.name == "get_weather", f"the model calls {call.name!r}, not 'get_weather' (`function.name`)", actual=call
+        call.name == "get_weather",
+        f"the model calls {shown(call.name)}, not 'get_weather' (`function.name`)",
+        actual=call,
     )
     assert isinstance(call.args, dict), "expected a JSON object (`tool_calls[0].function.arguments`)"
 
@@ -115,7 +118,9 @@ def test_json_in_python(example_json_python: Ran) -> None:
 def test_embeddings_in_python(example_embeddings_python: Ran) -> None:
     """The Python example of embeddings, which asks for base64, prints the same size for each `embedding`."""
     lines = example_embeddings_python.lines
-    assert lines[0].startswith(DIMENSION), f"expected {DIMENSION!r}, got {lines[0]!r} (first line of the output)"
+    assert lines[0].startswith(DIMENSION), (
+        f"expected {shown(DIMENSION)}, got {shown(lines[0])} (first line of the output)"
+    )
     size = lines[0].removeprefix(DIMENSION)
     assert_more(int(size), 0, "number of dimensions of `data[0].embedding`")
     assert_equal(
@@ -188,7 +193,7 @@ def runs_as_it_stands(*examples: Ran) -> None:
 def assert_printed(ran: Ran) -> None:
     """End the check unless curl printed the response as it came; of a long output only the end is kept."""
     assert ran[-1].wire.body.decode(errors="replace").endswith(ran.output), (
-        f"expected the body of the response, got {ran.output[-100:]!r} (output of curl)"
+        f"expected the body of the response, got {shown(ran.output[-100:])} (output of curl)"
     )
 
 

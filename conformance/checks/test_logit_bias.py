@@ -14,6 +14,7 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
+    shown,
 )
 
 REQUEST = "openapi:CreateChatCompletionRequest.logit_bias"
@@ -52,9 +53,9 @@ def test_minus_100_bans_a_token(say_token: Chat, say_token_banned: Chat) -> None
     wanted = say_token.sent["messages"][0]["content"].removeprefix("Repeat after me: ")
     inconclusive_unless(
         wanted.isascii() and len(wanted) == 1 and say_token.text == wanted,
-        f"expected the model to repeat one ASCII character ({wanted!r}), got {say_token.text!r} ({CONTENT})",
+        f"expected the model to repeat one ASCII character ({shown(wanted)}), got {shown(say_token.text)} ({CONTENT})",
     )
-    ignored_unless(say_token_banned.text != wanted, f"{CONTENT} is the banned token {wanted!r}")
+    ignored_unless(say_token_banned.text != wanted, f"{CONTENT} is the banned token {shown(wanted)}")
 
 
 @check("logit_bias", MUST, REQUEST)

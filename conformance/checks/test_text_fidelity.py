@@ -52,7 +52,7 @@ def test_layout_is_streamed(layout_logprobs: Chat, layout_logprobs_streamed: Cha
 
 def assert_tokens_make_the_text(answer: Chat) -> None:
     """End the check unless `content` is what the tokens are, apart from characters that tokens cut."""
-    inconclusive_unless(answer.choice.logprobs, "no logprobs came")
+    inconclusive_unless(answer.choice.logprobs, "expected logprobs, got none (`choices[0].logprobs`)")
     pieces = [
         utf8(entry["token"], "`token`") if entry["bytes"] is None else bytes(entry["bytes"])
         for entry in answer.logprobs
@@ -95,7 +95,7 @@ def test_streamed_alternatives_belong_to_their_token(
 ) -> None:
     """In a stream at temperature 0, each token of `logprobs` is the first of its own `top_logprobs`."""
     for answer in (capital_logprobs_streamed, layout_logprobs_streamed):
-        inconclusive_unless(answer.choice.logprobs, "no logprobs came")
+        inconclusive_unless(answer.choice.logprobs, "expected logprobs, got none (`choices[0].logprobs`)")
         for entry in answer.logprobs:
             inconclusive_unless(entry["top_logprobs"], "no alternatives came")
             best = max(one["logprob"] for one in entry["top_logprobs"])
@@ -156,7 +156,7 @@ def test_text_is_what_the_tokens_say(prose: Completion) -> None:
 def test_a_limit_within_a_character_holds(
     count: Chat, count_max_tokens: Chat, face_cut: list[Chat], face_cut_streamed: list[Chat]
 ) -> None:
-    """`usage.completion_tokens` is at most `max_tokens`, also where the limit cuts a character of several tokens."""
+    """`usage.completion_tokens` is at most `max_tokens`, also where that truncates a character of several tokens."""
     inconclusive_unless(count_max_tokens.said != count.said, "`max_tokens` has no effect")
     for answer in (*face_cut, *face_cut_streamed):
         assert_at_most(answer.tokens("completion"), answer.sent["max_tokens"], "`usage.completion_tokens`")
