@@ -141,7 +141,9 @@ def test_a_stream_begins_as_the_text(prose: Completion, prose_streamed: Completi
 def test_text_is_what_the_tokens_say(prose: Completion) -> None:
     """`text` of a legacy response is that of its tokens in `logprobs`, with the space at its beginning."""
     told = prose.choice.raw.get("logprobs")
-    inconclusive_unless(isinstance(told, dict) and told.get("tokens"), "no `logprobs.tokens` came")
+    inconclusive_unless(
+        isinstance(told, dict) and told.get("tokens"), "expected logprobs, got none (`logprobs.tokens`)"
+    )
     tokens = prose.legacy("tokens", str)
     named = "".join(tokens)
     inconclusive_unless(named.isascii() and "\\x" not in named, "tokens cut characters")
@@ -164,7 +166,7 @@ def test_a_limit_within_a_character_holds(
 
 @check("streaming", SHOULD, CONTENT)
 def test_a_cut_character_is_left_out(emoji: Chat, face_cut_streamed: list[Chat]) -> None:
-    """A character that `max_tokens` cuts is left out of a stream: no chunk has U+FFFD in its place."""
+    """A character that `max_tokens` truncates is left out of a stream: no chunk has U+FFFD in its place."""
     inconclusive_unless("\ufffd" not in emoji.text, "the model writes such characters by itself")
     for answer in face_cut_streamed:
         inconclusive_unless("👍" not in answer.text, "the model needs fewer tokens for the character")
