@@ -125,7 +125,7 @@ def test_a_stream_without_end_has_no_response() -> None:
     assert not read.readable
     assert read.text == "1, 2"
     for cut in (read, answer([], stream=True)):
-        with pytest.raises(Fail, match="the stream has no end"):
+        with pytest.raises(Fail, match="expected the end of the response"):
             cut.object  # noqa: B018
 
 
