@@ -29,10 +29,8 @@ def piece(forced: Chat) -> str:
 
 def assert_one_token(forced: Chat) -> None:
     """End the check unless the text is one token, repeated until the limit."""
-    assert_equal(
-        forced.text,
-        piece(forced) * FORCED_TOKENS,
-        f"{CONTENT}, which `logit_bias` makes one token {FORCED_TOKENS} times",
+    assert forced.text == piece(forced) * FORCED_TOKENS, (
+        f"expected one token {FORCED_TOKENS} times, got {forced.text[:200]!r} ({CONTENT} with `logit_bias`)"
     )
 
 
@@ -52,7 +50,7 @@ def test_minus_100_bans_a_token(say_token: Chat, say_token_banned: Chat) -> None
     wanted = say_token.sent["messages"][0]["content"].removeprefix("Repeat after me: ")
     inconclusive_unless(
         wanted.isascii() and len(wanted) == 1 and say_token.text == wanted,
-        f"expected the model to repeat one ASCII character ({wanted!r}), got {say_token.text!r} ({CONTENT})",
+        f"expected the forced token {wanted!r}, one ASCII character, got {say_token.text!r} ({CONTENT})",
     )
     ignored_unless(say_token_banned.text != wanted, f"{CONTENT} is the banned token {wanted!r}")
 
