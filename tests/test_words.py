@@ -13,9 +13,6 @@ from conformance.checks import __file__ as checks
 
 FILES = sorted(Path(checks).parent.glob("test_*.py"))
 
-UNTIL_THEY_ARE_REWRITTEN = re.compile(r"test_[a-m]")
-"""Files that still have the old words: until their requirements and messages are rewritten too."""
-
 MOST_WORDS = 25
 """The longest requirement."""
 
@@ -36,10 +33,6 @@ BANNED = {
 
 MESSAGE = {"ignored_unless": 1, "inconclusive_unless": 1, "lenient": 0, "Fail": 0}
 """The words that take a message, and at which place."""
-
-
-def rewritten() -> list[Path]:
-    return [file for file in FILES if not UNTIL_THEY_ARE_REWRITTEN.match(file.name)]
 
 
 def requirements(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -74,7 +67,7 @@ def sentence(message: ast.expr | None, constants: dict[str, ast.expr]) -> str | 
             return None
 
 
-@pytest.mark.parametrize("file", rewritten(), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_message_is_a_sentence_and_no_value(file: Path) -> None:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)]
@@ -85,7 +78,7 @@ def test_a_message_is_a_sentence_and_no_value(file: Path) -> None:
         assert len(said.split()) >= LEAST_WORDS, f"{file.name}:{line}: say what was expected and what came: {said!r}"
 
 
-@pytest.mark.parametrize("file", rewritten(), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_requirement_is_one_short_sentence_in_the_words_of_the_api(file: Path) -> None:
     for name, requirement in requirements(ast.parse(file.read_text(encoding="utf-8"))):
         where = f"{file.name}::{name}"

@@ -11,6 +11,7 @@ from conformance.kit import (
     assert_same_text,
     check,
     inconclusive_unless,
+    shown,
 )
 
 CONTENT = "`choices[0].message.content`"
@@ -50,7 +51,7 @@ def test_finish_reason_is_stop(capital: Chat, capital_streamed: Chat) -> None:
 def test_id_has_the_prefix(capital: Chat) -> None:
     """The `id` of a chat completion begins with `chatcmpl-`."""
     given = str(capital.body.get("id"))
-    assert given.startswith("chatcmpl-"), f"expected an id that begins with 'chatcmpl-', got {given!r} (`id`)"
+    assert given.startswith("chatcmpl-"), f"expected an id that begins with `chatcmpl-`, got {shown(given)} (`id`)"
 
 
 @check("chat", SHOULD, "openapi:CreateChatCompletionResponse.model")

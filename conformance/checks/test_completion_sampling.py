@@ -13,6 +13,7 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     reproduced,
+    shown,
 )
 
 TEXT = "`choices[0].text`"
@@ -74,7 +75,7 @@ def test_logit_bias_forces_a_token(continuation: Completion, continuation_bias: 
     times = continuation_bias.sent["max_tokens"]
     text = continuation_bias.text
     assert text == text[: len(text) // times] * times, (
-        f"expected one token {times} times, got {text[:200]!r} ({TEXT} with `logit_bias`)"
+        f"expected one token {times} times, got {shown(text[:200])} ({TEXT} with `logit_bias`)"
     )
 
 

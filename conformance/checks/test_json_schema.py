@@ -11,6 +11,7 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
+    shown,
     validate_against,
 )
 from fixtures import schemas
@@ -193,7 +194,7 @@ def test_format(day_document: Chat) -> None:
     assert_effect(day_document, schemas.DAY, "`format`")
     day = day_document.document["day"]
     ignored_unless(
-        _is_date(day), f"`format` has no effect: {day!r} is not a date ({CONTENT})", actual=day_document.text
+        _is_date(day), f"`format` has no effect: {shown(day)} is not a date ({CONTENT})", actual=day_document.text
     )
 
 

@@ -14,6 +14,7 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
+    shown,
 )
 
 REQUEST = "openapi:CreateChatCompletionRequest.logit_bias"
@@ -30,7 +31,7 @@ def piece(forced: Chat) -> str:
 def assert_one_token(forced: Chat) -> None:
     """End the check unless the text is one token, repeated until the limit."""
     assert forced.text == piece(forced) * FORCED_TOKENS, (
-        f"expected one token {FORCED_TOKENS} times, got {forced.text[:200]!r} ({CONTENT} with `logit_bias`)"
+        f"expected one token {FORCED_TOKENS} times, got {shown(forced.text[:200])} ({CONTENT} with `logit_bias`)"
     )
 
 
@@ -50,9 +51,9 @@ def test_minus_100_bans_a_token(say_token: Chat, say_token_banned: Chat) -> None
     wanted = say_token.sent["messages"][0]["content"].removeprefix("Repeat after me: ")
     inconclusive_unless(
         wanted.isascii() and len(wanted) == 1 and say_token.text == wanted,
-        f"expected the forced token {wanted!r}, one ASCII character, got {say_token.text!r} ({CONTENT})",
+        f"expected the forced token {shown(wanted)}, one ASCII character, got {shown(say_token.text)} ({CONTENT})",
     )
-    ignored_unless(say_token_banned.text != wanted, f"{CONTENT} is the banned token {wanted!r}")
+    ignored_unless(say_token_banned.text != wanted, f"{CONTENT} is the banned token {shown(wanted)}")
 
 
 @check("logit_bias", MUST, REQUEST)

@@ -16,6 +16,7 @@ from conformance.kit import (
     ignored_unless,
     inconclusive_unless,
     joined,
+    shown,
     utf8,
 )
 
@@ -101,7 +102,7 @@ def test_are_logarithms_of_probabilities(capital_logprobs: Chat, hot_logprobs: l
     """Each `logprob` is a number that is at most 0, of the token and of its `top_logprobs`."""
     for entry in [e for answer in (capital_logprobs, *hot_logprobs) for e in answer.logprobs]:
         for value in [entry["logprob"], *(top["logprob"] for top in entry["top_logprobs"])]:
-            assert isinstance(value, int | float), f"expected a number, got {value!r} ({LOGPROB})"
+            assert isinstance(value, int | float), f"expected a number, got {shown(value)} ({LOGPROB})"
             assert_at_most(value, 0.001, LOGPROB)
 
 
@@ -147,7 +148,8 @@ def test_bytes_are_there(capital_logprobs: Chat) -> None:
         for token in (entry, *entry["top_logprobs"]):
             wanted = list(utf8(token["token"], "`token`"))
             assert token["bytes"] == wanted or "\ufffd" in token["token"], (
-                f"expected {wanted}, got {token['bytes']} (`bytes` of the token {token['token']!r} in {CONTENT})"
+                f"expected {wanted}, got {shown(token['bytes'])} "
+                f"(`bytes` of the token {shown(token['token'])} in {CONTENT})"
             )
 
 
@@ -251,7 +253,7 @@ def test_stream_with_their_text(capital_logprobs_streamed: Chat) -> None:
         text += delta.get("content") or ""
         named += "".join(e["token"] for e in (choice.get("logprobs") or {}).get("content") or [])
         assert text.startswith(named) or named.startswith(text), (
-            f"expected {text[-80:]!r}, got {named[-80:]!r} (tokens of the chunks so far, joined, in {CONTENT})"
+            f"expected {shown(text[-80:])}, got {shown(named[-80:])} (tokens of the chunks so far in {CONTENT})"
         )
     assert_equal(named, text, f"`token` of all chunks in {CONTENT}, joined")
 

@@ -12,6 +12,7 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
+    shown,
     tokens,
 )
 
@@ -74,7 +75,7 @@ def test_may_be_1(count_max_tokens: Chat, count_max_tokens_1: Chat) -> None:
         f"{CONTENT} with `max_tokens: 1`",
     )
     assert count_max_tokens_1.said not in ("", count_max_tokens.said), (
-        f"expected the first of the 4 tokens {count_max_tokens.said!r}, got {count_max_tokens_1.said!r} ({CONTENT})"
+        f"expected the first token of {shown(count_max_tokens.said)}, got {shown(count_max_tokens_1.said)} ({CONTENT})"
     )
     assert_equal(count_max_tokens_1.finish_reason, "length", FINISH_REASON)
 

@@ -12,6 +12,7 @@ from conformance.kit import (
     check,
     ignored_unless,
     inconclusive_unless,
+    shown,
 )
 from fixtures.scenarios.chat import TEN_WORDS
 
@@ -41,12 +42,12 @@ def assert_words_added(longer: Chat, shorter: Chat, words: int, what: str) -> No
 
 def disobeyed(answer: Chat) -> str:
     """The message on a model that did not obey the instruction."""
-    return f"expected the model to obey and answer BANANA, got {answer.text!r} ({CONTENT})"
+    return f"expected the model to obey and answer BANANA, got {shown(answer.text)} ({CONTENT})"
 
 
 def forgot(answer: Chat) -> str:
     """The message on a model that did not use the name from an earlier turn."""
-    return f"expected the model to name Alice, got {answer.text!r} ({CONTENT})"
+    return f"expected the model to name Alice, got {shown(answer.text)} ({CONTENT})"
 
 
 # Instructions
@@ -130,7 +131,7 @@ def test_own_message_is_accepted(two_turns: Chat, longer_first_answer: Chat, two
     inconclusive_unless(longer_first_answer.tokens("prompt") > two_turns.tokens("prompt"), NOT_READ)
     inconclusive_unless(
         "Paris" in str(two_turns_sent_back.sent["messages"][1].get("content")),
-        f"the model's first answer does not contain 'Paris' ({CONTENT})",
+        f"the model's first answer does not contain `Paris` ({CONTENT})",
     )
     assert_same_text(
         two_turns_sent_back.text, two_turns.text, f"{CONTENT} after the server's own `message` was sent back"
@@ -213,7 +214,7 @@ def test_other_names_are_accepted(two_turns_set_up: Chat, two_turns_named: Chat)
 def test_a_refusal_is_accepted(two_turns_empty: Chat, two_turns_refused: list[Chat]) -> None:
     """An assistant message may have a `refusal`, or a part of type `refusal` in its `content`."""
     for answer in two_turns_refused:
-        assert answer.text.strip(), f"expected a text, got {answer.text!r} ({CONTENT} of `{answer.name}`)"
+        assert answer.text.strip(), f"expected a text, got {shown(answer.text)} ({CONTENT} of `{answer.name}`)"
 
 
 @check("chat", MUST, "rfc:8259#8.1 JSON is UTF-8")
@@ -226,5 +227,5 @@ def test_unicode_comes_back_whole(repeat_unicode: Chat) -> None:
         assert_same_text(repeat_unicode.text, "café 你好 🚀", CONTENT)
     inconclusive_unless(
         "café 你好 🚀" in repeat_unicode.text,
-        f"expected the model to repeat 'café 你好 🚀', got {repeat_unicode.text!r} ({CONTENT})",
+        f"expected the model to repeat `café 你好 🚀`, got {shown(repeat_unicode.text)} ({CONTENT})",
     )

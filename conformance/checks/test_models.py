@@ -15,6 +15,7 @@ from conformance.kit import (
     expect_rejection,
     inconclusive_unless,
     lenient,
+    shown,
 )
 
 
@@ -24,9 +25,9 @@ def test_lists_the_model(capital: Chat, models_list: Models) -> None:
     asked = capital.sent["model"]
     if asked not in models_list.ids:
         assert f"{asked}:latest" in models_list.ids, (
-            f"expected {asked!r} in the list, got {models_list.ids} (`data[].id`)"
+            f"expected {shown(asked)} in the list, got {shown(models_list.ids)} (`data[].id`)"
         )
-        lenient(f"expected {asked!r}, got '{asked}:latest' (`data[].id`)")
+        lenient(f"expected {shown(asked)}, got {shown(f'{asked}:latest')} (`data[].id`)")
 
 
 @check("models", SHOULD, "openapi:Model.id")
