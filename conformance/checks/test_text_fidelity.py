@@ -97,7 +97,9 @@ def test_streamed_alternatives_belong_to_their_token(
     for answer in (capital_logprobs_streamed, layout_logprobs_streamed):
         inconclusive_unless(answer.choice.logprobs, "expected logprobs, got none (`choices[0].logprobs`)")
         for entry in answer.logprobs:
-            inconclusive_unless(entry["top_logprobs"], "no alternatives came")
+            inconclusive_unless(
+                entry["top_logprobs"], "expected alternatives, got none (`choices[0].logprobs.content[].top_logprobs`)"
+            )
             best = max(one["logprob"] for one in entry["top_logprobs"])
             likeliest = [one["token"] for one in entry["top_logprobs"] if one["logprob"] >= best - 0.001]
             if entry["token"] not in likeliest:
@@ -146,7 +148,9 @@ def test_text_is_what_the_tokens_say(prose: Completion) -> None:
     )
     tokens = prose.legacy("tokens", str)
     named = "".join(tokens)
-    inconclusive_unless(named.isascii() and "\\x" not in named, "tokens cut characters")
+    inconclusive_unless(
+        named.isascii() and "\\x" not in named, "expected whole characters in `logprobs.tokens`, got U+FFFD"
+    )
     if prose.text != "".join(tokens[:-1]):
         assert_equal(prose.text, named, "`choices[0].text`")
 
