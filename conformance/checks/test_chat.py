@@ -51,7 +51,7 @@ def test_finish_reason_is_stop(capital: Chat, capital_streamed: Chat) -> None:
 def test_id_has_the_prefix(capital: Chat) -> None:
     """The `id` of a chat completion begins with `chatcmpl-`."""
     given = str(capital.body.get("id"))
-    assert given.startswith("chatcmpl-"), f"expected an id that begins with 'chatcmpl-', got {shown(given)} (`id`)"
+    assert given.startswith("chatcmpl-"), f"expected an id that begins with `chatcmpl-`, got {shown(given)} (`id`)"
 
 
 @check("chat", SHOULD, "openapi:CreateChatCompletionResponse.model")

@@ -13,6 +13,7 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     reproduced,
+    shown,
 )
 
 TEXT = "`choices[0].text`"
@@ -72,10 +73,9 @@ def test_logit_bias_forces_a_token(continuation: Completion, continuation_bias: 
     """A `logit_bias` of 100 makes its token the only one that is generated."""
     ignored_unless(continuation_bias.text != continuation.text, f"{TEXT} is the same as without `logit_bias`")
     times = continuation_bias.sent["max_tokens"]
-    assert_equal(
-        continuation_bias.text,
-        continuation_bias.text[: len(continuation_bias.text) // times] * times,
-        f"{TEXT}, which `logit_bias` makes one token {times} times",
+    text = continuation_bias.text
+    assert text == text[: len(text) // times] * times, (
+        f"expected one token {times} times, got {shown(text[:200])} ({TEXT} with `logit_bias`)"
     )
 
 

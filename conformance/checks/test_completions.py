@@ -53,7 +53,7 @@ def test_continues_the_prompt(continuation: Completion) -> None:
     """A string as `prompt` gets one choice with a `text`, whose `finish_reason` is `stop` or `length`."""
     assert_equal([choice.index for choice in continuation.choices], [0], INDEXES)
     assert_in(continuation.finish_reason, ("stop", "length"), "`choices[0].finish_reason`")
-    assert continuation.text, f"expected a text, got '' ({TEXT})"
+    assert continuation.text, f"expected a text, got an empty one ({TEXT})"
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.prompt", core=True)
@@ -85,7 +85,7 @@ def test_names_the_model(continuation: Completion) -> None:
 def test_id_has_the_prefix(continuation: Completion) -> None:
     """The `id` of a completion begins with `cmpl-`."""
     given = str(continuation.body.get("id"))
-    assert given.startswith("cmpl-"), f"expected an id that begins with 'cmpl-', got {shown(given)} (`id`)"
+    assert given.startswith("cmpl-"), f"expected an id that begins with `cmpl-`, got {shown(given)} (`id`)"
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.stream")
@@ -267,7 +267,7 @@ def test_best_of_makes_candidates(best_of_forced: Completion) -> None:
     """`usage.completion_tokens` counts the tokens of all candidates that `best_of` asks for."""
     inconclusive_unless(
         best_of_forced.finish_reason == "length",
-        f"expected 'length', got {shown(best_of_forced.finish_reason)} (`choices[0].finish_reason` of the candidate)",
+        f"the candidate ended early: `choices[0].finish_reason` is {shown(best_of_forced.finish_reason)}",
     )
     ignored_unless(
         best_of_forced.tokens("completion") > best_of_forced.sent["max_tokens"],

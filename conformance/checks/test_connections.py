@@ -23,7 +23,7 @@ def test_answers_as_many_after_clients_went_away(
     for before in counts_together:
         inconclusive_unless(before.ok, f"`{before.name}` was rejected, before any client closed its connection")
     for after in counts_after_gone_away:
-        assert after.text, f"expected a text, got '' (`choices[0].message.content` of `{after.name}`)"
+        assert after.text, f"expected a text, got an empty one (`choices[0].message.content` of `{after.name}`)"
 
 
 @check("connections", SHOULD, "sdk:official clients reuse connections")

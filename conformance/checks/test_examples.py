@@ -30,14 +30,14 @@ NO_CALL = "the model calls no function (`choices[0].message.tool_calls` is empty
 @check("examples_curl", MUST, GUIDE, core=True)
 def test_chat_with_curl(example_chat_curl: Ran) -> None:
     """The curl example of a chat completion gets a response whose `content` is not empty."""
-    assert example_chat_curl.got(Chat).text, f"expected a text, got '' ({CONTENT})"
+    assert example_chat_curl.got(Chat).text, f"expected a text, got an empty one ({CONTENT})"
     assert_printed(example_chat_curl)
 
 
 @check("examples_curl", MUST, GUIDE)
 def test_stream_with_curl(example_stream_curl: Ran) -> None:
     """The curl example of a stream gets `content` deltas, and `[DONE]` at the end."""
-    assert example_stream_curl.got(Chat).text, "expected a text, got '' (`choices[0].delta.content`, joined)"
+    assert example_stream_curl.got(Chat).text, "expected a text, got an empty one (`choices[0].delta.content`, joined)"
     assert_equal(example_stream_curl.got(Chat).data[-1], "[DONE]", "last event of the stream")
     assert_printed(example_stream_curl)
 
@@ -53,7 +53,7 @@ def test_tools_with_curl(example_tools_curl: Ran) -> None:
     )
     inconclusive_unless(
         call.name == "get_weather",
-        f"the model calls {shown(call.name)}, not 'get_weather' (`function.name`)",
+        f"the model calls {shown(call.name)}, not `get_weather` (`function.name`)",
         actual=call,
     )
     assert isinstance(call.args, dict), "expected a JSON object (`tool_calls[0].function.arguments`)"
@@ -86,7 +86,7 @@ def test_chat_in_python(example_chat_python: Ran) -> None:
 @check("examples_python", MUST, GUIDE)
 def test_stream_in_python(example_stream_python: Ran) -> None:
     """The Python example of a stream prints the `content` deltas, joined."""
-    assert example_stream_python.output, "expected a text, got '' (output of the program)"
+    assert example_stream_python.output, "expected a text, got an empty one (output of the program)"
     text = example_stream_python.got(Chat).text
     inconclusive_unless(len(text) < 1000, f"{CONTENT} is so long that only the end of the program's output is kept")
     assert_equal(example_stream_python.output, text, "output of the program, compared with the deltas")
@@ -199,7 +199,7 @@ def assert_printed(ran: Ran) -> None:
 
 def assert_prints_content(ran: Ran) -> None:
     """End the check unless the program printed the text of the response, which must not be empty."""
-    assert ran.output.strip(), "expected a text, got '' (output of the program)"
+    assert ran.output.strip(), "expected a text, got an empty one (output of the program)"
     assert_equal(ran.output.strip(), ran.got(Chat).text.strip(), f"output of the program, compared with {CONTENT}")
 
 

@@ -43,7 +43,13 @@ def assert_matches(answer: Chat, schema: Schema, where: str = CONTENT) -> None:
 
 def mismatch(problems: list[str], where: str) -> str:
     """The message on a document that breaks its schema."""
-    return f"expected a document that matches the schema, got: {'; '.join(problems)} ({where})"
+    return f"expected a document that matches the schema, got: {told(problems)} ({where})"
+
+
+def told(problems: list[str]) -> str:
+    """The first problems in one line, and how many more there are."""
+    more = [f"and {len(problems) - 2} more problems"] if len(problems) > 2 else []
+    return "; ".join([*problems[:2], *more])
 
 
 @check("json_schema", MUST, STRICT, core=True)
@@ -161,7 +167,7 @@ def test_wide_schemas(flags_document: Chat) -> None:
 def assert_effect(answer: Chat, schema: Schema, keyword: str) -> None:
     """End the check as ignored unless the keyword holds for the document."""
     problems = misfits(answer, schema)
-    ignored_unless(not problems, f"{keyword} has no effect: {'; '.join(problems)} ({CONTENT})", actual=answer.text)
+    ignored_unless(not problems, f"{keyword} has no effect: {told(problems)} ({CONTENT})", actual=answer.text)
 
 
 @check("json_schema", SHOULD, GUIDE)

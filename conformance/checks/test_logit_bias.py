@@ -30,10 +30,8 @@ def piece(forced: Chat) -> str:
 
 def assert_one_token(forced: Chat) -> None:
     """End the check unless the text is one token, repeated until the limit."""
-    assert_equal(
-        forced.text,
-        piece(forced) * FORCED_TOKENS,
-        f"{CONTENT}, which `logit_bias` makes one token {FORCED_TOKENS} times",
+    assert forced.text == piece(forced) * FORCED_TOKENS, (
+        f"expected one token {FORCED_TOKENS} times, got {shown(forced.text[:200])} ({CONTENT} with `logit_bias`)"
     )
 
 
@@ -53,7 +51,7 @@ def test_minus_100_bans_a_token(say_token: Chat, say_token_banned: Chat) -> None
     wanted = say_token.sent["messages"][0]["content"].removeprefix("Repeat after me: ")
     inconclusive_unless(
         wanted.isascii() and len(wanted) == 1 and say_token.text == wanted,
-        f"expected the model to repeat one ASCII character ({shown(wanted)}), got {shown(say_token.text)} ({CONTENT})",
+        f"expected the forced token {shown(wanted)}, one ASCII character, got {shown(say_token.text)} ({CONTENT})",
     )
     ignored_unless(say_token_banned.text != wanted, f"{CONTENT} is the banned token {shown(wanted)}")
 

@@ -148,7 +148,8 @@ def test_bytes_are_there(capital_logprobs: Chat) -> None:
         for token in (entry, *entry["top_logprobs"]):
             wanted = list(utf8(token["token"], "`token`"))
             assert token["bytes"] == wanted or "\ufffd" in token["token"], (
-                f"expected {wanted}, got {token['bytes']} (`bytes` of the token {shown(token['token'])} in {CONTENT})"
+                f"expected {wanted}, got {shown(token['bytes'])} "
+                f"(`bytes` of the token {shown(token['token'])} in {CONTENT})"
             )
 
 

@@ -131,7 +131,7 @@ def test_own_message_is_accepted(two_turns: Chat, longer_first_answer: Chat, two
     inconclusive_unless(longer_first_answer.tokens("prompt") > two_turns.tokens("prompt"), NOT_READ)
     inconclusive_unless(
         "Paris" in str(two_turns_sent_back.sent["messages"][1].get("content")),
-        f"the model's first answer does not contain 'Paris' ({CONTENT})",
+        f"the model's first answer does not contain `Paris` ({CONTENT})",
     )
     assert_same_text(
         two_turns_sent_back.text, two_turns.text, f"{CONTENT} after the server's own `message` was sent back"
@@ -227,5 +227,5 @@ def test_unicode_comes_back_whole(repeat_unicode: Chat) -> None:
         assert_same_text(repeat_unicode.text, "café 你好 🚀", CONTENT)
     inconclusive_unless(
         "café 你好 🚀" in repeat_unicode.text,
-        f"expected the model to repeat 'café 你好 🚀', got {shown(repeat_unicode.text)} ({CONTENT})",
+        f"expected the model to repeat `café 你好 🚀`, got {shown(repeat_unicode.text)} ({CONTENT})",
     )

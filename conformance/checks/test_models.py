@@ -27,7 +27,7 @@ def test_lists_the_model(capital: Chat, models_list: Models) -> None:
         assert f"{asked}:latest" in models_list.ids, (
             f"expected {shown(asked)} in the list, got {shown(models_list.ids)} (`data[].id`)"
         )
-        lenient(f"expected {shown(asked)}, got '{asked}:latest' (`data[].id`)")
+        lenient(f"expected {shown(asked)}, got {shown(f'{asked}:latest')} (`data[].id`)")
 
 
 @check("models", SHOULD, "openapi:Model.id")

@@ -17,7 +17,10 @@ SOURCE = "docs:guides/conversation-state requests are independent"
 def assert_unchanged(answers: list[Chat], *, accepted: bool = True) -> None:
     """End the check unless the last response is the first one again; the request between them had to be accepted."""
     before, between, after = answers
-    inconclusive_unless(between.ok or not accepted, f"{between.name}: expected a 2xx, got a rejection (HTTP status)")
+    inconclusive_unless(
+        between.ok or not accepted,
+        f"expected `{between.name}` to be accepted, got {between.exchange.status} (HTTP status)",
+    )
     assert_equal(len(after.choices), len(before.choices), "number of `choices`")
     assert_equal(bool(after.choice.logprobs), bool(before.choice.logprobs), "whether `logprobs` came unasked")
     assert_same_calls(after, before)
@@ -89,7 +92,9 @@ def test_an_error_leaves_nothing(after_error: list[Chat]) -> None:
 def test_instructions_leave_nothing(after_instructions: list[Response]) -> None:
     """`instructions` and `text.format` of a response have no effect on one that does not go on from it."""
     before, between, after = after_instructions
-    inconclusive_unless(between.ok, f"{between.name}: expected a 2xx, got a rejection (HTTP status)")
+    inconclusive_unless(
+        between.ok, f"expected `{between.name}` to be accepted, got {between.exchange.status} (HTTP status)"
+    )
     assert_same_text(after.text, before.text)
 
 

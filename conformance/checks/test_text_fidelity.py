@@ -97,7 +97,9 @@ def test_streamed_alternatives_belong_to_their_token(
     for answer in (capital_logprobs_streamed, layout_logprobs_streamed):
         inconclusive_unless(answer.choice.logprobs, "expected logprobs, got none (`choices[0].logprobs`)")
         for entry in answer.logprobs:
-            inconclusive_unless(entry["top_logprobs"], "no alternatives came")
+            inconclusive_unless(
+                entry["top_logprobs"], "expected alternatives, got none (`choices[0].logprobs.content[].top_logprobs`)"
+            )
             best = max(one["logprob"] for one in entry["top_logprobs"])
             likeliest = [one["token"] for one in entry["top_logprobs"] if one["logprob"] >= best - 0.001]
             if entry["token"] not in likeliest:
@@ -142,11 +144,13 @@ def test_text_is_what_the_tokens_say(prose: Completion) -> None:
     """`text` of a legacy response is that of its tokens in `logprobs`, with the space at its beginning."""
     told = prose.choice.raw.get("logprobs")
     inconclusive_unless(
-        isinstance(told, dict) and told.get("tokens"), "expected logprobs, got none (`logprobs.tokens`)"
+        isinstance(told, dict) and told.get("tokens"), "expected `choices[0].logprobs.tokens`, got none"
     )
     tokens = prose.legacy("tokens", str)
     named = "".join(tokens)
-    inconclusive_unless(named.isascii() and "\\x" not in named, "tokens cut characters")
+    inconclusive_unless(
+        named.isascii() and "\\x" not in named, "expected whole characters in `logprobs.tokens`, got U+FFFD"
+    )
     if prose.text != "".join(tokens[:-1]):
         assert_equal(prose.text, named, "`choices[0].text`")
 
@@ -158,7 +162,7 @@ def test_text_is_what_the_tokens_say(prose: Completion) -> None:
 def test_a_limit_within_a_character_holds(
     count: Chat, count_max_tokens: Chat, face_cut: list[Chat], face_cut_streamed: list[Chat]
 ) -> None:
-    """`usage.completion_tokens` is at most `max_tokens`, also where that truncates a character of several tokens."""
+    """`usage.completion_tokens` is at most `max_tokens`, even if that splits a character of several tokens."""
     inconclusive_unless(count_max_tokens.said != count.said, "`max_tokens` has no effect")
     for answer in (*face_cut, *face_cut_streamed):
         assert_at_most(answer.tokens("completion"), answer.sent["max_tokens"], "`usage.completion_tokens`")
@@ -166,8 +170,8 @@ def test_a_limit_within_a_character_holds(
 
 @check("streaming", SHOULD, CONTENT)
 def test_a_cut_character_is_left_out(emoji: Chat, face_cut_streamed: list[Chat]) -> None:
-    """A character that `max_tokens` truncates is left out of a stream: no chunk has U+FFFD in its place."""
-    inconclusive_unless("\ufffd" not in emoji.text, "the model writes such characters by itself")
+    """A character that `max_tokens` splits is left out of a stream: no chunk has U+FFFD in its place."""
+    inconclusive_unless("\ufffd" not in emoji.text, "the model writes U+FFFD without `max_tokens`, too")
     for answer in face_cut_streamed:
         inconclusive_unless("👍" not in answer.text, "the model needs fewer tokens for the character")
         pieces = [delta["content"] for delta in answer.deltas() if "\ufffd" in (delta.get("content") or "")]
