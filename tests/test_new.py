@@ -109,7 +109,7 @@ def test_what_it_writes_satisfies_the_registries_once_it_is_filled_in(tmp_path: 
         shutil.copytree(
             ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "recordings", "runs")
         )
-    for name in ("conftest.py", "pyproject.toml"):
+    for name in ("CONTRIBUTING.md", "conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
