@@ -72,11 +72,12 @@ class New:
 def main(arguments: list[str] | None = None) -> int:
     """Write the files, and print what is left to do; 2 if the arguments are wrong."""
     try:
-        new = _asked(arguments)
-        _write(new)
+        new = asked(arguments)
+        made = texts(new)
     except BadInput as problem:
         print(f"python -m conformance.new: {problem}", file=sys.stderr)
         return 2
+    _write(made)
     print(
         f"Now fill in what is marked {MARK} in each of these files, then run:\n"
         f"  python -m tests.reference.gate --write {new.fault.replace('_', '-')}\n"
@@ -85,7 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _asked(arguments: list[str] | None) -> New:
+def asked(arguments: list[str] | None) -> New:
+    """What the arguments ask for. Raises BadInput."""
     parser = argparse.ArgumentParser(prog="python -m conformance.new", description="Write what a new check needs.")
     parser.add_argument("id", metavar="AREA.NAME", help="the check's id: conformance/checks/test_AREA.py::test_NAME")
     parser.add_argument("--level", required=True, help="MUST, SHOULD or MAY")
@@ -158,15 +160,19 @@ def _covered(id: str, source: str, parameter: str) -> str:
     )
 
 
-def _write(new: New) -> None:
-    """Make all texts first, so that nothing is written if one cannot be made."""
-    made = dict([_check(new), _fault(new)])
+def texts(new: New) -> dict[str, str]:
+    """The text of each file that changes, by its path. Raises BadInput."""
+    made = [_check(new), _fault(new)]
     if new.scenario not in scenario.load():
-        made |= dict([_scenario(new)])
+        made.append(_scenario(new))
     if new.covers:
-        made |= dict([_ledger_row(new)])
+        made.append(_ledger_row(new))
     if new.level is Level.MUST:
-        made |= dict([_must(new)])
+        made.append(_must(new))
+    return dict(made)
+
+
+def _write(made: dict[str, str]) -> None:
     for path, text in made.items():
         file = ROOT / path
         print(f"{'changed' if file.exists() else 'created'} {path}")
@@ -215,6 +221,9 @@ def _scenario(new: New) -> tuple[str, str]:
 
 
 def _fault(new: New) -> tuple[str, str]:
+    faults = sorted((ROOT / "tests/reference/faults").glob("*.py"))
+    if there := [file.name for file in faults if f"\ndef {new.fault}(" in file.read_text(encoding="utf-8")]:
+        raise BadInput(f"tests/reference/faults/{there[0]} has a fault {new.fault} already; choose another name.")
     code = (
         f'@answer("{new.endpoint}")\ndef {new.fault}(body: Any, _call: Call) -> None:\n'
         f'    """{MARK}: what the server does wrong."""\n'

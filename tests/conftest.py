@@ -22,8 +22,8 @@ settings.load_profile("the same in each run")
 
 SLOW = (
     *("absence", "backends_kill", "backends_known", "backends_process", "bad_input", "container_plan", "containers"),
-    *("evidence", "gateways", "live", "log", "recordings", "reports_browser", "reports_plugin", "scratch"),
-    *("setups_access", "setups_addresses", "setups_environment", "setups_models", "setups_tls"),
+    *("evidence", "fuzz_results", "gateways", "live", "log", "recordings", "reports_browser", "reports_plugin"),
+    *("scratch", "setups_access", "setups_addresses", "setups_environment", "setups_models", "setups_tls"),
 )
 """Files, `test_NAME.py`, whose tests start servers, browsers or runs of pytest; `-m "not slow"` leaves them out."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from conformance import catalogue, matrix, new, steadiness
+from conformance import catalogue, kit, matrix, new, sdk, steadiness
 from conformance.check import check
 from conformance.outcomes import Level
 from fixtures import scenario
@@ -45,6 +46,16 @@ def test_nothing_is_left_to_fill_in() -> None:
         if new.MARK in line
     ]
     assert not left, f"write what is marked {new.MARK}, and remove the mark:{''.join(left)}"
+
+
+def test_the_words_of_the_kit_are_explained() -> None:
+    told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    missing = [word for word in kit.__all__ if word.islower() and not re.search(rf"\b{word}\b", told)]
+    assert not missing, f"CONTRIBUTING.md, table of the words of the kit: add {', '.join(missing)}"
+    names = re.findall(r"`every\.(\w+)|^\| `([a-z_]+)\(", told, re.MULTILINE)
+    words = {*kit.__all__, *vars(kit.Every), *sdk.__all__, "fatal"}
+    gone = [name for pair in names for name in pair if name and name not in words]
+    assert not gone, f"CONTRIBUTING.md, table of the words of the kit: remove or rename {', '.join(gone)}"
 
 
 def test_every_scenario_is_used() -> None:

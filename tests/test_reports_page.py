@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -249,6 +250,13 @@ def test_a_program_is_shown_with_how_it_ended(tmp_path: Path) -> None:
     assert "was stopped after its time" in index
     assert "too slow" not in index
     assert "too slow" in (tmp_path / "site" / "evidence" / "llamacpp" / "stop.html").read_text()
+
+
+def test_the_page_names_suite_and_sdks(tmp_path: Path) -> None:
+    new = results(tmp_path, [check()])
+    assert f"suite {new.header['suite']}, openai-python {new.header['sdks']['openai-python']}" in built(tmp_path, new)
+    old = replace(new, header={key: value for key, value in new.header.items() if key != "sdks"})
+    assert "openai-python" not in built(tmp_path, old).partition("<h2")[0]
 
 
 def test_a_stopped_run_has_a_page_that_says_so(tmp_path: Path) -> None:

@@ -184,6 +184,7 @@ def test_an_unreachable_origin_is_no_empty_history(clone: Path) -> None:
 # .github/measure
 
 
+@pytest.mark.slow
 def test_the_action_measures_and_leaves_a_report(tmp_path: Path) -> None:
     """What the action's one step does, with a recording in the place of the server."""
     columns = [target("llamacpp")]
