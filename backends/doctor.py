@@ -326,9 +326,8 @@ def _gpu(server: Patient) -> Iterator[Finding]:
         whole = server.asker.get(server.hints["all_bytes"])
         if isinstance(on_gpu, int) and isinstance(whole, int) and whole > 0:
             state: State = "ok" if on_gpu >= whole else "problem"
-            yield Finding(
-                state, "GPU", f"{on_gpu / whole:.0%} of the model is on it", server.hints["mend_gpu"] * (state != "ok")
-            )
+            do = server.hints.get("mend_gpu", "") if state == "problem" else ""
+            yield Finding(state, "GPU", f"{on_gpu / whole:.0%} of the model is on it", do)
             return
     if not identify.on_this_machine(server.base_url):
         yield Finding("unclear", "GPU", "the server is on another machine: cannot tell")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from backends import json_lines
+from backends import data, json_lines
 from backends.errors import CannotMeasure
 from backends.printable import printable, visible
 
@@ -193,8 +193,8 @@ def _listed_twice(entry: dict[str, Any], earlier: list[Deviation]) -> str | None
 def _code_paths(backend: str) -> tuple[str, ...]:
     """The code paths that a server of this kind has, as its `backend.toml` names them."""
     file = path(backend).with_name("backend.toml")
-    data = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return tuple(data.get("attach", {}).get("code_path", {}).get("is", {}))
+    about = data.read(file) if file.exists() else {}
+    return tuple(about.get("attach", {}).get("code_path", {}).get("is", {}))
 
 
 def gist(message: str, exchanges: Iterable[str]) -> str:

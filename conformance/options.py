@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-from backends import access, address, find
+from backends import access, address, data, find
 from backends.containers.device import DEVICES
 from backends.errors import CannotMeasure
 from backends.target import RUNTIMES, Wanted
@@ -44,7 +44,7 @@ class Options:
 def add(parser: pytest.Parser) -> None:
     """Declare the options."""
     group = parser.getgroup("conformance", "what is measured")
-    names = ", ".join(find.backends())
+    names = ", ".join(data.names())
     group.addoption(
         "--backend",
         action="append",
