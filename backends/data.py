@@ -35,16 +35,16 @@ class BadBackend(CannotMeasure):
     """A backend.toml that cannot be used; `str()` says what is wrong in one sentence."""
 
 
-def names(directory: Path = HERE) -> list[str]:
-    """The names of the backends: those directories that have a backend.toml."""
-    return sorted(file.parent.name for file in directory.glob("*/backend.toml"))
+def names() -> list[str]:
+    """The names of the backends: the directories that have a backend.toml."""
+    return sorted(file.parent.name for file in HERE.glob("*/backend.toml"))
 
 
-def read_all(directory: Path = HERE) -> dict[str, dict[str, Any]]:
-    """Every backend.toml below a directory, by the backend's name. Raises BadBackend."""
+def read_all() -> dict[str, dict[str, Any]]:
+    """Every backend's data by its name. Raises BadBackend."""
     found: dict[str, dict[str, Any]] = {}
-    for name in names(directory):
-        data = read(directory / name / "backend.toml")
+    for name in names():
+        data = read(HERE / name / "backend.toml")
         for other, earlier in found.items():
             if earlier["title"] == data["title"]:
                 raise BadBackend(
@@ -67,10 +67,15 @@ def read(file: Path) -> dict[str, Any]:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as problem:
-        raise BadBackend(f"{_shown(name)} cannot be read: {problem}.") from None
-    if wrong := _wrong_name(name) or _against_schema(data, _schema()) or next(_beyond_schema(data, file.parent), ""):
-        raise BadBackend(f"{_shown(name)}: {wrong}.")
+        raise BadBackend(f"{_shown(name)} cannot be read as TOML: {problem}.") from None
+    if said := _wrong_name(name) or wrong(data, file.parent):
+        raise BadBackend(f"{_shown(name)}: {said}.")
     return data
+
+
+def wrong(data: dict[str, Any], directory: Path) -> str:
+    """What is wrong with the data of the backend in `directory`, in words; empty if nothing is."""
+    return _against_schema(data, _schema()) or next(_beyond_schema(data, directory), "")
 
 
 def _shown(name: str) -> str:
@@ -101,6 +106,12 @@ def _against_schema(data: object, schema: dict[str, Any]) -> str:
     return _sentence(errors[0]) if errors else ""
 
 
+def _about(schema: dict[str, Any]) -> str:
+    """What a part of our schema says that a key is; empty if it says nothing."""
+    whole = _schema()["$defs"].get(schema.get("$ref", "").rpartition("/")[2], {})
+    return str(schema.get("description") or whole.get("description", ""))
+
+
 def _is_integer(_: object, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -116,34 +127,40 @@ def _sentence(error: Any) -> str:
     if rule == "additionalProperties":
         allowed = sorted(error.schema["properties"])
         key = min(set(value) - set(allowed))
-        return f"{_join(where, key)!r} is not a key; {table} may have {', '.join(allowed)}"
+        return f"there is no key {_join(where, key)!r}; {table} may have {', '.join(allowed)}"
     if rule in ("required", "dependentRequired"):
         key = error.message.split("'")[1]
-        about = error.schema.get("properties", {}).get(key, {}).get("description")
+        about = _about(error.schema.get("properties", {}).get(key, {}))
         return f"{_join(where, key)!r} is missing" + (f": {about}" if about else "")
     if rule in ("oneOf", "anyOf"):
         keys = [one["required"][0] for one in error.schema[rule]]
         how = "exactly one" if rule == "oneOf" else "at least one"
         return f"expected {how} of the keys {', '.join(keys)} ({table})"
-    expected = {
-        "type": lambda: _TYPES.get(error.validator_value, f"a {error.validator_value}"),
-        "pattern": lambda: _PATTERNS.get(error.validator_value, f"a string that matches {error.validator_value}"),
-        "format": lambda: "a regular expression",
-        "minItems": lambda: "at least one item",
-        "minProperties": lambda: "at least one key",
-        "minimum": lambda: f"at least {error.validator_value}",
-        "maximum": lambda: f"at most {error.validator_value}",
-        "exclusiveMinimum": lambda: f"more than {error.validator_value}",
-    }[rule]()
-    return f"expected {expected}, got {json.dumps(value, default=str, ensure_ascii=False)[:80]} (`{where}`)"
+    got = json.dumps(value, default=str, ensure_ascii=False)[:80]
+    return f"expected {_expected(rule, error.validator_value)}, got {got} (`{where}`)"
+
+
+def _expected(rule: str, wanted: Any) -> str:
+    """What a keyword of the schema wants, in words."""
+    words = {"minimum": f"at least {wanted}", "maximum": f"at most {wanted}", "exclusiveMinimum": f"more than {wanted}"}
+    words |= {"minItems": "at least one item", "minProperties": "at least one key", "format": "a regular expression"}
+    if rule == "type":
+        return _TYPES.get(wanted, f"a {wanted}")
+    if rule == "pattern":
+        return _PATTERNS.get(wanted, f"a string that matches {wanted}")
+    return words[rule]
 
 
 _PATTERNS = {
-    r"\S": "a string that is not empty",
+    r"^[^\x00]*[^\x00\s][^\x00]*$": "a string that is not empty and has no null character",
+    r"^[^\x00]*$": "a string without a null character",
+    r"^\w+(\.\w+)*$": "the name of a Python module",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of a variable of the environment",
+    r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$": "at least two letters, digits, `_`, `.` or `-`",
+    r"^(\S+:)?\d+$": "a port, or HOST:PORT",
     "^/": "a string that begins with /",
     "^https?://": "an address that begins with http:// or https://",
     "^https?://[^/]": "an address that begins with http:// or https://",
-    r"^(\S+:)?\d+$": "a port, or HOST:PORT",
 }
 
 
@@ -163,6 +180,8 @@ def _beyond_schema(data: dict[str, Any], directory: Path) -> Iterator[str]:
     attach, deploy, box = data.get("attach", {}), data.get("deploy"), data.get("container")
     for number, url in enumerate(attach.get("urls", ())):
         yield from _placeholders(url, f"attach.urls[{number}]", tuple(attach.get("defaults", {})), "attach.defaults")
+    if attach.get("urls") and not attach.get("recognise"):
+        yield "'attach.recognise' is missing: what answers at one of the `urls` may be another server"
     asks = [(f"attach.{key}", attach[key]) for key in ("version", "slots", "code_path") if key in attach]
     asks += [(f"attach.recognise[{number}]", ask) for number, ask in enumerate(attach.get("recognise", ()))]
     asks += [(f'attach.facts."{name}"', ask) for name, ask in attach.get("facts", {}).items()]
@@ -273,4 +292,4 @@ def _placeholders(text: str, where: str, allowed: tuple[str, ...], source: str) 
     for _, name, form, conversion in parts:
         if name not in allowed or form or conversion:
             these = ", ".join(f"{{{one}}}" for one in allowed) or "none"
-            yield f"expected only these placeholders: {these}; got {{{name}}} (`{where}`, with the keys of [{source}])"
+            yield f"the placeholder {{{name}}} cannot be filled (`{where}`); allowed by [{source}]: {these}"

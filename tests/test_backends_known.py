@@ -48,7 +48,7 @@ def listed() -> Iterator[Path]:
     """The known.toml of a backend that is there only for these tests."""
     directory = ROOT / "backends" / BACKEND
     directory.mkdir()
-    (directory / "backend.toml").write_text('title = "For a test"\n[attach]\n' + CODE_PATHS)
+    (directory / "backend.toml").write_text(f'title = "{BACKEND}"\n[attach]\n' + CODE_PATHS)
     yield directory / "known.toml"
     shutil.rmtree(directory)
 

@@ -65,7 +65,7 @@ def test_auto_takes_rocm_then_cuda_then_the_cpu(bare: Path) -> None:
 
 @pytest.mark.parametrize(("name", "lacks"), [("rocm", "no /dev/kfd and no /dev/dri"), ("cuda", "no /dev/nvidia0")])
 def test_a_device_that_is_not_there(bare: Path, name: str, lacks: str) -> None:
-    with pytest.raises(CannotStart, match=f"--device {name} needs .*{lacks}.*sudo .*--device cpu"):
+    with pytest.raises(CannotStart, match=f"--device {name} needs .*{lacks}.*sudo .*--device=cpu"):
         device.choose(name, {}, ALL)
 
 
