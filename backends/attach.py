@@ -163,7 +163,7 @@ def _warning(wanted: Wanted, at: api.Api) -> dict[str, str]:
 
 
 def lists(listed: list[str], model: str) -> bool:
-    """Whether a model is among those listed; Ollama's names end in `:latest` where the user names no tag."""
+    """Whether a model is among those listed. Some servers add `:latest` to a name without a tag."""
     return model in listed or f"{model}:latest" in listed
 
 
