@@ -31,8 +31,8 @@ def _run(wanted: Wanted) -> Running:
     """Attach to or start what is wanted.
 
     In this order: the address that the user named; a server that answers at one of the backend's usual addresses; a
-    child process; a container. `wanted.runtime` leaves only one of them; a program or a model file that the user named
-    is for a process of our own.
+    child process; a container. With `wanted.runtime` only that one is tried. If the user named a program or a model
+    file, a server is started.
     """
     about = backends()[wanted.backend]
     if wanted.base_url is not None:
@@ -42,7 +42,7 @@ def _run(wanted: Wanted) -> Running:
     if wanted.runtime == "attach" or (wanted.runtime is None and not ours):
         base_url, tried = listening.look(about, wanted.access)
         if base_url is not None:
-            rest = "" if wanted.runtime or "deploy" not in about else " (--runtime process starts one of our own)"
+            rest = "" if wanted.runtime or "deploy" not in about else " (--runtime=process starts another one)"
             found = f"attached to {base_url}, where {about['title']} answered already{rest}"
             return Running(attach(wanted, base_url, about, found))
         if wanted.runtime == "attach":
@@ -86,7 +86,7 @@ def _upstream(wanted: Wanted, about: dict[str, Any]) -> Running:
 
 
 def _container_or(wanted: Wanted, about: dict[str, Any], no_program: CannotStart, tried: list[str]) -> Running:
-    """A container; if that cannot be either, the sentence that begins with what is missing."""
+    """A container. Raises CannotStart with what was tried, if there cannot be one either."""
     if "container" not in about:
         raise CannotStart(f"{no_program} ({'; '.join(tried)})" if tried else str(no_program)) from None
     try:

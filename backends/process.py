@@ -25,7 +25,7 @@ START_SECONDS = 60
 """How long a process may take to start, unless its data says otherwise."""
 
 KEY = "sk-openai-conformance"
-"""The API key of servers that are started here, if the user sets no other: no secret, but one that can be wrong."""
+"""The API key of servers that are started here, unless the user sets another one. It is not a secret."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,7 @@ def start(wanted: Wanted, data: dict[str, Any], chosen: Candidate, upstream: Run
 
 
 def with_key(wanted: Wanted, deploy: dict[str, Any]) -> Wanted:
-    """With a key of ours, if the user has none and the servers to be started can be given one.
-
-    Without the user's headers: they are for a server of the user's.
-    """
+    """With the suite's key, if the user gave none and the servers can be given one. Without the user's headers."""
     key = wanted.access.key or (KEY if "key" in deploy else None)
     return replace(wanted, access=Access(key=key))
 
@@ -87,7 +84,7 @@ class _Started(Protocol):
 def target_of(
     wanted: Wanted, data: dict[str, Any], deploy: dict[str, Any], servers: Mapping[Role, _Started], found: str
 ) -> Target:
-    """What servers that were started as `deploy` says are; a role without one of its own is played by the first."""
+    """The target that started servers are. A role without a server of its own is played by the first one."""
     first = next(iter(servers.values()))
     roles = roles_of(deploy)
     hook = hooks.of(wanted.backend, deploy)
@@ -122,7 +119,7 @@ def target_of(
 def on_other_code_paths(
     target: Target, wanted: Wanted, data: dict[str, Any], deploy: dict[str, Any]
 ) -> tuple[Target, ...]:
-    """The same servers with the other models of a hook, as far as these respond on another code path."""
+    """The same servers with the other models that the hook makes: one target for each further code path."""
     (chat,) = (one for one in target.deployments if one.role == "chat")
     rest = tuple(one for one in target.deployments if one.role != "chat")
     found: dict[str, Target] = {}
@@ -232,7 +229,7 @@ def _start_role(
     spec = deploy[role]
     probe = spec.get("probe", deploy.get("probe", {}))
     args = [*chosen.command, *deploy.get("args", []), *probe.get("args", []), *spec.get("args", [])]
-    # The key is no argument: command lines are visible to every user of the machine.
+    # The key is not in a flag: every user of the machine can see command lines.
     env = _environment(deploy, role) | deploy.get("key", {})
     filled = {name: value.format(**words, key=key) for name, value in env.items()}
     return launch.start([arg.format(**words) for arg in args], words["port"], words["directory"], filled)

@@ -98,7 +98,7 @@ def add(parser: pytest.Parser) -> None:
         "--model",
         action="append",
         metavar="ID",
-        help="the chat model: an id, or the path of one for a server of our own; several give several columns",
+        help="the chat model: an id, or the path of a model for a server that is started; several give several columns",
     )
     group.addoption("--embedding-model", metavar="ID", help="the model for embeddings (default: found by asking)")
     group.addoption("--vision-model", metavar="ID", help="the model that sees images (default: found by asking)")

@@ -194,7 +194,7 @@ def test_vllm_takes_a_directory_or_an_id_of_the_hub(tmp_path: Path) -> None:
     [
         ({"MODEL_PATH": "/data/no.gguf", "MODELS_DIR": "{dir}"}, "no.gguf is not there.*it holds a.gguf, b.gguf"),
         ({"MODELS_DIR": "{dir}"}, "holds a.gguf, b.gguf that fit .*: say which with MODEL_PATH"),
-        ({"MODELS_DIR": "{dir}/nowhere"}, "is no directory"),
+        ({"MODELS_DIR": "{dir}/nowhere"}, "is not a directory"),
     ],
 )
 def test_a_model_that_is_not_there(tmp_path: Path, env: dict[str, str], sentence: str) -> None:

@@ -27,7 +27,7 @@ class Service:
     """A container to be. Strings may hold `${NAME:-default}`, and `$$` for `$`, as in a compose file. `volumes` hold
     plain paths, and are mounted read-only.
 
-    `publish` is the port of the host's loopback; `fixed` says that the user named it, so that no other will do.
+    `publish` is the port on the host's loopback; `fixed` says that the user named it, and it must not be changed.
     `role` is None if the container serves a model of the user's, whose roles are found by asking it.
     """
 
@@ -150,7 +150,9 @@ def _users_model(spec: dict[str, Any], env: dict[str, str]) -> _Model | None:
         return None
     models, inside = Path(env.get("MODELS_DIR") or "models").expanduser().resolve(), spec["directory"]
     if env.get("MODELS_DIR") and not models.is_dir():
-        raise CannotStart(f"MODELS_DIR={env['MODELS_DIR']} is no directory: set it to the one that holds your models.")
+        raise CannotStart(
+            f"MODELS_DIR={env['MODELS_DIR']} is not a directory: set it to the one that holds your models."
+        )
     if "variables" not in spec:
         return _Model(inside, ((str(models), inside),), str(models))
     if not named:

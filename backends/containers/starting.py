@@ -109,7 +109,7 @@ def named_by_option(env: dict[str, str], model: str, data: dict[str, Any]) -> di
 
 
 def _with_free_name_and_port(service: Service, client: Any, run: str, env: dict[str, str]) -> Service:
-    """The guide's name and port if nobody has them, else others; a port that the user named stays."""
+    """The service with its usual name and port, or with others if those are taken. The user's port stays."""
     taken = {c.name for c in client.containers.list(all=True, ignore_removed=True)}
     name = service.name if service.name not in taken else f"{service.name}-{run}"
     port = plan.filled(service.publish, env)
