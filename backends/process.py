@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from backends import hooks, identify, launch, scratch
+from backends import hooks, identify, launch, overlap, scratch, wire
 from backends.access import Access
 from backends.data import MODEL_WORDS, roles_of
 from backends.errors import CannotStart
-from backends.target import ROLES, Deployment, Running, Server, Target, Wanted, stop_all
+from backends.target import ONE_AT_A_TIME, ROLES, Deployment, Running, Server, Target, Wanted, stop_all
 from backends.wire import Role
 
 START_SECONDS = 60
@@ -56,7 +56,7 @@ def start(wanted: Wanted, data: dict[str, Any], chosen: Candidate, upstream: Run
             wanted.say(f"waiting for {data['title']} {number} of {len(processes)} …")
             server.wait_until_healthy(deploy["health"], deploy.get("start_seconds", START_SECONDS))
         target = target_of(wanted, data, deploy, processes, chosen.found)
-        details = target.details | _details(chosen, deploy, next(iter(processes.values())))
+        details = target.details | _details(chosen, deploy, next(iter(processes.values()))) | _one_at_a_time(target)
         target = replace(target, version=chosen.version or target.version, details=details)
         others = on_other_code_paths(target, wanted, data, deploy)
     except BaseException as problem:
@@ -252,6 +252,16 @@ def _details(chosen: Candidate, deploy: dict[str, Any], first: launch.Process) -
         "command": "" if "hook" in deploy else _shell(first.command, set_here, deploy.get("key", {})),
     }
     return {name: value for name, value in details.items() if value}
+
+
+def _one_at_a_time(target: Target) -> dict[str, str]:
+    """How a server that gets one request at a time, as its data says, shows that it must; empty if it does not."""
+    (chat,) = (one for one in target.deployments if one.role == "chat")
+    if target.slots > 1:
+        return {}
+    with wire.client(30, target.access) as http:
+        shown = overlap.one_at_a_time(lambda request: wire.send(request, chat.base_url, model=chat.model, http=http))
+    return {ONE_AT_A_TIME: shown} if shown else {}
 
 
 def _shell(command: list[str], environment: dict[str, str], key: Iterable[str]) -> str:
