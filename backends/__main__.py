@@ -10,6 +10,7 @@ from pathlib import Path
 from backends import access, address, doctor, known, redaction
 from backends.access import Access
 from backends.containers import compose, device, plan
+from backends.data import BadBackend
 from backends.errors import CannotMeasure, CannotStart
 from backends.find import backends
 from backends.json_lines import BadResults
@@ -18,21 +19,26 @@ from backends.wire import api_key
 
 
 def main(argv: list[str]) -> int:
-    """Run a command; the exit code is 1 if it found a problem."""
+    """Run a command; the exit code is 1 if it found a problem, 2 if it was called wrongly."""
+    try:
+        known_backends = backends()
+    except BadBackend as problem:
+        print(printable(str(problem)), file=sys.stderr)
+        return 2
     parser = argparse.ArgumentParser(prog="python -m backends", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     ask = commands.add_parser("doctor", help="say what is wrong with a server's set-up, and what to do")
-    ask.add_argument("name", choices=sorted(backends()))
+    ask.add_argument("name", choices=sorted(known_backends))
     ask.add_argument("--base-url", help="the server's address, ending in /v1 (default: where the backend usually is)")
     ask.add_argument("--model", help="the model to ask (default: the first that is listed)")
     ask.add_argument("--header", action="append", metavar="'NAME: VALUE'", help="send this with each request")
     ask.add_argument("--ca-file", metavar="FILE", help="trust the certificates in this PEM file (or: SSL_CERT_FILE)")
     ask.add_argument("--insecure", action="store_true", help="trust any certificate")
     listing = commands.add_parser("known", help="print what results have that backends/NAME/known.toml does not list")
-    listing.add_argument("name", choices=sorted(backends()))
+    listing.add_argument("name", choices=sorted(known_backends))
     listing.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
     composing = commands.add_parser("compose", help="print the compose file of what --runtime container would start")
-    composing.add_argument("name", choices=sorted(name for name, data in backends().items() if "container" in data))
+    composing.add_argument("name", choices=sorted(name for name, data in known_backends.items() if "container" in data))
     composing.add_argument("--device", choices=device.DEVICES, default="auto")
     composing.add_argument("--image", metavar="NAME:TAG", help="another image than the backend's usual one")
     asked = parser.parse_args(argv)
@@ -76,7 +82,7 @@ def _compose(name: str, wanted: str, image: str | None) -> int:
     """Print a compose file for a device, which this machine need not have."""
     env = plan.environment(dict(os.environ), Path.cwd())
     try:
-        chosen = device.choose(wanted, env) if wanted == "auto" else device.describe(wanted, env)
+        chosen = device.described(wanted, env, backends()[name]["container"])
         services = plan.services(backends()[name], chosen, env, image)
     except CannotStart as problem:
         print(problem, file=sys.stderr)

@@ -115,7 +115,7 @@ def _must_know(named: str | None, hello: Exchange, base_url: str, listed: list[s
 
 
 def _no_role(parts: Cast, base_url: str, listed: list[str]) -> NoModel:
-    """That no model that was tried does anything."""
+    """The error for a server whose models answer no request that was tried."""
     if parts.hello is None:
         return NoModel(f"{base_url}: no model that was tried answers ({'; '.join(parts.missing.values())}).")
     told = f"{parts.hello.status or parts.hello.error} {message(parts.hello)}"
@@ -158,12 +158,12 @@ def _warning(wanted: Wanted, at: api.Api) -> dict[str, str]:
             "unless it loads models on demand, another one may have answered"
         )
     if wanted.access.insecure and at.base_url.startswith("https://"):
-        said.append("nobody looked whether the server's certificate is right (--insecure)")
+        said.append("the server's certificate was not checked (--insecure)")
     return {"warning": "; ".join(said)} if said else {}
 
 
 def lists(listed: list[str], model: str) -> bool:
-    """Whether a model is among those listed; Ollama's names end in `:latest` where the user names no tag."""
+    """Whether a model is among those listed. Some servers add `:latest` to a name without a tag."""
     return model in listed or f"{model}:latest" in listed
 
 

@@ -117,7 +117,12 @@ def examine(
         if at.base_url != base_url:
             yield Finding("unclear", "address", f"the API is at {at.base_url}", f"name it: --base-url={at.base_url}")
         if at.odd:
-            yield Finding("problem", "list of models", at.odd, "name the models with --model and its kin")
+            yield Finding(
+                "problem",
+                "list of models",
+                at.odd,
+                "name the models with --model, --embedding-model and --vision-model",
+            )
         base_url, listed = at.base_url, at.models
         yield from _model(hints, listed, model)
 
@@ -164,7 +169,7 @@ def _silent(hints: dict[str, Any], base_url: str, access: Access) -> Iterator[Fi
 
 
 def _not_running(backend: str, data: dict[str, Any], seen: str) -> Iterator[Finding]:
-    """No server of the user's is there: `find.run` starts one of its own if it can, so that is no problem."""
+    """No server answers at the usual addresses. This is a problem only if the suite cannot start one itself."""
     hints, wanted = data.get("doctor", {}), Wanted(backend=backend)
     if "deploy" not in data:
         yield Finding("problem", "running", seen, _start(hints))
@@ -177,7 +182,7 @@ def _not_running(backend: str, data: dict[str, Any], seen: str) -> Iterator[Find
         would = "try a container (--runtime=container)" if "container" in data else "stop"
         yield Finding("unclear", "pytest", f"it would {would}: {problem}")
     else:
-        would = f"pytest would measure one of its own, {chosen.found}"
+        would = f"pytest would start one itself, {chosen.found}"
         yield Finding("unclear", "running", f"{seen}; {would}", f"to measure yours, {_start(hints)}")
     yield from _container(hints)
 
@@ -202,7 +207,7 @@ def _container(hints: dict[str, Any]) -> Iterator[Finding]:
     if done.returncode != 0:
         yield Finding("unclear", "container", (done.stderr.strip().splitlines() or ["docker failed"])[-1][:160])
     elif not done.stdout.strip():
-        yield Finding("unclear", "container", f"there is none called {name}")
+        yield Finding("unclear", "container", f"there is no container {name}")
     elif "Up" in done.stdout:
         yield Finding("ok", "container", done.stdout.strip(), f"its ports may not be published: docker port {name}")
     else:
@@ -326,9 +331,8 @@ def _gpu(server: Patient) -> Iterator[Finding]:
         whole = server.asker.get(server.hints["all_bytes"])
         if isinstance(on_gpu, int) and isinstance(whole, int) and whole > 0:
             state: State = "ok" if on_gpu >= whole else "problem"
-            yield Finding(
-                state, "GPU", f"{on_gpu / whole:.0%} of the model is on it", server.hints["mend_gpu"] * (state != "ok")
-            )
+            do = server.hints.get("mend_gpu", "") if state == "problem" else ""
+            yield Finding(state, "GPU", f"{on_gpu / whole:.0%} of the model is on it", do)
             return
     if not identify.on_this_machine(server.base_url):
         yield Finding("unclear", "GPU", "the server is on another machine: cannot tell")

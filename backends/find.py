@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backends import containers, listening, process
+from backends import containers, data, listening, process
 from backends.attach import attach
 from backends.errors import CannotStart
 from backends.target import Running, Wanted
@@ -16,9 +15,8 @@ from backends.target import Running, Wanted
 
 @cache
 def backends() -> dict[str, dict[str, Any]]:
-    """The known backends by name: the contents of every `backends/NAME/backend.toml`."""
-    here = Path(__file__).parent
-    return {f.parent.name: tomllib.loads(f.read_text(encoding="utf-8")) for f in sorted(here.glob("*/backend.toml"))}
+    """The known backends by name: the contents of every `backends/NAME/backend.toml`. Raises BadBackend."""
+    return data.read_all()
 
 
 def run(wanted: Wanted) -> Running:
@@ -33,40 +31,66 @@ def _run(wanted: Wanted) -> Running:
     """Attach to or start what is wanted.
 
     In this order: the address that the user named; a server that answers at one of the backend's usual addresses; a
-    child process; a container. `wanted.runtime` leaves only one of them; a program or a model file that the user named
-    is for a process of our own.
+    child process; a container. With `wanted.runtime` only that one is tried. If the user named a program or a model
+    file, a server is started.
     """
-    data = backends()[wanted.backend]
+    about = backends()[wanted.backend]
     if wanted.base_url is not None:
-        return Running(attach(wanted, wanted.base_url, data))
-    if "deploy" not in data:
-        raise CannotStart(f"--backend {wanted.backend} needs to know where: add --base-url http://HOST:PORT/v1.")
+        return Running(attach(wanted, wanted.base_url, about))
     ours = wanted.server_binary is not None or any(Path(m).exists() for m in wanted.models.values())
     tried: list[str] = []
     if wanted.runtime == "attach" or (wanted.runtime is None and not ours):
-        base_url, seen = listening.look(data, wanted.access)
+        base_url, tried = listening.look(about, wanted.access)
         if base_url is not None:
-            rest = "" if wanted.runtime else " (--runtime process starts one of our own)"
-            found = f"attached to {base_url}, where {data['title']} answered already{rest}"
-            return Running(attach(wanted, base_url, data, found))
+            rest = "" if wanted.runtime or "deploy" not in about else " (--runtime=process starts another one)"
+            found = f"attached to {base_url}, where {about['title']} answered already{rest}"
+            return Running(attach(wanted, base_url, about, found))
         if wanted.runtime == "attach":
-            raise CannotStart(f"No {data['title']} to attach to: {'; '.join(seen)}. Start it, or name its --base-url.")
-        tried += seen
+            raise CannotStart(_nothing_to_attach_to(wanted.backend, about, tried))
+    if "deploy" not in about:
+        raise CannotStart(_nothing_to_attach_to(wanted.backend, about, tried))
     if wanted.runtime == "container":
-        return containers.start(wanted, data)
+        return containers.start(wanted, about)
     try:
-        program = process.program(wanted, data)
+        program = process.program(wanted, about)
     except CannotStart as no_program:
         if wanted.runtime == "process" or wanted.server_binary:
             raise
-        return _container_or(wanted, data, no_program, tried)
-    return process.start(wanted, data, program)
+        return _container_or(wanted, about, no_program, tried)
+    upstream = _upstream(wanted, about) if "upstream" in about["deploy"] else None
+    return process.start(wanted, about, program, upstream)
 
 
-def _container_or(wanted: Wanted, data: dict[str, Any], no_program: CannotStart, tried: list[str]) -> Running:
-    """A container; if that cannot be either, the sentence that begins with what is missing."""
+def _nothing_to_attach_to(name: str, about: dict[str, Any], seen: list[str]) -> str:
+    """Why there is no server to attach to, and what to do."""
+    if not about.get("attach", {}).get("urls"):
+        return f"--backend {name} needs to know where: add --base-url http://HOST:PORT/v1."
+    start = about.get("doctor", {}).get("start")
+    how = f"Start it ({start})" if start else "Start it"
+    never = "" if "deploy" in about else f"; this suite cannot start {about['title']} itself"
+    tried = f": {'; '.join(seen)}" if seen else ""
+    return f"No {about['title']} to attach to{tried}. {how}, or name its --base-url{never}."
+
+
+def _upstream(wanted: Wanted, about: dict[str, Any]) -> Running:
+    """The servers behind a gateway, started as processes. They get the gateway's key."""
+    name = about["deploy"]["upstream"]
+    if wanted.models:
+        raise CannotStart(
+            f"This suite starts {about['title']} only with the probe model: start yours, and name its --base-url."
+        )
+    behind = Wanted(
+        backend=name, access=process.with_key(wanted, about["deploy"]).access, timeout=wanted.timeout, say=wanted.say
+    )
+    return process.start(behind, backends()[name], process.program(behind, backends()[name]))
+
+
+def _container_or(wanted: Wanted, about: dict[str, Any], no_program: CannotStart, tried: list[str]) -> Running:
+    """A container. Raises CannotStart with what was tried, if there cannot be one either."""
+    if "container" not in about:
+        raise CannotStart(f"{no_program} ({'; '.join(tried)})" if tried else str(no_program)) from None
     try:
-        return containers.start(wanted, data)
+        return containers.start(wanted, about)
     except CannotStart as no_container:
         raise CannotStart(f"{no_program} ({'; '.join([*tried, str(no_container)])})") from None
 

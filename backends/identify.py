@@ -111,7 +111,7 @@ def attached(base_url: str, data: dict[str, Any], model: str, access: Access) ->
     if not tells:
         return facts
     with Asker(root(base_url), access, model) as asker:
-        facts.version = text(asker.get(tells["version"]))
+        facts.version = text(asker.get(tells["version"])) if "version" in tells else None
         slots = asker.get(tells["slots"]) if "slots" in tells else None
         facts.slots = min(slots, SLOTS) if isinstance(slots, int) and slots > 0 else None
         if "code_path" in tells:

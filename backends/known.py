@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from backends import json_lines
+from backends import data, json_lines
 from backends.errors import CannotMeasure
 from backends.printable import printable, visible
 
@@ -81,7 +81,9 @@ def read(backend: str) -> list[Deviation]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadKnown(f"backends/{backend}/known.toml: begin each deviation with [[deviation]].")
     if strange := set(listed) - {"versions", "deviation"}:
-        raise BadKnown(f"backends/{backend}/known.toml: {min(strange)!r} is neither `versions` nor `[[deviation]]`.")
+        raise BadKnown(
+            f"backends/{backend}/known.toml: there is no key {min(strange)!r}; it may have versions and [[deviation]]."
+        )
     found: list[Deviation] = []
     for number, entry in enumerate(entries, start=1):
         complete = {"versions": listed.get("versions"), **entry}
@@ -102,7 +104,7 @@ def load(backend: str, checks: Iterable[str]) -> list[Deviation]:
         if unknown := [check for check in entry.checks if check not in ids]:
             raise BadKnown(
                 f"backends/{backend}/known.toml lists {unknown[0]!r}, and there is no such check: "
-                "correct its id, or remove it."
+                "correct its id or remove it."
             )
     return found
 
@@ -159,19 +161,19 @@ def unlisted(results: list[Path], backend: str) -> str:
 def _wrong(entry: dict[str, Any], code_paths: tuple[str, ...]) -> str | None:
     """What is wrong with an entry, in words; None if nothing is."""
     if strange := sorted(set(entry) - set(_KEYS)):
-        return f"{strange[0]!r} is none of {', '.join(_KEYS)}"
+        return f"there is no key {strange[0]!r}; a deviation may have {', '.join(_KEYS)}"
     for key in ("checks", "versions"):
         words = entry.get(key)
         if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
-            return f"{key} must be a list of at least one string"
+            return f"expected an array of at least one string (`{key}`)"
     if pattern := next((version for version in entry["versions"] if re.search(r"[*?\[]", version)), None):
         return f"version {pattern!r} is a pattern; list the versions that were measured"
     if entry.get("outcome") not in VERDICTS:
-        return f"outcome {entry.get('outcome')!r} is none of {', '.join(VERDICTS)}"
+        return f"expected {', '.join(VERDICTS)}, got {entry.get('outcome')!r} (`outcome`)"
     if not isinstance(entry.get("reason"), str) or not entry["reason"].strip():
-        return "it has no reason; say what the server does"
+        return "`reason` is missing: say what the server does"
     if not re.match("https://", str(entry.get("link", "https://"))):
-        return f"link {entry['link']!r} does not begin with https://"
+        return f"expected an address that begins with https://, got {entry['link']!r} (`link`)"
     if entry.get("code_path") not in (None, *code_paths):
         known = ", ".join(code_paths) or "none, as its backend.toml has no attach.code_path"
         return f"code_path {entry['code_path']!r} is not one of the server's ({known})"
@@ -193,8 +195,8 @@ def _listed_twice(entry: dict[str, Any], earlier: list[Deviation]) -> str | None
 def _code_paths(backend: str) -> tuple[str, ...]:
     """The code paths that a server of this kind has, as its `backend.toml` names them."""
     file = path(backend).with_name("backend.toml")
-    data = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return tuple(data.get("attach", {}).get("code_path", {}).get("is", {}))
+    about = data.read(file) if file.exists() else {}
+    return tuple(about.get("attach", {}).get("code_path", {}).get("is", {}))
 
 
 def gist(message: str, exchanges: Iterable[str]) -> str:

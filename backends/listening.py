@@ -86,7 +86,7 @@ def _recognised(at: str, data: dict[str, Any], access: Access) -> tuple[bool, bo
 
 
 def _address(value: str, default: str) -> str:
-    """A port, or HOST:PORT, from what OLLAMA_HOST and its like may hold: a URL, a host, `0.0.0.0`, `:PORT`."""
+    """A port, or HOST:PORT, from what a variable may hold: a URL, a host, `0.0.0.0`, `:PORT`."""
     if default.isdigit():
         return value if value.isdigit() else default
     if not value:

@@ -138,6 +138,11 @@ class Running:
     directory: Path | None = None
     others: tuple[Target, ...] = ()
 
+    def ask_to_stop(self) -> None:
+        """Begin to stop what was started, and return at once."""
+        for server in self.servers:
+            server.ask_to_stop()
+
     def stop(self) -> None:
         """Stop what was started; what was only attached to goes on."""
         stop_all(self.servers)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-from backends import access, address, find
+from backends import access, address, data, find
 from backends.containers.device import DEVICES
 from backends.errors import CannotMeasure
 from backends.target import RUNTIMES, Wanted
@@ -44,7 +44,7 @@ class Options:
 def add(parser: pytest.Parser) -> None:
     """Declare the options."""
     group = parser.getgroup("conformance", "what is measured")
-    names = ", ".join(find.backends())
+    names = ", ".join(data.names())
     group.addoption(
         "--backend",
         action="append",
@@ -98,7 +98,7 @@ def add(parser: pytest.Parser) -> None:
         "--model",
         action="append",
         metavar="ID",
-        help="the chat model: an id, or the path of one for a server of our own; several give several columns",
+        help="the chat model: an id, or the path of a model for a server that is started; several give several columns",
     )
     group.addoption("--embedding-model", metavar="ID", help="the model for embeddings (default: found by asking)")
     group.addoption("--vision-model", metavar="ID", help="the model that sees images (default: found by asking)")

@@ -71,7 +71,7 @@ def test_what_pytest_would_do_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "usual_urls", lambda data: ["http://127.0.0.1:9/v1"])
     first = next(iter(doctor.examine("llamacpp")))
     assert (first.what, first.state) == ("running", "unclear")
-    assert "nothing answers at http://127.0.0.1:9; pytest would measure one of its own, started from" in first.seen
+    assert "nothing answers at http://127.0.0.1:9; pytest would start one itself, started from" in first.seen
     assert first.do.startswith("to measure yours, start it: docker-compose")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)

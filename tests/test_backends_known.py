@@ -48,7 +48,7 @@ def listed() -> Iterator[Path]:
     """The known.toml of a backend that is there only for these tests."""
     directory = ROOT / "backends" / BACKEND
     directory.mkdir()
-    (directory / "backend.toml").write_text('title = "For a test"\n[attach]\n' + CODE_PATHS)
+    (directory / "backend.toml").write_text(f'title = "{BACKEND}"\n[attach]\n' + CODE_PATHS)
     yield directory / "known.toml"
     shutil.rmtree(directory)
 
@@ -110,18 +110,30 @@ def test_news_and_what_is_stale_fail_the_run(listed: Path, measured: Path, tmp_p
     ("text", "sentence"),
     [
         (entry("fail", CHECK, "no.such_check"), "lists 'no.such_check', and there is no such check"),
-        (entry("broken", CHECK), r"deviation 1 \(stop.ends_the_text …\): outcome 'broken' is none of fail, ignored"),
-        (entry("fail"), "deviation 1: checks must be a list of at least one string"),
-        (entry("fail", CHECK).replace(f"['{CHECK}']", f"'{CHECK}'"), "checks must be a list of at least one string"),
-        (entry("fail", CHECK) + f"check = '{CHECK}'\n", "'check' is none of outcome, checks, reason"),
-        (entry("fail", CHECK).replace('reason = "a test"\n', ""), "it has no reason; say what the server does"),
-        (entry("fail", CHECK).replace(f'versions = ["{VERSION}"]\n', ""), "versions must be a list of at least one"),
+        (
+            entry("broken", CHECK),
+            r"deviation 1 \(stop.ends_the_text …\): expected fail, ignored, .*, got 'broken' \(`outcome`\)",
+        ),
+        (entry("fail"), r"deviation 1: expected an array of at least one string \(`checks`\)"),
+        (
+            entry("fail", CHECK).replace(f"['{CHECK}']", f"'{CHECK}'"),
+            r"expected an array of at least one string \(`checks`\)",
+        ),
+        (
+            entry("fail", CHECK) + f"check = '{CHECK}'\n",
+            "there is no key 'check'; a deviation may have outcome, checks, reason",
+        ),
+        (entry("fail", CHECK).replace('reason = "a test"\n', ""), "`reason` is missing: say what the server does"),
+        (
+            entry("fail", CHECK).replace(f'versions = ["{VERSION}"]\n', ""),
+            r"expected an array of at least one string \(`versions`\)",
+        ),
         (entry("fail", CHECK, versions="1.*"), r"version '1\.\*' is a pattern; list the versions that were measured"),
         (entry("fail", CHECK) + "code_path = 'up'\n", r"code_path 'up' is not one of the server's \(left, right\)"),
-        (entry("fail", CHECK) + "link = 'x'\n", "link 'x' does not begin with https://"),
+        (entry("fail", CHECK) + "link = 'x'\n", "expected an address that begins with https://, got 'x'"),
         (entry("fail", CHECK) + entry("ignored", CHECK), "deviation 2 .*: stop.ends_the_text is listed in an earlier"),
         (entry("fail", CHECK, CHECK), "stop.ends_the_text is listed twice"),
-        ("version = '1'\n" + entry("fail", CHECK), "'version' is neither `versions` nor"),
+        ("version = '1'\n" + entry("fail", CHECK), "there is no key 'version'; it may have versions and"),
         ("deviation = 'x'\n", r"begin each deviation with \[\[deviation\]\]"),
         ("[[", "cannot be read"),
     ],

@@ -54,7 +54,7 @@ def test_missing_model_file_is_one_sentence(tmp_path: Path) -> None:
     data = {**data, "deploy": {**data["deploy"], "chat": {**data["deploy"]["chat"], "file": "no/such.gguf"}}}
     with pytest.raises(CannotStart, match=r"no/such.gguf is missing: bring it back with `git checkout"):
         process.with_models(data, Wanted(backend="llamacpp"))
-    with pytest.raises(CannotStart, match="The model llama9 is no file here"):
+    with pytest.raises(CannotStart, match="The model llama9 is not a file: give a path to a GGUF file"):
         process.with_models(data, Wanted(backend="llamacpp", models={"chat": "llama9"}))
 
 

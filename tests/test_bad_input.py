@@ -358,10 +358,10 @@ def test_names_and_slots_that_cannot_be(args: list[str], sentence: str, tmp_path
     assert sentence in output
 
 
-@pytest.mark.parametrize(("args", "name"), [([], "litellm@"), (["--name=my gateway"], "my gateway")])
+@pytest.mark.parametrize(("args", "name"), [([], "my-gateway@"), (["--name=my gateway"], "my gateway")])
 def test_a_column_has_the_name_that_the_user_gives(args: list[str], name: str, tmp_path: Path) -> None:
     with serving(lambda _method, path, *_: MODELS if path.endswith("/models") else HELLO) as origin:
-        measure(tmp_path, f"--backend=litellm@{origin}/v1", "--slots=2", "-k", "ends_the_text", *args)
+        measure(tmp_path, f"--backend=my-gateway@{origin}/v1", "--slots=2", "-k", "ends_the_text", *args)
     target = results.read(tmp_path / "run" / "results.jsonl").targets[0]
     assert target["name"] == (name + origin.removeprefix("http://") if name.endswith("@") else name)
     assert target["backend"] == "url"

@@ -30,6 +30,8 @@ from tests.test_bad_input import HELLO
 
 CONTAINED = [name for name, data in backends().items() if "container" in data]
 CPU = Device(name="cpu")
+ALL = {"name": "x", "rocm": {}, "cuda": {}, "cpu": {}}
+"""A container with an image for each device."""
 
 
 def machine(root: Path, *files: str) -> Path:
@@ -52,26 +54,39 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_auto_takes_rocm_then_cuda_then_the_cpu(bare: Path) -> None:
-    assert device.choose("auto", {}).name == "cpu"
+    assert device.choose("auto", {}, ALL).name == "cpu"
     machine(bare, "dev/nvidia0")
-    assert device.choose("auto", {}).name == "cuda"
+    assert device.choose("auto", {}, ALL).name == "cuda"
     machine(bare, "dev/kfd")
-    assert device.choose("auto", {}).name == "cuda", "/dev/kfd without /dev/dri is no usable ROCm"
+    assert device.choose("auto", {}, ALL).name == "cuda", "/dev/kfd without /dev/dri is no usable ROCm"
     machine(bare, "dev/dri/renderD128")
-    assert device.choose("auto", {}).name == "rocm"
+    assert device.choose("auto", {}, ALL).name == "rocm"
 
 
 @pytest.mark.parametrize(("name", "lacks"), [("rocm", "no /dev/kfd and no /dev/dri"), ("cuda", "no /dev/nvidia0")])
 def test_a_device_that_is_not_there(bare: Path, name: str, lacks: str) -> None:
-    with pytest.raises(CannotStart, match=f"--device {name} needs .*{lacks}.*sudo .*--device cpu"):
-        device.choose(name, {})
+    with pytest.raises(CannotStart, match=f"--device {name} needs .*{lacks}.*sudo .*--device=cpu"):
+        device.choose(name, {}, ALL)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ("auto", "^--device rocm needs .* or name a running server with --base-url"),
+        ("cpu", "^The container x has no image for cpu: add --device=rocm or cuda"),
+    ],
+)
+def test_a_container_without_an_image_for_the_cpu(bare: Path, asked: str, sentence: str) -> None:
+    with pytest.raises(CannotStart, match=sentence):
+        device.choose(asked, {}, {"name": "x", "rocm": {}, "cuda": {}})
+    assert device.described("rocm", {}, {"name": "x", "rocm": {}}).name == "rocm"
 
 
 def test_rocm_gets_devices_groups_and_the_override(bare: Path) -> None:
     machine(bare, "dev/kfd", "dev/dri/card0", "dev/dri/renderD128")
     os.chown(bare / "dev/dri/renderD128", -1, os.getgid())
     env = {"HSA_OVERRIDE_GFX_VERSION": "11.0.0", "OTHER": "1"}
-    given = arguments(plan.services(backends()["vllm"], device.choose("rocm", env), env)[0], env)
+    given = arguments(plan.services(backends()["vllm"], device.choose("rocm", env, ALL), env)[0], env)
     assert given["devices"] == ["/dev/kfd:/dev/kfd", "/dev/dri:/dev/dri"]
     assert given["group_add"] == [str(os.getgid())], "the numbers of the host, each once"
     assert given["environment"]["HSA_OVERRIDE_GFX_VERSION"] == "11.0.0"
@@ -138,7 +153,7 @@ def test_a_port_that_the_user_names_is_kept() -> None:
     vllm = plan.services(backends()["vllm"], CPU, {"VLLM_PORT": "9001"})
     assert arguments(vllm[0], {"VLLM_PORT": "9001"})["ports"] == {"8000/tcp": ("127.0.0.1", 9001)}
     assert vllm[0].fixed
-    with pytest.raises(CannotStart, match="'http' is no port: set LLAMA_PORT"):
+    with pytest.raises(CannotStart, match="'http' is not a port: set VLLM_PORT"):
         plan.services(backends()["vllm"], CPU, {"VLLM_PORT": "http"})
 
 
@@ -179,7 +194,7 @@ def test_vllm_takes_a_directory_or_an_id_of_the_hub(tmp_path: Path) -> None:
     [
         ({"MODEL_PATH": "/data/no.gguf", "MODELS_DIR": "{dir}"}, "no.gguf is not there.*it holds a.gguf, b.gguf"),
         ({"MODELS_DIR": "{dir}"}, "holds a.gguf, b.gguf that fit .*: say which with MODEL_PATH"),
-        ({"MODELS_DIR": "{dir}/nowhere"}, "is no directory"),
+        ({"MODELS_DIR": "{dir}/nowhere"}, "is not a directory"),
     ],
 )
 def test_a_model_that_is_not_there(tmp_path: Path, env: dict[str, str], sentence: str) -> None:

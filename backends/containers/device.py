@@ -37,17 +37,40 @@ class Device:
     environment: tuple[tuple[str, str], ...] = ()
 
 
-def choose(asked: str, env: dict[str, str]) -> Device:
-    """The device of that name, or for `auto` the first that this host has. Raises CannotStart if the host lacks it."""
+def choose(asked: str, env: dict[str, str], box: dict[str, Any]) -> Device:
+    """The device of that name, or for `auto` the first that this host has and `box`, a [container] table, is for.
+
+    Raises CannotStart if there is none.
+    """
+    offered = [name for name in known() if name in box]
     if asked == "auto":
-        asked = next(name for name in known() if not _missing(name))
-    if missing := _missing(asked):
-        data = known()[asked]
+        asked = next((name for name in offered if not _missing(name)), offered[0])
+    return describe(_there_is(asked, box), env)
+
+
+def described(asked: str, env: dict[str, str], box: dict[str, Any]) -> Device:
+    """The same for a container that may run elsewhere: this host need not have a device that was named."""
+    return choose(asked, env, box) if asked == "auto" else describe(_offered(asked, box), env)
+
+
+def _offered(name: str, box: dict[str, Any]) -> str:
+    """The name of a device for which there is an image. Raises CannotStart."""
+    offered = [one for one in known() if one in box]
+    if name not in offered:
+        raise CannotStart(f"The container {box['name']} has no image for {name}: add --device={' or '.join(offered)}.")
+    return name
+
+
+def _there_is(name: str, box: dict[str, Any]) -> str:
+    """The name of a device that this host has. Raises CannotStart."""
+    if missing := _missing(_offered(name, box)):
+        others = [one for one in known() if one in box and not _missing(one)]
+        instead = f"add --device={others[0]}" if others else "name a running server with --base-url"
         raise CannotStart(
-            f"--device {asked} needs {data['title']}, but this machine has no {missing}: {data['mend']}, "
-            "or measure with --device cpu."
+            f"--device {name} needs {known()[name]['title']}, but this machine has no {missing}: "
+            f"{known()[name]['mend']}, or {instead}."
         )
-    return describe(asked, env)
+    return name
 
 
 def describe(name: str, env: dict[str, str]) -> Device:

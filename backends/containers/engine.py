@@ -53,13 +53,13 @@ _SENTENCES = (
     ),
     (
         r"gathering device information|no such device|error adding device",
-        "The container engine cannot pass on the device ({said}): look with ls -l /dev/kfd /dev/dri, or use "
-        "--device cpu.",
+        "The container engine cannot pass on the device ({said}): look with ls -l /dev/kfd /dev/dri, or add "
+        "--device=cpu.",
     ),
     (
         r"port is already allocated|address already in use|ports are not available",
         "Port {port} is taken: end what listens there (ss -ltnp 'sport = :{port}', docker ps --filter publish={port}), "
-        "or set LLAMA_PORT, OLLAMA_PORT or VLLM_PORT to another port.",
+        "or set another one with the variable that `python -m backends compose NAME` shows.",
     ),
     (
         r"no space left on device",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.containers.device import Device
+from backends.data import roles_of
 from backends.errors import CannotStart
 from backends.launch import ROOT
 from backends.wire import Role
@@ -26,7 +27,7 @@ class Service:
     """A container to be. Strings may hold `${NAME:-default}`, and `$$` for `$`, as in a compose file. `volumes` hold
     plain paths, and are mounted read-only.
 
-    `publish` is the port of the host's loopback; `fixed` says that the user named it, so that no other will do.
+    `publish` is the port on the host's loopback; `fixed` says that the user named it, and it must not be changed.
     `role` is None if the container serves a model of the user's, whose roles are found by asking it.
     """
 
@@ -76,24 +77,26 @@ def services(
     without it.
     """
     box, here = data["container"], data["container"][device.name]
-    model = _users_model(box["model"], env)
+    model = _users_model(box["model"], env) if "model" in box else None
     one_server = data["deploy"].get("one_server", False)
-    roles: list[Role | None] = [None] if model else [r for r in ("chat", "embedding", "vision") if r in data["deploy"]]
-    first_port = _port(filled(box["publish"], env))
+    roles: list[Role | None] = [None] if model else [*roles_of(data["deploy"])]
+    publish = box.get("publish", str(box["port"]))
+    first_port = _port(filled(publish, env), publish)
     planned = []
     for number, role in enumerate(roles[:1] if one_server else roles):
         spec = data["deploy"][role] if role else box["model"]
         words = {
             **spec,
-            "file": model.inside.replace("$", "$$") if model else spec["file"],
+            "file": model.inside.replace("$", "$$") if model else spec.get("file", ""),
             "model": spec.get("model", "model"),
+            "port": box["port"],
         }
         tables = (box, here) if model else (box, here, box.get("probe", {}), here.get("probe", {}))
         ours = [_put(words, arg) for table in tables for arg in table.get("args", ())]
         secret = {n: value.format(key=key) for n, value in data["deploy"].get("key", {}).items() if key}
         theirs = [_put(words, arg) if model else arg.format(**words) for arg in spec.get("args", ())]
         # A server whose models are created through its API reads no file.
-        probe = () if data["deploy"].get("create") else ((str(ROOT / PROBE), f"{INSIDE}/{PROBE}"),)
+        probe = () if "hook" in data["deploy"] else ((str(ROOT / PROBE), f"{INSIDE}/{PROBE}"),)
         planned.append(
             Service(
                 role=role,
@@ -104,15 +107,15 @@ def services(
                 environment=(*{**_environment(tables), **secret}.items(), *device.environment),
                 volumes=model.volumes if model else probe,
                 port=box["port"],
-                publish=box["publish"] if number == 0 else str(first_port + number),
-                fixed=number == 0 and any(env.get(name) for name, _ in _VARIABLE.findall(box["publish"])),
+                publish=publish if number == 0 else str(first_port + number),
+                fixed=number == 0 and any(env.get(name) for name, _ in _VARIABLE.findall(publish)),
                 devices=device.devices,
                 groups=device.groups,
                 gpus=device.gpus,
                 security_opt=tuple(here.get("security_opt", ())),
                 ipc=here.get("ipc"),
                 shm_size=here.get("shm_size"),
-                model_file=model.file if model else spec["file"],
+                model_file=model.file if model else spec.get("file"),
             )
         )
     return planned
@@ -126,9 +129,10 @@ def _put(words: dict[str, Any], text: str) -> str:
     return text.replace("{file}", words["file"]).replace("{model}", words["model"])
 
 
-def _port(text: str) -> int:
+def _port(text: str, publish: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise CannotStart(f"{text!r} is no port: set LLAMA_PORT, OLLAMA_PORT or VLLM_PORT to a number up to 65535.")
+        names = " or ".join(name for name, _ in _VARIABLE.findall(publish) if name)
+        raise CannotStart(f"{text!r} is not a port: set {names or '`container.publish`'} to a number up to 65535.")
     return int(text)
 
 
@@ -146,7 +150,9 @@ def _users_model(spec: dict[str, Any], env: dict[str, str]) -> _Model | None:
         return None
     models, inside = Path(env.get("MODELS_DIR") or "models").expanduser().resolve(), spec["directory"]
     if env.get("MODELS_DIR") and not models.is_dir():
-        raise CannotStart(f"MODELS_DIR={env['MODELS_DIR']} is no directory: set it to the one that holds your models.")
+        raise CannotStart(
+            f"MODELS_DIR={env['MODELS_DIR']} is not a directory: set it to the one that holds your models."
+        )
     if "variables" not in spec:
         return _Model(inside, ((str(models), inside),), str(models))
     if not named:

@@ -26,6 +26,9 @@ from backends.errors import CannotStart
 from backends.process import on_other_code_paths, target_of, with_key
 from backends.target import Running, Target, Wanted
 
+START_SECONDS = 300
+"""How long a container may take to start, unless its data says otherwise."""
+
 
 def start(wanted: Wanted, data: dict[str, Any]) -> Running:
     """Start the backend's containers, wait until they are healthy, say what they are. Raises CannotStart."""
@@ -40,10 +43,11 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
         raise CannotStart(
             f"{data['title']} has no container: name a running server with --base-url http://HOST:PORT/v1."
         )
+    box = data["container"]
     env = plan.environment(dict(os.environ), Path.cwd())
     if "chat" in wanted.models:
         env = named_by_option(env, wanted.models["chat"], data)
-    chosen = devices.choose(wanted.device, env)
+    chosen = devices.choose(wanted.device, env, box)
     wanted = with_key(wanted, data["deploy"])
     services = plan.services(data, chosen, env, wanted.image, wanted.access.key)
     client = engine.connect()
@@ -59,9 +63,9 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
             containers.append(create(client, ours, env, run, directory / f"{ours.name}.log"))
         for number, container in enumerate(containers, start=1):
             wanted.say(f"waiting for {data['title']} in a container, {number} of {len(containers)} …")
-            container.wait_until_healthy(data["container"]["health"], data["container"]["start_seconds"], wanted.say)
+            container.wait_until_healthy(box["health"], box.get("start_seconds", START_SECONDS), wanted.say)
         target = _target(wanted, data, chosen.name, containers)
-        secrets = (*data["container"].get("secrets", ()), *data["deploy"].get("key", ()))
+        secrets = (*box.get("secrets", ()), *data["deploy"].get("key", ()))
         about = {
             "image": services[0].image,
             "image digest": _digest(image),
@@ -90,19 +94,22 @@ def _remove(client: docker.DockerClient, run: str) -> None:
 
 
 def named_by_option(env: dict[str, str], model: str, data: dict[str, Any]) -> dict[str, str]:
-    """`env` with `--model` as MODEL_PATH; for a server that takes no path, MODELS_DIR must say where the model is."""
-    if "variables" in data["container"]["model"]:
-        return {**env, "MODEL_PATH": model}
-    if env.get("MODELS_DIR"):
+    """`env` with `--model` as the variable that names a model; for a server that takes no path, MODELS_DIR must say
+    where the model is."""
+    if variables := data["container"].get("model", {}).get("variables"):
+        return {**env, variables[0]: model}
+    takes_directory = "model" in data["container"]
+    if takes_directory and env.get("MODELS_DIR"):
         return env
+    set_it = "set MODELS_DIR to the directory that has your model, or " * takes_directory
     raise CannotStart(
-        f"--model {model}: a container of ours has only the probe model; set MODELS_DIR to the directory "
-        f"that has yours, or start {data['title']} and measure it with --runtime attach."
+        f"--model {model}: a container that this suite starts has only the probe model; {set_it}"
+        f"start {data['title']} yourself and add --runtime=attach."
     )
 
 
 def _with_free_name_and_port(service: Service, client: Any, run: str, env: dict[str, str]) -> Service:
-    """The guide's name and port if nobody has them, else others; a port that the user named stays."""
+    """The service with its usual name and port, or with others if those are taken. The user's port stays."""
     taken = {c.name for c in client.containers.list(all=True, ignore_removed=True)}
     name = service.name if service.name not in taken else f"{service.name}-{run}"
     port = plan.filled(service.publish, env)
@@ -131,7 +138,7 @@ def _target(wanted: Wanted, data: dict[str, Any], device: str, containers: list[
 
 def _is_path(data: dict[str, Any]) -> bool:
     """Whether `--model` was the path of a file that is served under another name."""
-    return "variables" in data["container"]["model"]
+    return "variables" in data["container"].get("model", {})
 
 
 def _digest(image: Any) -> str:

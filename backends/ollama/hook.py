@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 
 from backends import gguf
+from backends.data import roles_of
 from backends.errors import CannotStart
 from backends.launch import ROOT
 from backends.wire import Role
@@ -16,44 +18,58 @@ SECONDS = 120.0
 """For one step: hashing and converting a large model takes Ollama a while."""
 
 
-def create(origin: str, specs: dict[Role, dict[str, Any]]) -> dict[Role, str]:
-    """Create the model of each role as its `spec` in `backend.toml` says; returns why a role has none.
-
-    Raises CannotStart if the chat model cannot be created.
-    """
+def make_models(origin: str, deploy: dict[str, Any]) -> dict[Role, str]:
+    """Make the model of each role; return why a role has none. Raises CannotStart if the chat model cannot be made."""
     missing: dict[Role, str] = {}
-    with httpx2.Client(base_url=origin, timeout=SECONDS, trust_env=False) as http:
-        for role, spec in specs.items():
-            try:
-                _create(http, spec)
-            except (_Refused, httpx2.HTTPError) as problem:
-                sentence = f"Ollama could not make the model {spec['model']!r} from {spec['file']}: {problem}"
-                if role == "chat":
-                    raise CannotStart(sentence) from None
-                missing[role] = sentence
+    for role in roles_of(deploy):
+        if problem := _made(origin, deploy[role], deploy[role].get("hook", {})):
+            if role == "chat":
+                raise CannotStart(problem)
+            missing[role] = problem
     return missing
+
+
+def make_others(origin: str, deploy: dict[str, Any], say: Callable[[str], None]) -> list[str]:
+    """Make the models of `[[deploy.hook.others]]`; return the names of those that could be made."""
+    made = []
+    for spec in deploy["hook"].get("others", ()):
+        if problem := _made(origin, spec, spec):
+            say(f"{problem}; its column is missing.")
+        else:
+            made.append(spec["model"])
+    return made
+
+
+def _made(origin: str, spec: dict[str, Any], special: dict[str, Any]) -> str:
+    """Make a model from the files of `spec`; return why that cannot be, or an empty string."""
+    with httpx2.Client(base_url=origin, timeout=SECONDS, trust_env=False) as http:
+        try:
+            _create(http, spec, special)
+        except (_Refused, httpx2.HTTPError) as problem:
+            return f"Ollama could not make the model {spec['model']!r} from {spec['file']}: {problem}"
+    return ""
 
 
 class _Refused(Exception):
     """Ollama answered with an error, or the model cannot do what its role needs."""
 
 
-def _create(http: httpx2.Client, spec: dict[str, Any]) -> None:
+def _create(http: httpx2.Client, spec: dict[str, Any], special: dict[str, Any]) -> None:
     files = {}
     for file in filter(None, (spec["file"], spec.get("projector"))):
         path = ROOT / file
         raw = path.read_bytes()
-        for key, number in (spec.get("values") or {}).items() if file == spec["file"] else ():
+        for key, number in special.get("values", {}).items() if file == spec["file"] else ():
             raw = gguf.with_number(path, key, number)
         files[path.name] = _upload(http, raw)
     asked = {"model": spec["model"], "files": files, "stream": False}
-    _done(http.post("/api/create", json=asked | _template(spec.get("template"))))
-    must = spec.get("must")
+    _done(http.post("/api/create", json=asked | _template(special.get("template"))))
+    must = special.get("must")
     if must is None or must in _capabilities(http, spec["model"]):
         return
-    if not spec.get("or_template"):
+    if "or_template" not in special:
         raise _Refused(f"it says that the model has no {must}")
-    _done(http.post("/api/create", json=asked | _template(spec["or_template"])))
+    _done(http.post("/api/create", json=asked | _template(special["or_template"])))
 
 
 def _template(file: str | None) -> dict[str, str]:
