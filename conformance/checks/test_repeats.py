@@ -57,7 +57,7 @@ def test_later_pieces_have_no_identity(every: Every) -> None:
     calls = False
     for answer in every.accepted(Chat, streamed=True):
         for choice in answer.choices:
-            for at, pieces in answer.call_pieces(choice.index).items():
+            for at, pieces in answer.call_deltas(choice.index).items():
                 calls = True
                 later = [{"id": p.get("id"), "name": (p.get("function") or {}).get("name")} for p in pieces[1:]]
                 named = [said for said in later if set(said.values()) != {None}]
@@ -92,7 +92,7 @@ def test_the_answer_is_in_content(count: Chat, count_streamed: Chat) -> None:
 @check("errors", SHOULD, "openapi:Error.message a human-readable description")
 def test_the_message_is_no_json(every: Every) -> None:
     """`error.message` is a sentence for people, and not another JSON object in a string."""
-    for answer in every.refused():
+    for answer in every.rejected():
         nested = _object_in(answer.error_message)
         assert_none_of(nested, f"JSON in `error.message` of {answer.name}")
 
