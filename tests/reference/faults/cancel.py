@@ -49,11 +49,13 @@ def _wait(seconds: float, call: Call) -> float:
     return max(seconds, call.state.kept.pop("busy", 0) - time.monotonic())
 
 
-def _plain(seconds: float, call: Call) -> float:
-    if call.pulled < 0 and not call.stream and _is_long(call):
+def _begun(_body: Any, call: Call) -> None:
+    if _is_long(call):
         _left(call)
-        return 0.5
-    return _wait(seconds, call)
+
+
+def _plain(seconds: float, call: Call) -> float:
+    return 0.5 if _is_long(call) else _wait(seconds, call)
 
 
 add(
@@ -71,7 +73,7 @@ add(
         name="plain-responses-go-on-without-client",
         sentence="A plain response is generated to its end although its client has left, and takes the only slot.",
         area="cancel",
-        hooks={"timing": _plain},
+        hooks={"request": _begun, "timing": _plain},
         on=frozenset([CHAT]),
         stream=False,
         when=lambda call: _is_long(call) or "Portugal" in str(call.body.get("messages")),
