@@ -114,6 +114,7 @@ def judged(mode: Mode, measured: Results | None) -> None:
     assert [check.message for check in checks if check.outcome == "error"] == []
     ends = {check.outcome for check in checks if check.id in modes.JUDGED}
     assert ends <= set(mode.ends)
+    assert {check.id for check in checks if check.outcome == "fail"} >= mode.fails
     if "pass" not in mode.ends:
         assert [check.id for check in checks if check.outcome.good and check.id not in mode.passes] == []
 

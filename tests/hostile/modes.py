@@ -33,7 +33,8 @@ TRUE = frozenset({"models.ids_are_unique", "wire.answers_are_complete"})
 @dataclass(frozen=True, kw_only=True)
 class Mode:
     """`path` is where it acts. Judged are the checks that `-k` names: `ends` are the outcomes that each of those which
-    read the answer may have, and `passes` those that may pass. `exits` are exit codes of the run. `most` is in MB."""
+    read the answer may have, `passes` those that may pass, and `fails` those that must fail. `exits` are exit codes of
+    the run. `most` is in MB."""
 
     name: str
     act: Act
@@ -42,6 +43,7 @@ class Mode:
     select: str = FEW
     ends: frozenset[str]
     passes: frozenset[str] = TRUE
+    fails: frozenset[str] = frozenset()
     exits: frozenset[int] = frozenset({1})
     seconds: float = 90
     most: int = 500
@@ -150,7 +152,7 @@ async def models_trickle(call: Call) -> None:
 
 @mode("fail", "timeout", "rejected", select=PROGRAMS, **GOOD)
 async def programs_wait_in_vain(call: Call) -> None:
-    await call.json({"error": {"message": "later"}}, "429 Too Many Requests", Retry_After="50", Retry_After_Ms="50000")
+    await call.json({"error": {"message": "later"}}, "429 Too Many Requests", Retry_After="61", Retry_After_Ms="61000")
 
 
 # Size
@@ -533,6 +535,43 @@ async def bad_chunk_size(call: Call) -> None:
 async def closes_in_the_body(call: Call) -> None:
     await call.head(Content_Length="5000")
     await call.raw('{"choices"')
+
+
+# Bytes after a response
+
+AFTER: dict[str, object] = {
+    "select": f"{FEW} or test_nothing_follows or test_connection_lasts",
+    "fails": frozenset({"connections.nothing_follows_the_response"}),
+}
+
+
+@mode("pass", **AFTER)
+async def second_response(call: Call) -> None:
+    """Both in one packet; the second is another."""
+    await call.chat()
+    await call.raw("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 6\r\n\r\n", "forged")
+
+
+@mode("pass", **AFTER)
+async def more_than_the_length(call: Call) -> None:
+    body = json.dumps(completion("Paris"))
+    if call.streamed:
+        body = "".join(f"data: {json.dumps(one)}\n\n" for one in (chunk({"role": "assistant", "content": "a"}), END))
+        body += "data: [DONE]\n\n"
+    kind = "text/event-stream" if call.streamed else "application/json"
+    await call.head(kind=kind, Content_Length=str(len(body)))
+    await call.raw(body + "surplus")
+
+
+@mode("pass", **AFTER)
+async def garbage_after_the_last_chunk(call: Call) -> None:
+    if not call.streamed:
+        await call.chat()
+        return
+    events = "".join(f"data: {json.dumps(one)}\n\n" for one in (chunk({"role": "assistant", "content": "a"}), END))
+    await call.head(kind="text/event-stream", Transfer_Encoding="chunked")
+    body = events + "data: [DONE]\n\n"
+    await call.raw(f"{len(body):x}\r\n{body}\r\n0\r\n\r\ngarbage")
 
 
 # The terminal and the log
