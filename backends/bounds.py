@@ -217,7 +217,7 @@ def surplus(client: httpx2.Client, response: httpx2.Response) -> bytes:
     stream = response.extensions["network_stream"]
     pool = client._transport._pool  # type: ignore[attr-defined]
     for connection in pool.connections:
-        inner = getattr(connection, "_connection", None)
+        inner: Any = getattr(connection, "_connection", None)
         if getattr(inner, "_network_stream", None) is not stream:
             continue
         found = inner._h11_state.trailing_data[0] + _rest(stream, response.request.headers.get("connection") == "close")

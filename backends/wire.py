@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import quote
 
 import httpx2
@@ -249,7 +249,9 @@ def _receive(request: Request, url: str, http: Client, got: dict[str, Any], body
         got["headers"] = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)
         got["port"] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
         body.encoded(response.headers.get("content-encoding"))
-        for piece in response.stream:  # Unlike `iter_raw`, it leaves the connection open for `surplus`.
+        for piece in cast(
+            httpx2.SyncByteStream, response.stream
+        ):  # Unlike `iter_raw`, it leaves the connection open for `surplus`.
             body.add(piece, _elapsed(start))
             if request.hang_up_after is not None and len(body.kept) >= request.hang_up_after:
                 return

@@ -18,12 +18,27 @@ KEY = "sk-canary/0123456789+abcdef"
 """The key of each run. Nothing that is printed or written may hold it, in any form."""
 
 CHAT = "/v1/chat/completions"
-FEW = (
-    "test_answers_with_a_message or test_finish_reason_is_stop or "
-    "test_answers_are_complete or test_chat_shape or test_chunk_shape or test_framing_loses_nothing or "
-    "test_ids_are_unique or test_chunks_have_one_id"
+CHECKS = "conformance/checks"
+
+
+def checks(*names: str) -> tuple[str, ...]:
+    """Checks (`area.name`) or areas, as arguments for pytest, which then need not collect all others."""
+    parted = [name.partition(".") for name in names]
+    return tuple(f"{CHECKS}/test_{area}.py" + (f"::test_{name}" if name else "") for area, _, name in parted)
+
+
+FEW = checks(
+    "chat.answers_with_a_message",
+    "chat.finish_reason_is_stop",
+    "models.ids_are_unique",
+    "streaming.chunks_have_one_id",
+    "wire.framing_loses_nothing",
+    "wire.answers_are_complete",
+    "wire.chat_shape",
+    "wire.chunk_shape",
+    "wire.ids_are_unique",
 )
-PROGRAMS = "test_chat_in_python or test_chat_with_curl"
+PROGRAMS = checks("examples.chat_in_python", "examples.chat_with_curl")
 
 
 TRUE = frozenset({"models.ids_are_unique", "wire.answers_are_complete"})
@@ -32,7 +47,7 @@ TRUE = frozenset({"models.ids_are_unique", "wire.answers_are_complete"})
 
 @dataclass(frozen=True, kw_only=True)
 class Mode:
-    """`path` is where it acts. Judged are the checks that `-k` names: `ends` are the outcomes that each of those which
+    """`path` is where it acts. Judged are the checks of `select`: `ends` are the outcomes that each of those which
     read the answer may have, `passes` those that may pass, and `fails` those that must fail. `exits` are exit codes of
     the run. `most` is in MB."""
 
@@ -40,7 +55,7 @@ class Mode:
     act: Act
     path: str = CHAT
     backend: str = "url"
-    select: str = FEW
+    select: tuple[str, ...] = FEW
     ends: frozenset[str]
     passes: frozenset[str] = TRUE
     fails: frozenset[str] = frozenset()
@@ -284,7 +299,7 @@ async def deep_json(call: Call) -> None:
     await call.body_of("[" * 100_000 + "]" * 100_000)
 
 
-@mode("pass", "fail", "ignored", path="/v1/models", select=f"{FEW} or test_lists_the_model", **GOOD)
+@mode("pass", "fail", "ignored", path="/v1/models", select=FEW + checks("models.lists_the_model"), **GOOD)
 async def twenty_thousand_models(call: Call) -> None:
     models = [{"id": "m", "object": "model", "created": 1, "owned_by": "x"}]
     models += [{**models[0], "id": f"m{n}"} for n in range(20_000)]
@@ -443,7 +458,7 @@ async def cookies(call: Call) -> None:
         await correct(call)
 
 
-@mode("pass", "fail", "ignored", path="*", backend="llamacpp", select="test_concurrency or test_chat", **GOOD)
+@mode("pass", "fail", "ignored", path="*", backend="llamacpp", select=checks("concurrency", "chat"), **GOOD)
 async def five_thousand_slots(call: Call) -> None:
     if call.path == "/props":
         await call.json({"default_generation_settings": {}, "build_info": "b1", "total_slots": 5000})
@@ -540,7 +555,7 @@ async def closes_in_the_body(call: Call) -> None:
 # Bytes after a response
 
 AFTER: dict[str, object] = {
-    "select": f"{FEW} or test_nothing_follows or test_connection_lasts",
+    "select": FEW + checks("connections"),
     "fails": frozenset({"connections.nothing_follows_the_response"}),
 }
 
