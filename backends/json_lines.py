@@ -86,6 +86,8 @@ def _texts(path: Path) -> Iterator[tuple[str, bool, int]]:
     """The lines of a file, each with whether it has its end, and where it begins. Raises BadResults."""
     at = 0
     try:
+        if path.exists() and not path.is_file():
+            raise BadResults(f"{path} is no regular file; {IS_IT}")
         with path.open("rb") as file:
             for number, raw in enumerate(iter(lambda: file.readline(LONGEST), b""), start=1):
                 if len(raw) == LONGEST:

@@ -160,8 +160,9 @@ class Sender:
             built = scenario.build(*(answers(source, needed) for needed in scenario.needs))
         except Verdict as problem:
             return Recording(unsent=f"{scenario.name} needs a response that is missing: {problem}", blocked=True)
-        role = built[0].role if isinstance(built, list) else built.role
-        deployment = self._target.deployment(role)
+        first = built[0] if isinstance(built, list) else built
+        role = first.role
+        deployment = self._target.asked(role, "POST" if isinstance(first, Program) else first.method)
         if deployment is None:
             return Recording(unsent=self._target.missing.get(role, f"no {role} model"), blocked=True, single=True)
         if scenario.keyed and not self._target.access.key:
@@ -463,7 +464,7 @@ class Replay:
             asked = {"file": built.file.name, "changes": list(map(list, built.changes)), "sha256": built.sha256}
             return asked.items() <= then.items()
         requests = built if isinstance(built, list) else [built]
-        deployment = self._target.deployment(requests[0].role)
+        deployment = self._target.asked(requests[0].role, requests[0].method)
         if deployment is None or "program" in kept or kept["single"] == isinstance(built, list):
             return False
         today = [request.with_model(deployment.model, deployment.room) for request in requests]

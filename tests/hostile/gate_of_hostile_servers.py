@@ -94,7 +94,7 @@ def test_a_run_is_bounded_and_honest(name: str, tmp_path: Path) -> None:
     assert seen.most <= 32 or name != "five-thousand-slots"
     judged(mode, measured)
     size = sum(file.stat().st_size for file in report.rglob("*") if file.is_file())
-    assert size < 100 << 20
+    assert size < mode.size << 20
 
 
 def tell(mode: Mode, ended: Ended, measured: Results | None) -> None:

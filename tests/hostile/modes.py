@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from backends import bounds
 from tests.hostile.server import END, Act, Call, chunk, completion, correct
 
 KEY = "sk-canary/0123456789+abcdef"
@@ -49,7 +50,8 @@ TRUE = frozenset({"models.ids_are_unique", "wire.answers_are_complete"})
 class Mode:
     """`path` is where it acts. Judged are the checks of `select`: `ends` are the outcomes that each of those which
     read the answer may have, `passes` those that may pass, and `fails` those that must fail. `exits` are exit codes of
-    the run. `most` is in MB."""
+    the run. `most` and `size`, of the
+    report, are in MB."""
 
     name: str
     act: Act
@@ -62,6 +64,7 @@ class Mode:
     exits: frozenset[int] = frozenset({1})
     seconds: float = 90
     most: int = 500
+    size: int = 100
     options: tuple[str, ...] = ()
 
 
@@ -253,6 +256,12 @@ async def line_feeds(call: Call) -> None:
 
 
 @mode("fail", "timeout")
+async def backslashes(call: Call) -> None:
+    """They begin like an escaped key at each place."""
+    await call.body_of(b"\\" * (15 << 20))
+
+
+@mode("fail", "timeout")
 async def control_characters(call: Call) -> None:
     """Six bytes each in JSON."""
     await call.body_of(b"\x01" * (15 << 20))
@@ -317,6 +326,61 @@ async def models_are_endless(call: Call) -> None:
     await call.forever(" " * 65536)
 
 
+ALL = checks(
+    *("wire.chat_shape", "wire.full_chat_shape", "wire.chunk_shape", "wire.answers_are_complete", "wire.ids_are_unique")
+)
+"""Rules over every exchange, alone: then all scenarios are sent."""
+
+MUCH: dict[str, object] = {"path": "*", "select": ALL, "options": ("--timeout=20",), "size": 1000}
+
+
+def much(size: int) -> Act:
+    """A correct text of so many bytes in each response of a run."""
+
+    async def act(call: Call) -> None:
+        await (call.chat("x" * size) if call.method == "POST" else correct(call))
+
+    return act
+
+
+def own(act: Act) -> Act:
+    """What the act does at each endpoint but those of the API."""
+
+    async def acting(call: Call) -> None:
+        await (correct if call.path.startswith("/v1/") else act)(call)
+
+    return acting
+
+
+async def deep(call: Call) -> None:
+    await call.body_of("[" * 100_000 + "]" * 100_000)
+
+
+async def endless(call: Call) -> None:
+    await call.head()
+    await call.forever(" " * 65536)
+
+
+async def tells_the_key(call: Call) -> None:
+    await call.json({"version": KEY, "models": [{"name": KEY, "model": KEY}], "build_info": KEY}, Server=KEY)
+
+
+for _backend in ("ollama", "vllm", "llamacpp"):
+    for _act in (deep, endless, tells_the_key):
+        _name = f"{_act.__name__.replace('_', '-')}-at-own-endpoints-of-{_backend}"
+        MODES[_name] = Mode(
+            name=_name,
+            act=own(_act),
+            path="*",
+            backend=_backend,
+            ends=frozenset({"pass", "fail"}),
+            exits=frozenset({0, 1}),
+        )
+
+for _name, _size in {"a-megabyte-each": 1_000_000, "fifteen-megabytes-each": 15 << 20}.items():
+    MODES[_name] = Mode(name=_name, act=much(_size), ends=frozenset({"pass", "fail"}), **MUCH)  # type: ignore[arg-type]
+
+
 # The key
 
 
@@ -343,12 +407,45 @@ FORMS: dict[str, Callable[[str], str]] = {
     "all-percent-encoded": lambda key: "".join(f"%{ord(c):02x}" for c in key),
     "base64": lambda key: base64.b64encode(key.encode()).decode(),
     "base64-of-basic": lambda key: base64.b64encode(f"me:{key}".encode()).decode(),
+    "base64url": lambda key: base64.urlsafe_b64encode(key.encode()).decode().rstrip("="),
+    "percent-encoded-twice": lambda key: urllib.parse.quote(urllib.parse.quote(key, safe=""), safe=""),
+    "octal": lambda key: "".join(f"\\\\{ord(c):03o}" for c in key),
     "hex": lambda key: key.encode().hex(),
+    "hex-in-upper-case": lambda key: key.encode().hex("-").upper(),
     "upper-case": str.upper,
 }
 for _name, _form in FORMS.items():
     _mode = Mode(name=f"key-{_name}", act=echoing(_form), ends=frozenset({"pass", "fail"}), exits=frozenset({0, 1}))
     MODES[_mode.name] = _mode
+
+
+@mode("pass", "fail", **GOOD)
+async def key_split_over_headers(call: Call) -> None:
+    await call.json(completion("Paris"), X_A=call.key[:9], Server=call.key[9:])
+
+
+@mode("pass", "fail", **GOOD)
+async def key_split_over_fields(call: Call) -> None:
+    await call.json(completion("Paris", service_tier=call.key[:9], system_fingerprint=call.key[9:]))
+
+
+@mode("pass", "fail", **GOOD)
+async def key_in_trailers(call: Call) -> None:
+    body = json.dumps(completion("Paris"))
+    await call.head(Transfer_Encoding="chunked")
+    await call.raw(f"{len(body):x}\r\n{body}\r\n0\r\nX-Key: {call.key}\r\n\r\n")
+
+
+@mode("pass", **GOOD)
+async def key_after_the_response(call: Call) -> None:
+    await call.chat()
+    await call.raw("x" * 240 + call.key)
+
+
+@mode("fail")
+async def key_where_a_body_is_cut(call: Call) -> None:
+    """It stands across the end of what is kept of a body that is too large."""
+    await call.body_of("x" * (bounds.KEPT - 10) + call.key + "x" * (20 << 20))
 
 
 @mode("pass", "fail", **GOOD)
