@@ -50,8 +50,8 @@ TRUE = frozenset({"models.ids_are_unique", "wire.answers_are_complete"})
 class Mode:
     """`path` is where it acts. Judged are the checks of `select`: `ends` are the outcomes that each of those which
     read the answer may have, `passes` those that may pass, and `fails` those that must fail. `exits` are exit codes of
-    the run. `most` and `size`, of the
-    report, are in MB."""
+    the run. `seconds` end it; `cpu` are seconds of a CPU, since others may keep the machine busy. `most` is in MB, as
+    is `size`, which is that of the report."""
 
     name: str
     act: Act
@@ -62,7 +62,8 @@ class Mode:
     passes: frozenset[str] = TRUE
     fails: frozenset[str] = frozenset()
     exits: frozenset[int] = frozenset({1})
-    seconds: float = 90
+    seconds: float = 300
+    cpu: float = 40
     most: int = 500
     size: int = 100
     options: tuple[str, ...] = ()
@@ -331,7 +332,14 @@ ALL = checks(
 )
 """Rules over every exchange, alone: then all scenarios are sent."""
 
-MUCH: dict[str, object] = {"path": "*", "select": ALL, "options": ("--timeout=20",), "size": 1000}
+MUCH: dict[str, object] = {
+    "path": "*",
+    "select": ALL,
+    "options": ("--timeout=20",),
+    "size": 1000,
+    "cpu": 400,
+    "seconds": 900,
+}
 
 
 def much(size: int) -> Act:
