@@ -35,6 +35,15 @@ SPARE = 32 << 20
 KEPT = 64 << 10
 """Bytes that are kept of a body that is too large."""
 
+SPILL = 8 << 10
+"""Bytes beyond `KEPT` that are read, but kept only until secrets are removed: one may stand across the end."""
+
+SURPLUS = 256
+"""Bytes that are kept of what follows a response."""
+
+CLOSING = 0.05
+"""Seconds that a server has to close a connection after its response, where the request asks it to."""
+
 READS = 4096
 """Reads of one response from which those that follow within `SOON` seconds are kept as one."""
 
@@ -84,7 +93,7 @@ class Body:
         self._decoders = [_Decoder(name) for name in reversed(_names(encodings))]
 
     def add(self, piece: bytes, at: float) -> None:
-        """A piece arrives after `at` seconds. Raises TooLarge, after which `KEPT` bytes are left, or Undecodable."""
+        """A piece arrives after `at` seconds. Raises TooLarge, after which little is left, or Undecodable."""
         for decoded in self._decoded(piece, self._decoders):
             self._keep(decoded, at)
 
@@ -118,7 +127,7 @@ class Body:
             self._taken += missing
 
     def _too_large(self, than: str) -> None:
-        del self.kept[KEPT:]
+        del self.kept[KEPT + SPILL :]
         self._spare.take(-self._taken)
         raise TooLarge(than)
 
@@ -197,6 +206,36 @@ def bind(client: httpx2.Client) -> None:
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx2.HTTPTransport):
             transport._pool._network_backend = _Backend(transport._pool._network_backend)
+
+
+def surplus(client: httpx2.Client, response: httpx2.Response) -> bytes:
+    """What follows a response on its connection, which the next request would take for its own response.
+
+    Call it when the body has been read, before the response is closed. Empty lines are allowed (RFC 9112, 9.2). After
+    anything else the connection is not used again.
+    """
+    stream = response.extensions["network_stream"]
+    pool = client._transport._pool  # type: ignore[attr-defined]
+    for connection in pool.connections:
+        inner: Any = getattr(connection, "_connection", None)
+        if getattr(inner, "_network_stream", None) is not stream:
+            continue
+        found = inner._h11_state.trailing_data[0] + _rest(stream, response.request.headers.get("connection") == "close")
+        if found := found.lstrip(b"\r\n"):
+            inner._h11_state.send_failed()
+        return bytes(found[: SURPLUS + SPILL])
+    return b""
+
+
+def _rest(stream: Any, closing: bool) -> bytes:
+    """What else has come, up to the end of a connection that is to be closed."""
+    found, until = b"", time.monotonic() + (CLOSING if closing else 0)
+    with contextlib.suppress(httpcore2.TimeoutException, httpcore2.NetworkError, TooLarge):
+        while len(found.lstrip(b"\r\n")) < SURPLUS and len(found) < KEPT:
+            if not (piece := stream.read(KEPT, max(0.0, until - time.monotonic()))):
+                break
+            found += piece
+    return found
 
 
 class _Backend(httpcore2.NetworkBackend):

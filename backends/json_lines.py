@@ -35,6 +35,14 @@ class BadResults(Exception):
 def read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The lines of a results file in their order, as text and as JSON: a header, others, perhaps a footer.
 
+    Raises BadResults, with the number of the line.
+    """
+    return ((text, line) for text, line, _ in read_with_places(path))
+
+
+def read_with_places(path: Path) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """The same, each line with the byte at which it begins.
+
     A last line that was cut is left out. Lines of this version of the suite have no keys that the schema lacks; lines
     of others may have some. Raises BadResults, with the number of the line.
     """
@@ -42,7 +50,7 @@ def read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     kind: Any = None
     names: set[str] = set()
     number = 0
-    for number, (text, whole) in enumerate(_texts(path), start=1):
+    for number, (text, whole, at) in enumerate(_texts(path), start=1):
         where = f"{path}, line {number}"
         try:
             line = json.loads(text, parse_constant=_no_constant)
@@ -69,23 +77,27 @@ def read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 raise BadResults(f"{where}: two targets have the same name; {IS_IT}")
         elif line.get("target", next(iter(names), None)) not in names and kind != "footer":
             raise BadResults(f"{where}: the header has no target {line['target']!r}; {IS_IT}")
-        yield text, line
+        yield text, line, at
     if not number:
         raise BadResults(f"{path} does not begin with a header: it is empty; {IS_IT}")
 
 
-def _texts(path: Path) -> Iterator[tuple[str, bool]]:
-    """The lines of a file, each with whether it has its end. Raises BadResults."""
+def _texts(path: Path) -> Iterator[tuple[str, bool, int]]:
+    """The lines of a file, each with whether it has its end, and where it begins. Raises BadResults."""
+    at = 0
     try:
+        if path.exists() and not path.is_file():
+            raise BadResults(f"{path} is no regular file; {IS_IT}")
         with path.open("rb") as file:
             for number, raw in enumerate(iter(lambda: file.readline(LONGEST), b""), start=1):
                 if len(raw) == LONGEST:
                     raise BadResults(f"{path}, line {number}, is longer than {LONGEST >> 20} MB; {IS_IT}")
                 try:
-                    yield raw.decode().rstrip("\r\n"), raw.endswith(b"\n")
+                    yield raw.decode().rstrip("\r\n"), raw.endswith(b"\n"), at
                 except UnicodeDecodeError:
                     wrong = f"line {number} is not UTF-8"
                     raise BadResults(f"{path} cannot be read as a results file: {wrong}; {IS_IT}") from None
+                at += len(raw)
     except (OSError, ValueError) as problem:  # ValueError: a null byte in the path.
         why = getattr(problem, "strerror", None) or problem
         raise BadResults(f"{path} cannot be read as a results file: {why}.") from None

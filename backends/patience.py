@@ -42,10 +42,11 @@ _OWN_ANSWERS = (501, 505, 506, 508, 510, 511)
 def passing(got: Exchange) -> str | None:
     """What may be different the next time: a rate limit, a failure of the server or of a gateway, no response at all.
 
-    Timeouts are none: they have waited already. Returns it in short (`429`, `closed`), or None for a response.
+    Timeouts are none: they have waited already. Nor is a response that is too large or cannot be decoded. Returns it in
+    short (`429`, `closed`), or None for a response.
     """
     if got.error and got.request.hang_up_after is None:
-        return None if got.error == "timeout" else got.error
+        return got.error if got.error in ("unreachable", "closed") else None
     if got.status in (408, 425, TOO_MANY) or ((got.status or 0) >= 500 and got.status not in _OWN_ANSWERS):
         return str(got.status)
     return "an error in a 200" if got.status == 200 and _is_an_error(got) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -54,10 +55,14 @@ def body(said: bytes, hidden: Secrets) -> bytes:
 
 
 def headers(pairs: Headers, hidden: Secrets) -> Headers:
-    """The headers without secrets: the whole value of secret headers, and what `text` finds in all others."""
-    return tuple(
+    """The headers without secrets: the whole value of secret headers, and what `text` finds in all others, also where a
+    secret is split over several."""
+    cleaned = [
         (text(name, hidden), REDACTED if name.lower() in _HEADERS else text(value, hidden)) for name, value in pairs
-    )
+    ]
+    for number, _, kept in list(_without([(n, value) for n, (_, value) in enumerate(cleaned)], hidden)):
+        cleaned[number] = cleaned[number][0], kept
+    return tuple(cleaned)
 
 
 def data(value: Any, hidden: Secrets) -> Any:
@@ -77,7 +82,7 @@ def line(written: str, hidden: Secrets) -> str:
 
 
 def _unsplit(said: bytes, hidden: Secrets) -> bytes:
-    """Remove secrets from strings that clients join: those at the same path of a body's JSON documents."""
+    """Remove secrets from strings that readers join: those of a body's JSON documents, in order or at the same path."""
     try:
         whole = said.decode()
     except UnicodeDecodeError:
@@ -89,6 +94,7 @@ def _unsplit(said: bytes, hidden: Secrets) -> bytes:
     for number, (begin, end) in enumerate(documents):
         for path, string in _strings(whole[begin:end]):
             joined.setdefault(path, []).append((number, string))
+            joined.setdefault((), []).append((number, string))  # As they stand, whatever their paths.
     changes: dict[int, dict[str, str]] = {}
     for pieces in joined.values():
         if len(pieces) > 1:
@@ -170,24 +176,30 @@ def _forms(secret: str, between: str) -> Iterator[str]:
     """
     yield between.join(map(_character, secret))
     octets = secret.encode()
-    yield f"[ :]?{between}".join("".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{o:02x}") for o in octets)
-    for shift in range(3):
+    yield f"[ :,-]{{0,2}}(?:0[xX])?{between}".join(_any_case(f"{octet:02x}") for octet in octets)
+    yield f"[ ,]{{1,2}}{between}".join(map(str, octets))
+    for shift, octets in itertools.product(range(3), (secret.encode(), secret.encode("utf-16-le"))):
         encoded = base64.b64encode(bytes(shift) + octets).decode()
         own = encoded[-(-shift * 8 // 6) : (shift + len(octets)) * 8 // 6]  # What does not depend on the neighbours.
         yield between.join(_OF_BASE64.get(char, char) for char in own)
 
 
-_OF_BASE64 = {"/": r"(?:/|_|\\+/|\\+u002[Ff]|%(?:25)*2[Ff])", "+": r"(?:\+|-|\\+u002[Bb]|%(?:25)*2[Bb])"}
+_OF_BASE64 = {
+    "/": r"(?:/|_|\\{1,8}/|\\{1,8}u002[Ff]|%(?:25){0,8}2[Ff])",
+    "+": r"(?:\+|-|\\{1,8}u002[Bb]|%(?:25){0,8}2[Bb])",
+}
 
 
 def _character(char: str) -> str:
     """A regular expression for one character, as it is or escaped, in either case."""
     same = "|".join(re.escape(form) for form in sorted({char, char.lower(), char.upper()}))
     codes = "|".join(_any_case(f"{ord(form):02x}") for form in sorted({char, char.lower(), char.upper()}))
+    octal = "|".join(f"{ord(form):03o}" for form in sorted({char, char.lower(), char.upper()}))
     decimal = "|".join(str(ord(form)) for form in sorted({char, char.lower(), char.upper()}))
+    # Repetitions are bounded: a megabyte of backslashes would take an hour.
     return (
-        rf"(?:{same}|\\+(?:{same}|u\{{?0*(?:{codes})\}}?|x(?:{codes}))|%(?:25)*(?:{codes})"
-        rf"|&#0*(?:{decimal});|&#[xX]0*(?:{codes});)"
+        rf"(?:{same}|\\{{1,8}}(?:{same}|[uU]\{{?0{{0,8}}(?:{codes})\}}?|x(?:{codes})|{octal})"
+        rf"|[%=](?:25){{0,8}}(?:{codes})|&#0{{0,8}}(?:{decimal});|&#[xX]0{{0,8}}(?:{codes});)"
     )
 
 

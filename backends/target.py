@@ -100,6 +100,11 @@ class Target:
         """The deployment that plays the role, or None."""
         return next((d for d in self.deployments if d.role == role), None)
 
+    def asked(self, role: Role, method: str) -> Deployment | None:
+        """Who is asked: the deployment of the role. A server that lacks the role is asked with GET all the same."""
+        anyone = self.deployments[0] if self.deployments and method == "GET" else None
+        return self.deployment(role) or anyone
+
     def to_json(self) -> dict[str, Any]:
         """The target as the header of a results file has it (without access and logs)."""
         return {

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import quote
 
 import httpx2
@@ -89,7 +89,8 @@ class Exchange:
     request was sent. `body` has its content encoding undone. `port` is ours: exchanges with the same one shared a
     connection. `error` says why a response is missing or incomplete: `unreachable` (no connection), `closed` (the
     server closed it early), `timeout`, `too large` (`body` is its beginning), `undecodable` (it is not in the content
-    encoding that it names); `status` is then None if not even the headers arrived.
+    encoding that it names); `status` is then None if not even the headers arrived. `surplus` is the beginning of what
+    followed the response on its connection; None: nobody looked, because the response was not read to its end.
     """
 
     request: Request
@@ -102,6 +103,7 @@ class Exchange:
     error: WireError | None = None
     error_detail: str = ""
     port: int | None = None
+    surplus: bytes | None = None
     started_at: float = field(default=0.0, compare=False)
     """Unix time at which the request was sent."""
 
@@ -133,6 +135,7 @@ class Exchange:
                 "error": self.error,
                 "error_detail": self.error_detail,
                 "port": self.port,
+                **({} if self.surplus is None else {"surplus": _bytes_to_json(self.surplus)}),
             },
         }
 
@@ -160,6 +163,7 @@ class Exchange:
             error=got["error"],
             error_detail=got["error_detail"],
             port=got.get("port"),
+            surplus=_bytes_from_json(got["surplus"]) if "surplus" in got else None,
             started_at=data["started_at"],
         )
 
@@ -245,11 +249,14 @@ def _receive(request: Request, url: str, http: Client, got: dict[str, Any], body
         got["headers"] = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)
         got["port"] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
         body.encoded(response.headers.get("content-encoding"))
-        for piece in response.iter_raw():
+        for piece in cast(
+            httpx2.SyncByteStream, response.stream
+        ):  # Unlike `iter_raw`, it leaves the connection open for `surplus`.
             body.add(piece, _elapsed(start))
             if request.hang_up_after is not None and len(body.kept) >= request.hang_up_after:
                 return
         body.finish()
+        got["surplus"] = bounds.surplus(http, response)
 
 
 def _headers(request: Request, access: Access) -> dict[str, str]:
@@ -296,10 +303,15 @@ def _redacted(exchange: Exchange, secrets: Secrets) -> Exchange:
     changes = {
         "headers": redaction.headers(exchange.headers, hidden),
         "request": _replace(exchange.request, headers=redaction.headers(exchange.request.headers, hidden)),
-        "body": redaction.body(exchange.body, hidden),
+        "body": _kept(redaction.body(exchange.body, hidden), exchange.error),
+        "surplus": redaction.raw(exchange.surplus, hidden)[: bounds.SURPLUS] if exchange.surplus else exchange.surplus,
         "error_detail": redaction.text(exchange.error_detail, hidden),
     }
     return Exchange(**{**exchange.__dict__, **changes})
+
+
+def _kept(body: bytes, error: str | None) -> bytes:
+    return body[: bounds.KEPT] if error == "too large" else body
 
 
 def _bytes_to_json(raw: bytes) -> dict[str, str]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from conformance.absence import standing_in
 from conformance.answers import Absent, Answer, view
 from conformance.outcomes import Blocked
-from conformance.recording import LARGE, OnDisk, Source
+from conformance.recording import OnDisk, Source
 from fixtures.scenario import SCENARIOS
 
 A = TypeVar("A", bound=Answer)
+
+LARGE = 64 << 10
+"""Bytes of a body from which it is not kept while others are read."""
 
 
 class Every:
@@ -41,20 +43,28 @@ class Every:
         self.judged: Answer | None = None
         self._fits: Callable[[Answer], bool] = lambda _: False
         self._only: Answer | None = None
+        self._by_request: dict[str, set[str]] | None = None
+        """Names of answers by what was asked."""
 
     @property
     def judged_with(self) -> list[Answer]:
         """The response that is being judged, and those to the same request."""
-        judged = self.judged
-        return [a for a in self._answers if a.asked == judged.asked] if judged else []
+        if self.judged is None:
+            return []
+        if self._by_request is None:
+            self._by_request = {}
+            for answer in self._answers:
+                self._by_request.setdefault(answer.asked, set()).add(answer.name)
+        return self.named(self._by_request.get(self.judged.asked, ()))
 
     @property
     def _answers(self) -> Iterator[Answer]:
-        return (a for a in self._all if a.exchange.request.method not in ("OPTIONS", "HEAD"))
+        return _with_body(self._all)
 
     def named(self, names: Collection[str]) -> list[Answer]:
         """The responses with these names."""
-        return [a for a in self._answers if a.name in names]
+        among = self._all.of(names) if isinstance(self._all, _Recorded) else self._all
+        return [answer for answer in _with_body(among) if answer.name in names]
 
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
         """The responses of a kind for which `where` holds. Blocks the check if there are none; `what` names them."""
@@ -101,23 +111,27 @@ class Every:
 
         Both are complete and, unless `accepted` is false, 2xx and readable. `where` selects streams.
         """
-        plain = {
-            a.asked: _unread(a)
+        plain: dict[str, A | str] = {
+            a.asked: a.name if len(a.exchange.body) > LARGE else a  # Large ones would add up in memory.
             for accepted_ones in (False, True)  # An accepted one tells more, and replaces a rejected one.
             for a in self._answers
             if a.ok is accepted_ones and isinstance(a, kind) and _whole(a)
             if not a.streamed and "stream_options" not in a.sent
         }
+        others: dict[str, A] = {}
+        """The twin of the last stream, by its name."""
 
         def is_twin(answer: A) -> bool:
+            others.clear()
             other = plain.get(answer.asked)
             if other is None or not answer.asks_for_stream or not _whole(answer) or answer.sent.get("temperature") != 0:
                 return False
-            readable = answer.readable and _unread(other).readable and not is_bad(answer)
+            others[answer.name] = other = cast(A, self.named([other])[0]) if isinstance(other, str) else other
+            readable = answer.readable and other.readable and not is_bad(answer)
             return where(answer) and (readable or not accepted)
 
         for streamed in self.of(kind, is_twin, what=f"plain and streamed {kind.__name__}"):
-            yield _unread(plain[streamed.asked]), streamed
+            yield others[streamed.name], streamed
 
     def rejected(self) -> Iterator[Answer]:
         """The responses with a 4xx or 5xx."""
@@ -129,13 +143,8 @@ def is_bad(answer: Answer) -> bool:
     return answer.name.startswith("bad_")
 
 
-def _fits(answer: Answer, streamed: bool | None) -> bool:
-    return _whole(answer) and answer.ok and streamed in (None, answer.streamed)
-
-
-def _unread(answer: A) -> A:
-    """The response; a large one as a copy without parsed values, to save memory."""
-    return answer if len(answer.exchange.body) < LARGE else replace(answer)
+def _with_body(answers: Iterable[Answer]) -> Iterator[Answer]:
+    return (a for a in answers if a.exchange.request.method not in ("OPTIONS", "HEAD"))
 
 
 class _Recorded:
@@ -156,6 +165,15 @@ class _Recorded:
     def __iter__(self) -> Iterator[Answer]:
         for part in self._parts:
             yield from self._read(part) if isinstance(part, str) else part
+
+    def of(self, names: Collection[str]) -> Iterator[Answer]:
+        """The answers to the scenarios that have these names, or names of one of their requests."""
+        scenarios = {name.partition("[")[0] for name in names}
+        for part in self._parts:
+            if isinstance(part, list):
+                yield from part
+            elif part in scenarios:
+                yield from self._read(part)
 
     def _read(self, name: str) -> list[Answer]:
         got = standing_in(self._source, self._source.recording(name).answers(SCENARIOS[name]))

@@ -6,6 +6,7 @@ from typing import Any
 
 from conformance.answers import Answer, Missing
 from conformance.every import Every
+from conformance.outcomes import Inconclusive
 from conformance.recording import Source, answers
 
 PLAIN = {
@@ -41,6 +42,20 @@ def unproved(source: Source, names: list[str]) -> str:
         if isinstance(plain, Answer) and not plain.ok:
             return f"{name}, the plain request to the same endpoint, was rejected too: {plain.exchange.status}"
     return ""
+
+
+def responding_model(models: Answer, *answers: Answer) -> str:
+    """The model of the first of these responses that the same server as that of `models` accepted; the check is
+    inconclusive if there is none."""
+    models.accepted()
+    for one in answers:
+        if isinstance(one, Answer) and one.ok and _server(one) == _server(models):
+            return str(one.sent["model"])
+    raise Inconclusive("no model of this server responded to any request")
+
+
+def _server(answer: Answer) -> str:
+    return answer.exchange.url.removesuffix(answer.exchange.request.path)
 
 
 def _plain(answer: Answer) -> str | None:

@@ -178,17 +178,17 @@ class Judge:
         exchange that the check ended on passes by itself, the rule is about all together, and the result is empty.
         """
         last = every.judged
-        ends: dict[Answer, tuple[Outcome, str, str, str]] = {}
-        excused: set[Answer] = set()
+        ends: dict[str, tuple[Outcome, str, str, str]] = {}
+        excused: set[str] = set()
         for one in every.one_by_one():
             self._compared = None
-            ends[one] = self._ending(_problem(check, arguments), arguments)
-            if ends[one][0] in ACCUSING and excuse(every.judged_with):
-                excused.add(one)
+            ends[one.name] = self._ending(_problem(check, arguments), arguments)
+            if ends[one.name][0] in ACCUSING and excuse(every.judged_with):
+                excused.add(one.name)
         every.judged = last
-        if last not in ends or ends[last][0].good:
+        if last is None or last.name not in ends or ends[last.name][0].good:
             return {}, len(ends)
-        broken = {one.name: ending for one, ending in ends.items() if ending[0] in ACCUSING and one not in excused}
+        broken = {name: ending for name, ending in ends.items() if ending[0] in ACCUSING and name not in excused}
         return broken, len(ends)
 
     def _difference(self) -> tuple[str, str]:

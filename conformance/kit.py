@@ -17,6 +17,7 @@ from conformance.comparisons import (
     shown,
 )
 from conformance.every import Every
+from conformance.evidence import responding_model
 from conformance.markup import markup_in
 from conformance.outcomes import Fail, Level, ignored_unless, inconclusive_unless, lenient
 from conformance.ran import Ran
@@ -76,6 +77,7 @@ __all__ = [
     "markup_in",
     "reproduced",
     "reproduced_at_most",
+    "responding_model",
     "shown",
     "tokens",
     "utf8",

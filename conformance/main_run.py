@@ -264,10 +264,11 @@ class MainRun(Run):
         """Write what is known only at the end: exchanges that no check read, findings, the footer."""
         assert self._writer is not None
         for name, target in self.targets.items():
-            recordings = {one: r for one in scenario.SCENARIOS if (r := self._recorded(name, one))}
-            for one, recording in recordings.items():
-                self._write_exchange(name, one)
-                recordings[one] = json.loads(recording) if isinstance(recording, str) else recording
+            recordings: dict[str, dict[str, Any]] = {}
+            for one in scenario.SCENARIOS:
+                if recording := self._recorded(name, one):
+                    self._write_exchange(name, one)
+                    recordings[one] = findings.told(json.loads(recording) if isinstance(recording, str) else recording)
             for found in findings.findings(target.to_json(), recordings):
                 self._writer.finding(found)
         interrupted = None if exitstatus in (0, 1, 5) else "the run was interrupted"

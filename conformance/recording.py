@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from backends import log, program, roles, wire
+from backends.bounds import Spare
 from backends.patience import LONGEST, OUTAGE, Patience, Sent
 from backends.program import CannotRun, Ended, Program
 from backends.target import Deployment, Target
@@ -28,6 +29,10 @@ from fixtures.scenario import SCENARIOS, Built, Scenario, runs_alone, with_needs
 
 LARGE = 1 << 20
 """Bytes of a recording's file from which it is not kept in memory."""
+
+IN_MEMORY = 16 << 20
+"""Bytes of all files together whose recordings a process keeps in memory. What is made of one takes up to ten times as
+much; those of a healthy run have 6 MB."""
 
 PATIENCE = 5.0
 """Seconds after which somebody who waits for an answer is told so."""
@@ -72,14 +77,18 @@ class Recording(dict[str, Any]):
 
 
 class OnDisk(Recording):
-    """A large recording, read from its file whenever it is needed, so that large responses do not add up in memory."""
+    """A recording whose exchanges are read whenever they are needed, so that large ones do not add up in memory."""
 
-    def __init__(self, file: Path) -> None:
-        super().__init__()
-        self._file = file
+    def __init__(self, recording: Recording, read: Callable[[], Recording]) -> None:
+        super().__init__({key: value for key, value in recording.items() if key not in ("exchanges", "log")})
+        self._recording = read
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        return self._recording().exchanges
 
     def answers(self, scenario: Scenario) -> Answer | list[Answer] | Missing:
-        return Recording(json.loads(self._file.read_text())).answers(scenario)
+        return self._recording().answers(scenario)
 
 
 class Source(Protocol):
@@ -151,8 +160,9 @@ class Sender:
             built = scenario.build(*(answers(source, needed) for needed in scenario.needs))
         except Verdict as problem:
             return Recording(unsent=f"{scenario.name} needs a response that is missing: {problem}", blocked=True)
-        role = built[0].role if isinstance(built, list) else built.role
-        deployment = self._target.deployment(role)
+        first = built[0] if isinstance(built, list) else built
+        role = first.role
+        deployment = self._target.asked(role, "POST" if isinstance(first, Program) else first.method)
         if deployment is None:
             return Recording(unsent=self._target.missing.get(role, f"no {role} model"), blocked=True, single=True)
         if scenario.keyed and not self._target.access.key:
@@ -310,6 +320,7 @@ class Recorder:
         wait = self._turn.wait if self._turn else None
         self._pool = ThreadPoolExecutor(max_workers=target.slots, thread_name_prefix="record", initializer=wait)
         self._futures: dict[str, Future[Recording]] = {}
+        self._memory = Spare(IN_MEMORY)
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -386,7 +397,14 @@ class Recorder:
             partial.rename(kept)
         except OSError as problem:
             return Recording(unsent=f"cannot write {partial}: {problem.strerror}", broken=True)
-        return OnDisk(kept) if kept.stat().st_size > LARGE else recording
+        return self._held(recording, kept)
+
+    def _held(self, recording: Recording, file: Path) -> Recording:
+        """The recording, in memory while there is room."""
+        size = file.stat().st_size
+        if size <= LARGE and self._memory.take(size):
+            return recording
+        return OnDisk(recording, lambda: _loaded(file))
 
     def _await(self, kept: Path) -> Recording:
         """What another worker records: it takes at most a few timeouts, since lists are sent one after the other, and
@@ -396,21 +414,29 @@ class Recorder:
             if time.monotonic() > deadline:
                 return Recording(unsent=f"{kept.stem} was claimed by a worker that never recorded it", broken=True)
             time.sleep(0.005)
-        return OnDisk(kept) if kept.stat().st_size > LARGE else Recording(json.loads(kept.read_text()))
+        return self._held(_loaded(kept), kept)
+
+
+def _loaded(file: Path) -> Recording:
+    return Recording(json.loads(file.read_text()))
 
 
 class Replay:
     """The exchanges of an old results file that are those of today's scenarios."""
 
-    def __init__(self, recordings: dict[str, Recording], target: Target) -> None:
+    def __init__(self, recordings: Mapping[str, Recording], target: Target) -> None:
         self._recordings = recordings
         self._target = target
         self._found: dict[str, Recording] = {}
+        self._memory = Spare(IN_MEMORY)
 
     def recording(self, name: str) -> Recording:
         """The recording of a scenario, or one that says why there is none."""
         if name not in self._found:
-            self._found[name] = self._find(name)
+            found = self._find(name)
+            size = sum(len(exchange.body) for exchange in found.exchanges)
+            held = size <= LARGE and self._memory.take(size)
+            self._found[name] = found if held else OnDisk(found, lambda: self._recordings[name])
         return self._found[name]
 
     def _find(self, name: str) -> Recording:
@@ -438,7 +464,7 @@ class Replay:
             asked = {"file": built.file.name, "changes": list(map(list, built.changes)), "sha256": built.sha256}
             return asked.items() <= then.items()
         requests = built if isinstance(built, list) else [built]
-        deployment = self._target.deployment(requests[0].role)
+        deployment = self._target.asked(requests[0].role, requests[0].method)
         if deployment is None or "program" in kept or kept["single"] == isinstance(built, list):
             return False
         today = [request.with_model(deployment.model, deployment.room) for request in requests]

@@ -89,16 +89,37 @@ _EXCHANGE = re.compile(rf'\{{"kind": "exchange", "target": {_TEXT}, "scenario": 
 """An exchange line as the writer writes it, whole."""
 
 
+IN_MEMORY = 32 << 20
+"""Bytes of exchange lines that are kept in memory; those beyond stay in their file."""
+
+
+@dataclass(frozen=True)
+class InFile:
+    """A line of a file; `str()` reads it."""
+
+    file: Path
+    at: int
+    size: int
+
+    def __str__(self) -> str:
+        with self.file.open("rb") as file:
+            file.seek(self.at)
+            return file.read(self.size).decode()
+
+
+Line = str | dict[str, Any] | InFile
+
+
 class Exchanges(MutableMapping[tuple[str, str], dict[str, Any]]):
     """Exchange lines by target and scenario, each parsed whenever it is asked for: they are most of a file, and most
-    readers need few. `lines` has them as they are kept: as text, or parsed."""
+    readers need few. `lines` has them as they are kept: as text, parsed, or in their file."""
 
-    def __init__(self, lines: Mapping[tuple[str, str], str | dict[str, Any]]) -> None:
+    def __init__(self, lines: Mapping[tuple[str, str], Line]) -> None:
         self.lines = dict(lines)
 
     def __getitem__(self, key: tuple[str, str]) -> dict[str, Any]:
         line = self.lines[key]
-        parsed: dict[str, Any] = json.loads(line) if isinstance(line, str) else line
+        parsed: dict[str, Any] = line if isinstance(line, dict) else json.loads(str(line))
         return parsed
 
     def __setitem__(self, key: tuple[str, str], line: dict[str, Any]) -> None:
@@ -115,7 +136,7 @@ class Exchanges(MutableMapping[tuple[str, str], dict[str, Any]]):
 
     def renamed(self, name: str) -> Exchanges:
         """The exchanges of one target under another name."""
-        found: dict[tuple[str, str], str | dict[str, Any]] = {}
+        found: dict[tuple[str, str], Line] = {}
         for key, line in self.lines.items():
             if isinstance(line, str) and (parts := _EXCHANGE.fullmatch(line)):
                 found[name, key[1]] = line[: parts.start(1)] + json.dumps(name) + line[parts.end(1) :]
@@ -211,14 +232,17 @@ def read(path: Path) -> Results:
     header: dict[str, Any] = {}
     footer: dict[str, Any] | None = None
     checks: list[CheckResult] = []
-    exchanges: dict[tuple[str, str], str | dict[str, Any]] = {}
+    exchanges: dict[tuple[str, str], Line] = {}
     findings: list[Finding] = []
-    for text, line in json_lines.read(path):
+    room = IN_MEMORY
+    for text, line, at in json_lines.read_with_places(path):
         match line["kind"]:
             case "header":
                 header = {**line, "selected": [_renamed(one) for one in line["selected"]]}
             case "exchange":
-                exchanges[line["target"], line["scenario"]] = text
+                room -= len(text)
+                kept = text if room >= 0 else InFile(path, at, len(text.encode()))
+                exchanges[line["target"], line["scenario"]] = kept
             case "check":
                 checks.append(CheckResult.from_json(_renamed(line)))
             case "finding":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from conformance.judge import Judge
 from conformance.options import Options
 from conformance.outcomes import NotRun, Outcome, Verdict
 from conformance.recording import Recorder, Recording, Replay, Source
-from conformance.results import CheckResult
+from conformance.results import CheckResult, Exchanges
 from fixtures import scenario
 
 
@@ -212,7 +212,7 @@ def replayed(path: Path) -> tuple[dict[str, Target], dict[str, Replay], list[str
             planned = len(one.targets) * len(one.header["selected"])
             notes.append(f"cut: the run was cut; the file holds {len(one.checks)} of its {planned} checks")
         for old in one.targets:
-            kept = {s: Recording(line) for (t, s), line in one.exchanges.items() if t == old["name"]}
+            kept = _Recordings(one.exchanges, old["name"])
             held = sum("exchanges" in kept[name] for name in kept.keys() & scenario.SCENARIOS.keys())
             if held < len(scenario.SCENARIOS):
                 few = f"{held} of {len(scenario.SCENARIOS)} scenarios of {old['name']}"
@@ -220,6 +220,23 @@ def replayed(path: Path) -> tuple[dict[str, Target], dict[str, Replay], list[str
             targets[old["name"]] = _target(old, found=f"replayed from {path}")
             sources[old["name"]] = Replay(kept, targets[old["name"]])
     return targets, sources, notes
+
+
+class _Recordings(Mapping[str, Recording]):
+    """The recordings of a target in a results file by scenario, each parsed whenever it is asked for."""
+
+    def __init__(self, lines: Exchanges, target: str) -> None:
+        self._lines = lines
+        self._target = target
+
+    def __getitem__(self, name: str) -> Recording:
+        return Recording(self._lines[self._target, name])
+
+    def __iter__(self) -> Iterator[str]:
+        return (scenario for target, scenario in self._lines if target == self._target)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _target(data: dict[str, Any], **changes: Any) -> Target:

@@ -76,6 +76,8 @@ class Shown:
         words = [f"{status} {_phrase(status)}".strip()] if status is not None else []
         if error:
             words.append({"closed": "connection closed early"}.get(error, error))
+        if self.response.get("surplus", {"text": ""}) != {"text": ""}:
+            words.append("bytes after its end")
         if self.seconds is not None:
             words.append(duration(self.seconds))
         return ", ".join(words) or "no answer"

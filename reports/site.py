@@ -11,11 +11,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
-from conformance.results import CheckResult, Results
+from conformance.results import CheckResult, Line, Results
 from reports import diff_text, history, markdown, page, tool_models
 from reports.diff import Diff, compare
 from reports.exports import OF_COLUMN
@@ -101,10 +100,10 @@ def changed(found: Sequence[Series], newest: Table | None = None) -> Diff:
 
 def lines(run: Results) -> str:
     """A run as the lines of a results file."""
-    found: list[str | dict[str, Any]] = [run.header, *run.exchanges.lines.values()]
+    found: list[Line] = [run.header, *run.exchanges.lines.values()]
     found += [check.to_json() for check in run.checks]
     found += [run.footer] if run.footer else []
-    return "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in found)
+    return "".join((json.dumps(line) if isinstance(line, dict) else str(line)) + "\n" for line in found)
 
 
 def _named(run: Results, name: str) -> Results:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import socketserver
+import threading
 import time
 import zlib
+from collections.abc import Iterator
 
 import pytest
 
 from backends import bounds, wire
+from backends.access import Access
 from backends.bounds import Body, Spare, TooLarge, Undecodable
 from backends.wire import Exchange, Request
 from tests.fake import Reply, as_json, serving
@@ -120,7 +125,7 @@ def test_a_run_has_room_for_few_large_bodies_and_many_small_ones() -> None:
     third = Body(spare)
     with pytest.raises(TooLarge, match="other responses of this run"):
         receive(third, large, 1 << 16)
-    assert len(third.kept) == bounds.KEPT
+    assert len(third.kept) == bounds.KEPT + bounds.SPILL
     for _ in range(20):
         receive(Body(spare), b"x" * (1 << 20), 1 << 16)
 
@@ -152,3 +157,50 @@ def test_an_undecodable_body_is_recorded_so() -> None:
     got = asked("false-gzip", 30)
     assert got.error == "undecodable"
     assert Exchange.from_json(json.loads(json.dumps(got.to_json()))) == got
+
+
+@pytest.mark.parametrize("more", ["HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged", "x"])
+@pytest.mark.parametrize("wait", [0, 0.02])
+def test_what_follows_a_response_is_kept_and_is_never_the_next_one(more: str, wait: float) -> None:
+    with keeping_alive(more, wait) as base_url, wire.client(10, one_connection=True) as http:
+        first = wire.send(Request(method="GET", path="/1"), base_url, model="m", http=http)
+        time.sleep(2 * wait)
+        second = wire.send(Request(method="GET", path="/2"), base_url, model="m", http=http)
+    assert [(got.status, got.body) for got in (first, second)] == [(200, b"/v1/1"), (200, b"/v1/2")]
+    assert wait or first.surplus == more.encode()
+    assert first.port != second.port
+
+
+@pytest.mark.parametrize("more", ["", "\r\n"])
+def test_empty_lines_may_follow_a_response(more: str) -> None:
+    with keeping_alive(more, 0) as base_url, wire.client(10) as http:
+        assert wire.send(Request(method="GET", path="/1"), base_url, model="m", http=http).surplus == b""
+
+
+def test_a_secret_after_a_response_is_removed() -> None:
+    access = Access(key="sk-0123456789")
+    with keeping_alive("x" * 250 + "sk-0123456789", 0) as base_url, wire.client(10, access) as http:
+        got = wire.send(Request(method="GET", path="/1"), base_url, model="m", http=http)
+    assert got.surplus == b"x" * 250 + b"[redac"
+
+
+@contextlib.contextmanager
+def keeping_alive(more: str, wait: float) -> Iterator[str]:
+    """A server that sends the path back, followed by `more`, on a connection that stays open; yields its base URL."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while path := self.rfile.readline().split(b" ")[1:2]:
+                while self.rfile.readline().strip():
+                    pass
+                whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(path[0]), path[0])
+                self.wfile.write(whole if wait else whole + more.encode())
+                if wait:
+                    time.sleep(wait)
+                    self.wfile.write(more.encode())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        server.shutdown()

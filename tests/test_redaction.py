@@ -35,6 +35,15 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64 after two": lambda s: base64.urlsafe_b64encode(f"u:{s}:x".encode()).decode(),
     "hex": lambda s: s.encode().hex(),
     "hex with spaces": lambda s: s.encode().hex(" ").upper(),
+    "hex with dashes": lambda s: s.encode().hex("-"),
+    "array of hex": lambda s: ", ".join(map(hex, s.encode())),
+    "array of numbers": lambda s: json.dumps(list(s.encode())),
+    "octal": lambda s: "".join(f"\\{ord(c):03o}" for c in s),
+    "long escapes": lambda s: "".join(f"\\U{ord(c):08x}" for c in s),
+    "quoted-printable": lambda s: "".join(f"={ord(c):02X}" for c in s),
+    "base64url without padding": lambda s: base64.urlsafe_b64encode(s.encode()).decode().rstrip("="),
+    "base64 of UTF-16": lambda s: base64.b64encode(s.encode("utf-16-le")).decode(),
+    "other case": str.swapcase,
 }
 
 
@@ -113,3 +122,22 @@ def test_a_large_body_takes_seconds_at_most() -> None:
     begun = time.process_time()
     assert redaction.body(body, HIDDEN) == body
     assert time.process_time() - begun < 20
+
+
+@pytest.mark.parametrize("part", ["\\", "%25", "=", "sk-", "\\u{0", "73", "&#0", "c2st"])
+def test_what_begins_like_a_secret_again_and_again_takes_seconds_at_most(part: str) -> None:
+    begun = time.process_time()
+    redaction.text(part * 300_000, HIDDEN)
+    assert time.process_time() - begun < 20
+
+
+def test_a_secret_split_over_headers_is_found() -> None:
+    got = redaction.headers((("x-a", KEY[:9]), ("server", KEY[9:]), ("x-b", "kept")), HIDDEN)
+    assert got == (("x-a", REDACTED), ("server", ""), ("x-b", "kept"))
+
+
+@pytest.mark.parametrize("split", [{"a": KEY[:9], "b": {"c": KEY[9:]}}, [KEY[:3], KEY[3:5], {"d": KEY[5:]}]])
+def test_a_secret_split_over_strings_of_a_document_is_found(split: object) -> None:
+    body = redaction.body(json.dumps(split).encode(), HIDDEN).decode()
+    assert REDACTED in body
+    assert KEY[5:] not in body

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import openai
@@ -179,3 +181,22 @@ def test_exchanges_are_kept_as_text_until_they_are_asked_for(tmp_path: Path) -> 
     path.write_text(path.read_text().replace('"here"', '"here'))
     with pytest.raises(BadResults, match="line 2, is not JSON"):
         read(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in directories")
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(BadResults, match="no regular file"):
+            read(tmp_path / name)
+
+
+def test_exchanges_beyond_what_memory_holds_stay_in_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = exchange(tmp_path / "r.jsonl", "a", "s", "\u20ac text")
+    whole = read(path).exchanges["a", "s"]
+    monkeypatch.setattr(results, "IN_MEMORY", 0)
+    kept = read(path).exchanges
+    assert isinstance(kept.lines["a", "s"], results.InFile)
+    assert kept["a", "s"] == whole
+    assert kept.renamed("b")["b", "s"] == {**whole, "target": "b"}

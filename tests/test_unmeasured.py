@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.answers import Missing
 from conformance.checks import test_models, test_wire
 from conformance.every import Every
-from conformance.outcomes import TimedOut
+from conformance.outcomes import Inconclusive, TimedOut
 from tests.made import answer, chat_body
 
 LISTED = answer({"object": "list", "data": [{"id": "m", "object": "model"}]}, path="/models", method="GET")
 CHAT = answer(chat_body())
+REFUSED = answer({"error": {"message": "no"}}, status=400)
 LATE = answer(chat_body(), error="timeout")
 BROKEN = answer(chat_body(), error="closed")
 
 
-def test_a_listed_model_that_chats_is_the_model_that_answers() -> None:
-    test_models.test_lists_the_model(CHAT, LISTED)
+@pytest.mark.parametrize("accepted", ["capital", "embedding", "look_red"])
+def test_the_list_has_the_model_of_any_role_that_responds(accepted: str) -> None:
+    roles = {name: CHAT if name == accepted else REFUSED for name in ("capital", "embedding", "look_red")}
+    test_models.test_lists_the_model(**roles, models_list=LISTED)
+    other = answer({"object": "list", "data": [{"id": "other"}]}, path="/models", method="GET")
+    with pytest.raises(AssertionError):
+        test_models.test_lists_the_model(**roles, models_list=other)
+
+
+def test_where_no_model_responds_the_list_is_not_judged() -> None:
+    missing = Missing("embedding", "no embedding model", blocked=True)
+    with pytest.raises(Inconclusive):
+        test_models.test_lists_the_model(REFUSED, missing, REFUSED, LISTED)
 
 
 def test_responses_are_complete() -> None:

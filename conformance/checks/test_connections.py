@@ -1,6 +1,6 @@
 """Connections: clients that close them early, and clients that use them again."""
 
-from conformance.kit import MUST, SHOULD, Chat, assert_same_text, check, inconclusive_unless
+from conformance.kit import MUST, SHOULD, Answer, Chat, Every, assert_same_text, check, inconclusive_unless
 
 ENDED = "a stream came to its end (`[DONE]`) before its client closed the connection"
 
@@ -37,3 +37,11 @@ def test_connection_lasts_after_a_stream(capital_after_stream: list[Chat]) -> No
             "expected the next request on the connection of the stream, but the server had closed it "
             "(without `Connection: close` in its response)"
         )
+
+
+@check("connections", SHOULD, "rfc:9112#9.2 data without an outstanding request is no valid response")
+def test_nothing_follows_the_response(every: Every) -> None:
+    """A response ends where `Content-Length` or its last chunk says: no bytes follow it on its connection."""
+    for answer in every.of(Answer, lambda a: a.exchange.surplus is not None, what="complete"):
+        surplus = answer.exchange.surplus or b""
+        assert surplus == b"", f"expected no bytes after the end of the response, got {surplus[:60]!r}"

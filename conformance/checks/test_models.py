@@ -7,6 +7,7 @@ from conformance.kit import (
     MUST,
     SHOULD,
     Chat,
+    Embeddings,
     Models,
     assert_equal,
     assert_in,
@@ -15,14 +16,15 @@ from conformance.kit import (
     expect_rejection,
     inconclusive_unless,
     lenient,
+    responding_model,
     shown,
 )
 
 
 @check("models", MUST, "openapi:ListModelsResponse.data", core=True)
-def test_lists_the_model(capital: Chat, models_list: Models) -> None:
-    """`GET /models` lists the `id` of the model that answers requests."""
-    asked = capital.sent["model"]
+def test_lists_the_model(capital: Chat, embedding: Embeddings, look_red: Chat, models_list: Models) -> None:
+    """`GET /models` lists the `id` of a model that responds to requests."""
+    asked = responding_model(models_list, capital, embedding, look_red)
     if asked not in models_list.ids:
         assert f"{asked}:latest" in models_list.ids, (
             f"expected {shown(asked)} in the list, got {shown(models_list.ids)} (`data[].id`)"

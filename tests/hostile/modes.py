@@ -12,18 +12,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from backends import bounds
 from tests.hostile.server import END, Act, Call, chunk, completion, correct
 
 KEY = "sk-canary/0123456789+abcdef"
 """The key of each run. Nothing that is printed or written may hold it, in any form."""
 
 CHAT = "/v1/chat/completions"
-FEW = (
-    "test_answers_with_a_message or test_finish_reason_is_stop or "
-    "test_answers_are_complete or test_chat_shape or test_chunk_shape or test_framing_loses_nothing or "
-    "test_ids_are_unique or test_chunks_have_one_id"
+CHECKS = "conformance/checks"
+
+
+def checks(*names: str) -> tuple[str, ...]:
+    """Checks (`area.name`) or areas, as arguments for pytest, which then need not collect all others."""
+    parted = [name.partition(".") for name in names]
+    return tuple(f"{CHECKS}/test_{area}.py" + (f"::test_{name}" if name else "") for area, _, name in parted)
+
+
+FEW = checks(
+    "chat.answers_with_a_message",
+    "chat.finish_reason_is_stop",
+    "models.ids_are_unique",
+    "streaming.chunks_have_one_id",
+    "wire.framing_loses_nothing",
+    "wire.answers_are_complete",
+    "wire.chat_shape",
+    "wire.chunk_shape",
+    "wire.ids_are_unique",
 )
-PROGRAMS = "test_chat_in_python or test_chat_with_curl"
+PROGRAMS = checks("examples.chat_in_python", "examples.chat_with_curl")
 
 
 TRUE = frozenset({"models.ids_are_unique", "wire.answers_are_complete"})
@@ -32,19 +48,24 @@ TRUE = frozenset({"models.ids_are_unique", "wire.answers_are_complete"})
 
 @dataclass(frozen=True, kw_only=True)
 class Mode:
-    """`path` is where it acts. Judged are the checks that `-k` names: `ends` are the outcomes that each of those which
-    read the answer may have, and `passes` those that may pass. `exits` are exit codes of the run. `most` is in MB."""
+    """`path` is where it acts. Judged are the checks of `select`: `ends` are the outcomes that each of those which
+    read the answer may have, `passes` those that may pass, and `fails` those that must fail. `exits` are exit codes of
+    the run. `seconds` end it; `cpu` are seconds of a CPU, since others may keep the machine busy. `most` is in MB, as
+    is `size`, which is that of the report."""
 
     name: str
     act: Act
     path: str = CHAT
     backend: str = "url"
-    select: str = FEW
+    select: tuple[str, ...] = FEW
     ends: frozenset[str]
     passes: frozenset[str] = TRUE
+    fails: frozenset[str] = frozenset()
     exits: frozenset[int] = frozenset({1})
-    seconds: float = 90
+    seconds: float = 300
+    cpu: float = 40
     most: int = 500
+    size: int = 100
     options: tuple[str, ...] = ()
 
 
@@ -150,7 +171,7 @@ async def models_trickle(call: Call) -> None:
 
 @mode("fail", "timeout", "rejected", select=PROGRAMS, **GOOD)
 async def programs_wait_in_vain(call: Call) -> None:
-    await call.json({"error": {"message": "later"}}, "429 Too Many Requests", Retry_After="50", Retry_After_Ms="50000")
+    await call.json({"error": {"message": "later"}}, "429 Too Many Requests", Retry_After="61", Retry_After_Ms="61000")
 
 
 # Size
@@ -236,6 +257,12 @@ async def line_feeds(call: Call) -> None:
 
 
 @mode("fail", "timeout")
+async def backslashes(call: Call) -> None:
+    """They begin like an escaped key at each place."""
+    await call.body_of(b"\\" * (15 << 20))
+
+
+@mode("fail", "timeout")
 async def control_characters(call: Call) -> None:
     """Six bytes each in JSON."""
     await call.body_of(b"\x01" * (15 << 20))
@@ -282,7 +309,7 @@ async def deep_json(call: Call) -> None:
     await call.body_of("[" * 100_000 + "]" * 100_000)
 
 
-@mode("pass", "fail", "ignored", path="/v1/models", select=f"{FEW} or test_lists_the_model", **GOOD)
+@mode("pass", "fail", "ignored", path="/v1/models", select=FEW + checks("models.lists_the_model"), **GOOD)
 async def twenty_thousand_models(call: Call) -> None:
     models = [{"id": "m", "object": "model", "created": 1, "owned_by": "x"}]
     models += [{**models[0], "id": f"m{n}"} for n in range(20_000)]
@@ -298,6 +325,68 @@ async def programs_get_too_much(call: Call) -> None:
 async def models_are_endless(call: Call) -> None:
     await call.head()
     await call.forever(" " * 65536)
+
+
+ALL = checks(
+    *("wire.chat_shape", "wire.full_chat_shape", "wire.chunk_shape", "wire.answers_are_complete", "wire.ids_are_unique")
+)
+"""Rules over every exchange, alone: then all scenarios are sent."""
+
+MUCH: dict[str, object] = {
+    "path": "*",
+    "select": ALL,
+    "options": ("--timeout=20",),
+    "size": 1000,
+    "cpu": 400,
+    "seconds": 900,
+}
+
+
+def much(size: int) -> Act:
+    """A correct text of so many bytes in each response of a run."""
+
+    async def act(call: Call) -> None:
+        await (call.chat("x" * size) if call.method == "POST" else correct(call))
+
+    return act
+
+
+def own(act: Act) -> Act:
+    """What the act does at each endpoint but those of the API."""
+
+    async def acting(call: Call) -> None:
+        await (correct if call.path.startswith("/v1/") else act)(call)
+
+    return acting
+
+
+async def deep(call: Call) -> None:
+    await call.body_of("[" * 100_000 + "]" * 100_000)
+
+
+async def endless(call: Call) -> None:
+    await call.head()
+    await call.forever(" " * 65536)
+
+
+async def tells_the_key(call: Call) -> None:
+    await call.json({"version": KEY, "models": [{"name": KEY, "model": KEY}], "build_info": KEY}, Server=KEY)
+
+
+for _backend in ("ollama", "vllm", "llamacpp"):
+    for _act in (deep, endless, tells_the_key):
+        _name = f"{_act.__name__.replace('_', '-')}-at-own-endpoints-of-{_backend}"
+        MODES[_name] = Mode(
+            name=_name,
+            act=own(_act),
+            path="*",
+            backend=_backend,
+            ends=frozenset({"pass", "fail"}),
+            exits=frozenset({0, 1}),
+        )
+
+for _name, _size in {"a-megabyte-each": 1_000_000, "fifteen-megabytes-each": 15 << 20}.items():
+    MODES[_name] = Mode(name=_name, act=much(_size), ends=frozenset({"pass", "fail"}), **MUCH)  # type: ignore[arg-type]
 
 
 # The key
@@ -326,12 +415,45 @@ FORMS: dict[str, Callable[[str], str]] = {
     "all-percent-encoded": lambda key: "".join(f"%{ord(c):02x}" for c in key),
     "base64": lambda key: base64.b64encode(key.encode()).decode(),
     "base64-of-basic": lambda key: base64.b64encode(f"me:{key}".encode()).decode(),
+    "base64url": lambda key: base64.urlsafe_b64encode(key.encode()).decode().rstrip("="),
+    "percent-encoded-twice": lambda key: urllib.parse.quote(urllib.parse.quote(key, safe=""), safe=""),
+    "octal": lambda key: "".join(f"\\\\{ord(c):03o}" for c in key),
     "hex": lambda key: key.encode().hex(),
+    "hex-in-upper-case": lambda key: key.encode().hex("-").upper(),
     "upper-case": str.upper,
 }
 for _name, _form in FORMS.items():
     _mode = Mode(name=f"key-{_name}", act=echoing(_form), ends=frozenset({"pass", "fail"}), exits=frozenset({0, 1}))
     MODES[_mode.name] = _mode
+
+
+@mode("pass", "fail", **GOOD)
+async def key_split_over_headers(call: Call) -> None:
+    await call.json(completion("Paris"), X_A=call.key[:9], Server=call.key[9:])
+
+
+@mode("pass", "fail", **GOOD)
+async def key_split_over_fields(call: Call) -> None:
+    await call.json(completion("Paris", service_tier=call.key[:9], system_fingerprint=call.key[9:]))
+
+
+@mode("pass", "fail", **GOOD)
+async def key_in_trailers(call: Call) -> None:
+    body = json.dumps(completion("Paris"))
+    await call.head(Transfer_Encoding="chunked")
+    await call.raw(f"{len(body):x}\r\n{body}\r\n0\r\nX-Key: {call.key}\r\n\r\n")
+
+
+@mode("pass", **GOOD)
+async def key_after_the_response(call: Call) -> None:
+    await call.chat()
+    await call.raw("x" * 240 + call.key)
+
+
+@mode("fail")
+async def key_where_a_body_is_cut(call: Call) -> None:
+    """It stands across the end of what is kept of a body that is too large."""
+    await call.body_of("x" * (bounds.KEPT - 10) + call.key + "x" * (20 << 20))
 
 
 @mode("pass", "fail", **GOOD)
@@ -441,7 +563,7 @@ async def cookies(call: Call) -> None:
         await correct(call)
 
 
-@mode("pass", "fail", "ignored", path="*", backend="llamacpp", select="test_concurrency or test_chat", **GOOD)
+@mode("pass", "fail", "ignored", path="*", backend="llamacpp", select=checks("concurrency", "chat"), **GOOD)
 async def five_thousand_slots(call: Call) -> None:
     if call.path == "/props":
         await call.json({"default_generation_settings": {}, "build_info": "b1", "total_slots": 5000})
@@ -533,6 +655,43 @@ async def bad_chunk_size(call: Call) -> None:
 async def closes_in_the_body(call: Call) -> None:
     await call.head(Content_Length="5000")
     await call.raw('{"choices"')
+
+
+# Bytes after a response
+
+AFTER: dict[str, object] = {
+    "select": FEW + checks("connections"),
+    "fails": frozenset({"connections.nothing_follows_the_response"}),
+}
+
+
+@mode("pass", **AFTER)
+async def second_response(call: Call) -> None:
+    """Both in one packet; the second is another."""
+    await call.chat()
+    await call.raw("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 6\r\n\r\n", "forged")
+
+
+@mode("pass", **AFTER)
+async def more_than_the_length(call: Call) -> None:
+    body = json.dumps(completion("Paris"))
+    if call.streamed:
+        body = "".join(f"data: {json.dumps(one)}\n\n" for one in (chunk({"role": "assistant", "content": "a"}), END))
+        body += "data: [DONE]\n\n"
+    kind = "text/event-stream" if call.streamed else "application/json"
+    await call.head(kind=kind, Content_Length=str(len(body)))
+    await call.raw(body + "surplus")
+
+
+@mode("pass", **AFTER)
+async def garbage_after_the_last_chunk(call: Call) -> None:
+    if not call.streamed:
+        await call.chat()
+        return
+    events = "".join(f"data: {json.dumps(one)}\n\n" for one in (chunk({"role": "assistant", "content": "a"}), END))
+    await call.head(kind="text/event-stream", Transfer_Encoding="chunked")
+    body = events + "data: [DONE]\n\n"
+    await call.raw(f"{len(body):x}\r\n{body}\r\n0\r\n\r\ngarbage")
 
 
 # The terminal and the log

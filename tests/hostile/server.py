@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from backends import room
+from backends import roles, room
 
 STEP = 0.2
 """Seconds between two bytes of what trickles: short enough that no read of a client ever waits for long."""
@@ -125,7 +125,8 @@ END = chunk({}, "stop")
 
 def is_first(call: Call) -> bool:
     """Whether the suite only finds out what the chat model is. Without that nothing would be measured."""
-    return call.path == "/v1/chat/completions" and call.asked.get("max_tokens") in (1, room.MOST)
+    hello = call.asked.get("messages") == roles.PROBE["chat"].body["messages"]
+    return call.path == "/v1/chat/completions" and (hello or call.asked.get("max_tokens") == room.MOST)
 
 
 async def correct(call: Call) -> None:

@@ -44,6 +44,20 @@ def content_length_too_short(pieces: Pieces, _call: Call) -> Pieces:
     yield from pieces
 
 
+@raw(CHAT, stream=False)
+def second_response_unasked(pieces: Pieces, _call: Call) -> Pieces:
+    """A plain response is sent twice."""
+    whole = b"".join(pieces)
+    yield whole + whole
+
+
+@raw(CHAT, stream=True)
+def bytes_after_the_last_chunk(pieces: Pieces, _call: Call) -> Pieces:
+    """A stream's body is followed by another chunk."""
+    for piece in pieces:
+        yield piece + b"5\r\nextra\r\n0\r\n\r\n" if piece == b"0\r\n\r\n" else piece
+
+
 @raw(CHAT, stream=True)
 def last_chunk_missing(pieces: Pieces, _call: Call) -> Pieces:
     """A stream's body does not end with the chunk of length 0: the connection is closed instead."""
