@@ -71,7 +71,10 @@ def test_streamed_calls_have_an_id_each(cities_streamed: Chat) -> None:
 def test_false_allows_one_call(cities: Chat, cities_one: Chat) -> None:
     """With `parallel_tool_calls: false`, `tool_calls` has at most one element."""
     inconclusive_unless(len(cities.tool_calls) > 1, ONE_CALL)
-    ignored_unless(len(cities_one.tool_calls) <= 1, f"expected at most 1 tool call, got {len(cities_one.tool_calls)}")
+    ignored_unless(
+        len(cities_one.tool_calls) <= 1,
+        f"expected at most 1 tool call, got {len(cities_one.tool_calls)} (`tool_calls`)",
+    )
     for call in cities_one.tool_calls:
         assert isinstance(call.args, dict), "expected a JSON object (`tool_calls[].function.arguments`)"
 
@@ -82,7 +85,7 @@ def test_false_allows_one_streamed_call(cities: Chat, cities_one_streamed: Chat)
     inconclusive_unless(len(cities.tool_calls) > 1, ONE_CALL)
     ignored_unless(
         len(cities_one_streamed.tool_calls) <= 1,
-        f"expected at most 1 tool call, got {len(cities_one_streamed.tool_calls)} (`delta.tool_calls`)",
+        f"expected at most 1 tool call, got {len(cities_one_streamed.tool_calls)} (`tool_calls`)",
     )
 
 

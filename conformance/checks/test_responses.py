@@ -140,7 +140,7 @@ def test_a_completed_response_has_no_error(respond_capital: Response) -> None:
 def test_metadata_is_repeated(respond_books: Response) -> None:
     """`metadata` of the response is that of the request."""
     got = respond_books.body.get("metadata")
-    ignored_unless(got == {"a": "b"}, f"expected {{'a': 'b'}}, got {shown(got)} (`metadata` of the response)")
+    ignored_unless(got == {"a": "b"}, f'expected {{"a": "b"}}, got {shown(got)} (`metadata` of the response)')
 
 
 @check("responses", SHOULD, RESPONSE)

@@ -16,6 +16,7 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
+    shown,
     validate_against,
 )
 
@@ -48,7 +49,9 @@ def arguments(answer: Chat) -> dict[str, Any]:
 def enforced(answer: Chat, keyword: str) -> None:
     """The arguments of the forced call must be valid against the parameters."""
     problems = validate_against(arguments(answer), parameters(answer))
-    ignored_unless(not problems, f"{keyword} of a strict function is not enforced: {problems[:1]}", actual=answer.calls)
+    ignored_unless(
+        not problems, f"{keyword} of a strict function is not enforced: {shown(problems[:1])}", actual=answer.calls
+    )
 
 
 def document_enforced(answer: Chat, keyword: str) -> None:
@@ -56,7 +59,9 @@ def document_enforced(answer: Chat, keyword: str) -> None:
     inconclusive_unless(answer.finish_reason != "length", "the model's document does not end")
     schema = answer.sent["response_format"]["json_schema"]["schema"]
     problems = validate_against(answer.document, schema)
-    ignored_unless(not problems, f"{keyword} of a strict schema is not enforced: {problems[:1]}", actual=answer.text)
+    ignored_unless(
+        not problems, f"{keyword} of a strict schema is not enforced: {shown(problems[:1])}", actual=answer.text
+    )
 
 
 # Keywords
@@ -266,7 +271,7 @@ def test_format(call_with_format: Chat) -> None:
     found = arguments(call_with_format)
     shape = {"required": list(FORMATS), "properties": {key: {"pattern": form} for key, form in FORMATS.items()}}
     problems = validate_against(found, shape)
-    ignored_unless(not problems, f"`format` of a strict function is not enforced: {problems[:1]}", actual=found)
+    ignored_unless(not problems, f"`format` of a strict function is not enforced: {shown(problems[:1])}", actual=found)
 
 
 # The same keywords in a response format
