@@ -57,6 +57,8 @@ def start(wanted: Wanted, data: dict[str, Any], chosen: Candidate, upstream: Run
             server.wait_until_healthy(deploy["health"], deploy.get("start_seconds", START_SECONDS))
         target = target_of(wanted, data, deploy, processes, chosen.found)
         details = target.details | _details(chosen, deploy, next(iter(processes.values()))) | _one_at_a_time(target)
+        if upstream:
+            details["upstream"] = f"{upstream.target.backend} {upstream.target.version or ''}, {upstream.target.found}"
         target = replace(target, version=chosen.version or target.version, details=details)
         others = on_other_code_paths(target, wanted, data, deploy)
     except BaseException as problem:
@@ -248,8 +250,10 @@ def _details(chosen: Candidate, deploy: dict[str, Any], first: launch.Process) -
         "device": f"{said[1] if said else deploy.get('device_else', 'CPU')}; {identify.host()}",
         "flags": " ".join(first.command[len(chosen.command) :]),
         "environment": " ".join(f"{k}={v}" for k, v in set_here.items()),
-        # What a store of models was made for is gone after the run.
-        "command": "" if "hook" in deploy else _shell(first.command, set_here, deploy.get("key", {})),
+        # Without the models that a hook made, or the servers behind a gateway, the command alone is of no use.
+        "command": ""
+        if "hook" in deploy or "upstream" in deploy
+        else _shell(first.command, set_here, deploy.get("key", {})),
     }
     return {name: value for name, value in details.items() if value}
 
