@@ -667,6 +667,7 @@ async def closes_in_the_body(call: Call) -> None:
 AFTER: dict[str, object] = {
     "select": FEW + checks("connections"),
     "fails": frozenset({"connections.nothing_follows_the_response"}),
+    **GOOD,
 }
 
 
@@ -702,7 +703,7 @@ async def garbage_after_the_last_chunk(call: Call) -> None:
 # The terminal and the log
 
 
-@mode("rejected", "fail")
+@mode("rejected", "fail", **GOOD)
 async def commands_in_errors(call: Call) -> None:
     await call.json({"error": {"message": TRICKS, "type": "x", "param": None, "code": None}}, "400 Bad Request")
 
