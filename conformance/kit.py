@@ -31,6 +31,7 @@ from conformance.steadiness import (
     changed_seeded,
     reproduced,
     reproduced_at_most,
+    says,
 )
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
@@ -78,6 +79,7 @@ __all__ = [
     "reproduced",
     "reproduced_at_most",
     "responding_model",
+    "says",
     "shown",
     "tokens",
     "utf8",

@@ -25,13 +25,20 @@ class Notes:
     """The notes on one check.
 
     `lenient`: why an alternative was accepted. `parted`: the common beginnings of responses that differ. `held`: the
-    assertions that held, in words. `drift`: the drift that the judge allows for; None while it allows none.
+    assertions that held, in words. `generated`: the names of the responses whose generated text, or the number of its
+    tokens, was read. `drift`: the drift that the judge allows for; None while it allows none.
     """
 
     lenient: list[str] = field(default_factory=list)
     parted: list[str] = field(default_factory=list)
     held: deque[str] = field(default_factory=lambda: deque(maxlen=HELD))
+    generated: set[str] = field(default_factory=set)
     drift: Drift | None = None
+
+    @property
+    def compares(self) -> bool:
+        """Whether the check compared what was generated for several responses."""
+        return bool(self.parted) or len(self.generated) > 1
 
 
 _notes: ContextVar[Notes | None] = ContextVar("notes", default=None)

@@ -36,7 +36,9 @@ CONTROLS = (*(name for names in REPEATED for name in names), "counts_alone", "co
 """Those, and the scenarios that send the same requests alone and at once."""
 
 
-WORDS = frozenset({"assert_same_text", "assert_same_calls", "assert_mostly_same", "reproduced", "reproduced_at_most"})
+WORDS = frozenset(
+    {"assert_same_text", "assert_same_calls", "assert_mostly_same", "reproduced", "reproduced_at_most", "says"}
+)
 """The words that compare responses, and end `inconclusive` if the controls differ too."""
 
 
@@ -103,6 +105,17 @@ def changed_seeded(before: Sequence[Generated], again: Sequence[Generated], afte
     steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.said == same.said]
     inconclusive_unless(len(steady) >= len(before) - 1, "expected the same response to the same `seed`, got another")
     return any(one.said != other.said for one, other in steady)
+
+
+def says(answer: Written, words: str) -> bool:
+    """Whether the response has these words, which a response to much the same prompt has.
+
+    For an unsteady target, a response without them is `inconclusive`.
+    """
+    found = words in answer.text
+    if not found and _excused(""):
+        raise Inconclusive(f"{answer.name}: expected {shown(words)}, got {shown(answer.text)}")
+    return found
 
 
 def beginning(one: str, other: str) -> str:

@@ -19,6 +19,7 @@ from conformance.steadiness import (
     beginning,
     reproduced,
     reproduced_at_most,
+    says,
     unsteady,
 )
 from fixtures import scenario
@@ -198,3 +199,43 @@ def test_only_an_unsteady_target_is_judged_tolerantly(check: Any, text: str, sou
     anew = source is LATE and check is not is_short
     assert ("seeds_together" in result.controls) is anew
     assert outcome is not Outcome.INCONCLUSIVE or "identical requests get different responses" in result.message
+
+
+def uses_fewer_tokens(subject: Chat, control: Chat) -> None:
+    """Compares what was generated without a word of `conformance/steadiness.py`."""
+    assert subject.tokens("completion") < control.tokens("completion"), "expected fewer tokens"
+
+
+def is_never_long(subject: Chat, control: Chat) -> None:
+    """Reads one response only."""
+    assert control.status == 200, "expected 200"
+    assert len(subject.text) < 3, "expected a short text"
+
+
+@pytest.mark.parametrize(
+    ("check", "source", "outcome"),
+    [
+        (uses_fewer_tokens, STEADY, Outcome.FAIL),
+        (uses_fewer_tokens, LATE, Outcome.FAIL),
+        (uses_fewer_tokens, EARLY, Outcome.INCONCLUSIVE),
+        (is_never_long, EARLY, Outcome.FAIL),
+    ],
+)
+def test_what_several_responses_have_may_be_by_chance(check: Any, source: Any, outcome: Outcome) -> None:
+    judge = Judge()
+    arguments = {name: answer(chat_body("Paris"), name=name) for name in ("subject", "control")}
+    with pytest.raises(AssertionError) as problem:
+        check(**arguments)
+    made = replace(CHECK, scenarios=tuple(arguments), function=check)
+    found = judge.result(made, target="t", problem=problem.value, arguments=arguments, duration=0, source=source)
+    assert found.outcome is outcome
+
+
+def test_words_that_are_missing_may_be_by_chance() -> None:
+    rome = said("Rome")[0]
+    assert says(rome, "Rome")
+    assert not says(rome, "Paris")
+    with tolerant(LATELY):
+        assert not says(rome, "Paris")
+    with tolerant(replace(LATELY, early=True)), pytest.raises(Inconclusive, match='expected "Paris", got "Rome"'):
+        says(rome, "Paris")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from conformance import notes
 from conformance.answers.answer import Answer
 from conformance.answers.values import T, distinct, expect, optional, parsed, written
 from conformance.comparisons import shown
@@ -117,11 +118,13 @@ class Generated(Answer):
     @property
     def text(self) -> str:
         """The content of the first choice; empty if it has none."""
+        notes.current().generated.add(self.name)
         return self.choice.text
 
     @property
     def said(self) -> str:
         """All that the model wrote for the first choice, calls aside: reasoning, then text or refusal."""
+        notes.current().generated.add(self.name)
         return self.choice.reasoning + self.choice.text + self.choice.refusal
 
     @property
@@ -174,6 +177,8 @@ class Generated(Answer):
 
     def tokens(self, kind: str) -> int:
         """One count of the usage object: `prompt`, `completion` or `total`."""
+        if kind != "prompt":
+            notes.current().generated.add(self.name)
         return expect(self.usage.get(f"{kind}_tokens"), int, f"{self.name}: `usage.{kind}_tokens`")
 
     @property
@@ -213,6 +218,7 @@ class Chat(Generated):
     @property
     def reasoning(self) -> str:
         """The reasoning, which a server sends in its own field (`reasoning_content` or `reasoning`)."""
+        notes.current().generated.add(self.name)
         return self.choice.reasoning
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from conformance import notes
 from conformance.answers.answer import Answer
 from conformance.answers.generated import Choice, ToolCall
 from conformance.answers.values import expect, optional, written
@@ -71,9 +72,10 @@ class Response(Answer):
         texts = [part.get("text") for part in self.parts if part.get("type") == "output_text"]
         return "".join(expect(text, str, f"{self.name}: `text` of an `output_text`") for text in texts)
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The text; of a stream, joined from its deltas."""
+        notes.current().generated.add(self.name)
         return self.joined("response.output_text.delta") if self.streamed else self.written
 
     @cached_property
@@ -136,6 +138,8 @@ class Response(Answer):
 
     def tokens(self, kind: str) -> int:
         """One count of the usage object: `input`, `output` or `total`."""
+        if kind != "input":
+            notes.current().generated.add(self.name)
         return expect(self.usage.get(f"{kind}_tokens"), int, f"{self.name}: `usage.{kind}_tokens`")
 
     @property
