@@ -172,6 +172,17 @@ def test_dimensions_shorten_the_vector(embedding: Embeddings, embedding_dimensio
     )
 
 
+@check("embeddings", SHOULD, "docs:guides/embeddings vectors have length 1")
+def test_shortened_vectors_have_length_one(embedding: Embeddings, embedding_dimensions: Embeddings) -> None:
+    """An `embedding` that `dimensions` has shortened has length 1, as a whole one has."""
+    inconclusive_unless(
+        len(embedding_dimensions.vector) != len(embedding.vector), f"{EMBEDDING} is as long as without `dimensions`"
+    )
+    whole, shortened = (math.hypot(*answer.vector) for answer in (embedding, embedding_dimensions))
+    inconclusive_unless(abs(whole - 1) < NOISE, f"{EMBEDDING} has another length without `dimensions`, too")
+    assert_less(abs(shortened - 1), NOISE, f"difference of 1 and the length of {EMBEDDING}")
+
+
 # Tokens
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from conformance.kit import (
     MAY,
@@ -65,6 +66,19 @@ def test_later_pieces_have_no_identity(every: Every) -> None:
     inconclusive_unless(calls, "no tool was called in a stream")
 
 
+@check("tools", SHOULD, "openapi:ChatCompletionResponseMessage.tool_calls")
+def test_a_call_is_not_its_own_text(every: Every) -> None:
+    """`content` beside `tool_calls` is not the same call once more, as JSON."""
+    calls = False
+    for answer in every.accepted(Chat):
+        for choice in answer.choices:
+            calls = calls or bool(choice.tool_calls)
+            names = {call.name for call in choice.tool_calls}
+            twice = [one for one in _objects_in(choice.text) if one.get("name") in names]
+            assert_none_of(twice, f"calls in `content` of {answer.name}")
+    inconclusive_unless(calls, "no tool was called")
+
+
 @check("reasoning", MAY, FIELD)
 def test_reasoning_is_in_one_field(every: Every) -> None:
     """Reasoning comes in `reasoning_content` or in `reasoning`, and not in both: clients that read both join them."""
@@ -95,6 +109,15 @@ def test_the_message_is_no_json(every: Every) -> None:
     for answer in every.rejected():
         nested = _object_in(answer.error_message)
         assert_none_of(nested, f"JSON in `error.message` of {answer.name}")
+
+
+def _objects_in(text: str) -> list[dict[str, Any]]:
+    """The objects that a text is, if it is nothing but JSON."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
 def _object_in(message: str) -> list[str]:

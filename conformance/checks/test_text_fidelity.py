@@ -50,6 +50,14 @@ def test_layout_is_streamed(layout_logprobs: Chat, layout_logprobs_streamed: Cha
     assert_same_text(layout_logprobs_streamed.text, layout_logprobs.text)
 
 
+@check("tools", SHOULD, CONTENT)
+def test_layout_is_streamed_beside_tools(layout_tools: Chat, layout_tools_streamed: Chat) -> None:
+    """While tools are offered, `content` of a stream is that of the plain response, line breaks and spaces included."""
+    called = layout_tools.tool_calls or layout_tools_streamed.tool_calls
+    inconclusive_unless(not called and "".join(layout_tools.text.split()), "the model wrote no text")
+    assert_same_text(layout_tools_streamed.text, layout_tools.text)
+
+
 def assert_tokens_make_the_text(answer: Chat) -> None:
     """End the check unless `content` is what the tokens are, apart from characters that tokens cut."""
     inconclusive_unless(answer.choice.logprobs, "expected logprobs, got none (`choices[0].logprobs`)")

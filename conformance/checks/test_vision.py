@@ -75,6 +75,12 @@ def test_webp_is_seen(look_at_nothing: Chat, look_red: Chat, look_webp: Chat) ->
     assert_sees_red(look_webp, look_red, look_at_nothing)
 
 
+@check("vision", SHOULD, GUIDE)
+def test_gif_is_seen(look_at_nothing: Chat, look_red: Chat, look_gif: Chat) -> None:
+    """A GIF without animation in `image_url` is seen as the same image in PNG is."""
+    assert_sees_red(look_gif, look_red, look_at_nothing)
+
+
 @check("vision", MUST, IMAGE)
 def test_an_image_may_come_first(look_at_nothing: Chat, look_red: Chat, look_image_first: Chat) -> None:
     """An `image_url` part may come before the text part."""

@@ -13,7 +13,7 @@ from tests.reference.faults.kit import add
 
 CHAT = "chat"
 LONG = 3000
-GOES_ON = 3.2
+GOES_ON = 3.5
 """Seconds for which the only slot is taken after the last client has left."""
 
 LEFT = 8

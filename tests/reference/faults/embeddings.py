@@ -196,3 +196,10 @@ def number_embedded(body: dict[str, Any], _call: Call) -> None:
 def any_model_embeds(body: dict[str, Any], _call: Call) -> None:
     """Any model name is served by the only embedding model."""
     body["model"] = "reference-embedding"
+
+
+@answer(EMBEDDINGS, when=lambda call: bool(call.body.get("dimensions")))
+def shortened_vectors_not_normalised(body: dict[str, Any], _call: Call) -> None:
+    """A vector that `dimensions` has shortened is the beginning of the whole one, and shorter than 1."""
+    for entry in _vectors(body):
+        entry["embedding"] = [value * 0.7 for value in entry["embedding"]]

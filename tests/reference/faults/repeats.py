@@ -67,6 +67,14 @@ def _messages(body: Any) -> Iterator[dict[str, Any]]:
         yield choice.get("message") or choice.get("delta") or {}
 
 
+@answer("chat")
+def calls_in_the_text_too(body: Any, _call: Call) -> None:
+    """A call comes in `tool_calls`, and as JSON in `content`."""
+    for message in _messages(body):
+        if message.get("tool_calls"):
+            message["content"] = json.dumps([call["function"] for call in message["tool_calls"]])
+
+
 @payload("chat")
 def reasoning_in_both_fields(body: Any, _call: Call) -> None:
     """Reasoning comes in `reasoning_content` and in `reasoning`."""

@@ -37,6 +37,12 @@ def line_breaks_lost_in_streams(body: Any, _call: Call) -> None:
     _texts(body, lambda text: text.replace("\n", ""))
 
 
+@payload("chat", stream=True, when=having("tools"))
+def blank_chunks_lost_beside_tools(body: Any, _call: Call) -> None:
+    """While tools are offered, chunks of nothing but white space are lost."""
+    _texts(body, lambda text: text if text.strip() else "")
+
+
 @payload("chat", stream=False, when=having("response_format"))
 def marks_lost(body: Any, _call: Call) -> None:
     """Characters without a width are lost from documents."""

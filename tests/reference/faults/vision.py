@@ -129,3 +129,11 @@ def unknown_detail_dropped(body: dict[str, Any], _call: Call) -> None:
 def red_is_blue(body: dict[str, Any], _call: Call) -> None:
     """A red image is seen as a blue one."""
     _change_images(body, lambda images: json.loads(json.dumps(images).replace(RED, BLUE)))
+
+
+@request("chat")
+def gif_refused(body: dict[str, Any], _call: Call) -> None:
+    """A GIF is taken for no image."""
+    for message in messages(body):
+        if "data:image/gif" in str(message.get("content")):
+            raise ApiError("Unsupported image format: gif.", param="messages")
