@@ -1,6 +1,16 @@
 """Connections: clients that close them early, and clients that use them again."""
 
-from conformance.kit import MUST, SHOULD, Answer, Chat, Every, assert_same_text, check, inconclusive_unless
+from conformance.kit import (
+    MUST,
+    SHOULD,
+    Answer,
+    Chat,
+    Every,
+    assert_same_text,
+    check,
+    inconclusive_unless,
+    shown,
+)
 
 ENDED = "a stream came to its end (`[DONE]`) before its client closed the connection"
 
@@ -44,4 +54,4 @@ def test_nothing_follows_the_response(every: Every) -> None:
     """A response ends where `Content-Length` or its last chunk says: no bytes follow it on its connection."""
     for answer in every.of(Answer, lambda a: a.exchange.surplus is not None, what="complete"):
         surplus = answer.exchange.surplus or b""
-        assert surplus == b"", f"expected no bytes after the end of the response, got {surplus[:60]!r}"
+        assert surplus == b"", f"expected no bytes after the end of the response, got {shown(surplus[:60])}"

@@ -104,8 +104,8 @@ def test_any_order_permutes_the_vectors(drawn_permutations: list[Embeddings]) ->
     for answer in others:
         order = [BATCH.index(text) for text in answer.sent["input"]]
         pairs = zip(answer.each, order, strict=True)
-        others = [BATCH[place] for vector, place in pairs if not same(vector, first.each[place])]
-        assert_none_of(others, f"inputs that get another `embedding` in the order {order}")
+        wrong = [BATCH[place] for vector, place in pairs if not same(vector, first.each[place])]
+        assert_none_of(wrong, f"inputs that get another `embedding` in the order {order}")
 
 
 @check("errors", MUST, "rfc:9110#15.5 client errors and server errors")
