@@ -40,8 +40,8 @@ def test_answers_as_many_after_clients_went_away(
 def test_connection_lasts_after_a_stream(capital_after_stream: list[Chat]) -> None:
     """After a stream the connection stays open for the next request, unless `Connection: close` was sent."""
     stream, question = capital_after_stream
-    stream.accepted()
-    question.accepted()
+    stream.assert_accepted()
+    question.assert_accepted()
     if "close" not in (stream.wire.header("connection") or "").lower():
         assert question.wire.port == stream.wire.port, (
             "expected the next request on the connection of the stream, but the server had closed it "
