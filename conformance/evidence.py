@@ -47,7 +47,7 @@ def unproved(source: Source, names: list[str]) -> str:
 def responding_model(models: Answer, *answers: Answer) -> str:
     """The model of the first of these responses that the same server as that of `models` accepted; the check is
     inconclusive if there is none."""
-    models.accepted()
+    models.assert_accepted()
     for one in answers:
         if isinstance(one, Answer) and one.ok and _server(one) == _server(models):
             return str(one.sent["model"])

@@ -24,7 +24,7 @@ class Ran(list[Answer]):
     def output(self) -> str:
         """What it printed, or the end of that; ends the check unless all requests were accepted and it ended well."""
         for answer in self:
-            answer.accepted()
+            answer.assert_accepted()
         if self.ended.exit_code is None:
             raise TimedOut(f"{self.name}: expected the program to end in time, got none ({self.ended.errors})")
         if self.ended.exit_code != 0 or not self:

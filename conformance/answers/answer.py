@@ -152,12 +152,12 @@ class Answer:
     @cached_property
     def body(self) -> dict[str, Any]:
         """The JSON object of a 2xx response."""
-        self.accepted()
+        self.assert_accepted()
         if self.unasked:
             raise Blocked(f"{self.name}: expected a JSON object, got an event stream, which has its own check")
         return expect(self.json, dict, f"{self.name}: body")
 
-    def accepted(self) -> None:
+    def assert_accepted(self) -> None:
         """End the check unless the HTTP status is 2xx."""
         if not 200 <= self.status < 300:
             raise Refused(self)
@@ -173,7 +173,7 @@ class Answer:
 
     def _read(self) -> None:
         """Read everything; ends the check if something is malformed."""
-        self.accepted()
+        self.assert_accepted()
 
     # Rejections
 
@@ -208,7 +208,7 @@ class Answer:
     @cached_property
     def events(self) -> sse.Parsed:
         """The events of a streamed response."""
-        self.accepted()
+        self.assert_accepted()
         if self.content_type != "text/event-stream":
             raise Fail(
                 f"{self.name}: expected text/event-stream, got {self.content_type or 'nothing'} (`Content-Type`)",

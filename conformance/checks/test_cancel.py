@@ -36,7 +36,7 @@ def assert_no_wait(long_streams: list[Chat], left: list[Chat]) -> None:
         inconclusive_unless(not refused, f"{answer.name} was rejected, so that nothing was left")
     if question.exchange.error == "timeout":
         raise Fail("the next request got no response in time", expected="a response", actual="none")
-    question.accepted()
+    question.assert_accepted()
     waits = [answer.wire.headers_at or 0.0 for answer in gone if answer.exchange.status] + [question.arrived]
     assert_at_most(round(max(waits), 2), round(most, 2), "seconds that a request had to wait")
 

@@ -1,6 +1,16 @@
 """Connections: clients that close them early, and clients that use them again."""
 
-from conformance.kit import MUST, SHOULD, Answer, Chat, Every, assert_same_text, check, inconclusive_unless, shown
+from conformance.kit import (
+    MUST,
+    SHOULD,
+    Answer,
+    Chat,
+    Every,
+    assert_same_text,
+    check,
+    inconclusive_unless,
+    shown,
+)
 
 ENDED = "a stream came to its end (`[DONE]`) before its client closed the connection"
 
@@ -30,8 +40,8 @@ def test_answers_as_many_after_clients_went_away(
 def test_connection_lasts_after_a_stream(capital_after_stream: list[Chat]) -> None:
     """After a stream the connection stays open for the next request, unless `Connection: close` was sent."""
     stream, question = capital_after_stream
-    stream.accepted()
-    question.accepted()
+    stream.assert_accepted()
+    question.assert_accepted()
     if "close" not in (stream.wire.header("connection") or "").lower():
         assert question.wire.port == stream.wire.port, (
             "expected the next request on the connection of the stream, but the server had closed it "
@@ -44,6 +54,4 @@ def test_nothing_follows_the_response(every: Every) -> None:
     """A response ends where `Content-Length` or its last chunk says: no bytes follow it on its connection."""
     for answer in every.of(Answer, lambda a: a.exchange.surplus is not None, what="complete"):
         surplus = answer.exchange.surplus or b""
-        assert surplus == b"", (
-            f"expected no bytes after the response, got {shown(surplus[:60].decode('latin-1'))} (`{answer.name}`)"
-        )
+        assert surplus == b"", f"expected no bytes after the end of the response, got {shown(surplus[:60])}"

@@ -180,7 +180,7 @@ def test_unknown_path_is_not_found(bad_path: Answer) -> None:
 @check("errors", SHOULD, "de-facto:OpenAI answers 405")
 def test_wrong_method_is_refused(capital: Chat, bad_method: Answer) -> None:
     """`GET /chat/completions` is rejected with 405."""
-    capital.accepted()
+    capital.assert_accepted()
     expect_rejection(bad_method, 405, or_leniently=(404,))
 
 

@@ -49,12 +49,12 @@ def unbroken(answers: Iterable[Answer]) -> None:
 def accepted(answers: Iterable[Answer]) -> None:
     """Each request must be accepted."""
     for answer in answers:
-        answer.accepted()
+        answer.assert_accepted()
 
 
 def same_prompt(answers: Sequence[Chat], plain: Chat) -> None:
     """Each request that was accepted must have as many prompt tokens as the plain one, and its text."""
-    plain.accepted()
+    plain.assert_accepted()
     read = [answer for answer in answers if answer.ok]
     sizes = {form(answer): answer.tokens("prompt") for answer in read}
     other = {name: size for name, size in sizes.items() if size != plain.tokens("prompt")}
@@ -101,9 +101,9 @@ def test_odd_conversations_break_nothing(doubtful_messages: list[Chat]) -> None:
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.prompt")
 def test_empty_prompts_break_nothing(continuation: Completion, completion_forms: list[Completion]) -> None:
     """An empty `prompt`, in each form, is completed or cleanly rejected."""
-    continuation.accepted()
+    continuation.assert_accepted()
     unbroken(completion_forms)
-    completion_forms[-1].accepted()
+    completion_forms[-1].assert_accepted()
     for answer in completion_forms:
         if answer.ok:
             assert answer.choices, f"no choices for {form(answer)}"
@@ -112,9 +112,9 @@ def test_empty_prompts_break_nothing(continuation: Completion, completion_forms:
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest")
 def test_blank_inputs_break_nothing(embedding: Embeddings, embedding_forms: list[Embeddings]) -> None:
     """A blank or empty `input` is embedded or cleanly rejected, and null parameters are as if absent."""
-    embedding.accepted()
+    embedding.assert_accepted()
     unbroken(embedding_forms)
-    embedding_forms[-1].accepted()
+    embedding_forms[-1].assert_accepted()
     for answer in embedding_forms:
         if answer.ok:
             assert answer.each, f"no embedding for {form(answer)}"
@@ -125,7 +125,7 @@ def test_neutral_parameters_change_no_response(respond_capital: Response, respon
     """Parameters of the Responses API that are empty, null or the default are accepted, and change nothing."""
     unbroken(response_forms)
     for answer in response_forms[:-2]:
-        answer.accepted()
+        answer.assert_accepted()
         expected = respond_capital.tokens("input")
         assert_equal(answer.tokens("input"), expected, f"`usage.input_tokens` with {form(answer)}")
         assert_same_text(answer.text, respond_capital.text)
@@ -151,7 +151,7 @@ def test_http_may_be_written_in_any_way(capital: Chat, http_forms: list[Chat]) -
 def test_connection_lasts_after_a_rejection(capital_after_rejection: list[Chat]) -> None:
     """A connection is open for the next request after a rejection, unless that said `Connection: close`."""
     rejection, question = capital_after_rejection
-    question.accepted()
+    question.assert_accepted()
     if "close" not in (rejection.wire.header("connection") or "").lower():
         assert_equal(question.wire.port, rejection.wire.port, "port of the client: another connection had to be opened")
 

@@ -59,14 +59,14 @@ def test_is_the_same_as_listed(models_list: Models, model: Models) -> None:
 @check("retrieve_model", SHOULD, "sdk:models.retrieve encodes the id in the path")
 def test_encoded_id_is_understood(models_list: Models, model: Models, model_encoded: Models) -> None:
     """`GET /models/{model}` accepts a percent-encoded id, which an id with a slash needs."""
-    model.accepted()
+    model.assert_accepted()
     assert_in(model_encoded.body.get("id"), models_list.ids, "`id`")
 
 
 @check("retrieve_model", MAY, "de-facto:curl and older clients leave the slash as it is")
 def test_id_with_a_slash_is_understood(models_list: Models, model: Models, model_with_slash: Models) -> None:
     """`GET /models/{model}` accepts an id with a slash that is not encoded."""
-    model.accepted()
+    model.assert_accepted()
     inconclusive_unless(
         "/" in model_with_slash.wire.request.path.removeprefix("/models/"),
         "no `data[].id` in `GET /models` has a slash",
@@ -77,12 +77,12 @@ def test_id_with_a_slash_is_understood(models_list: Models, model: Models, model
 @check("retrieve_model", SHOULD, "openapi:/models/{model}")
 def test_unknown_id_is_not_found(model: Models, bad_model_id: Models) -> None:
     """`GET /models/{model}` with an unknown id is rejected with 404."""
-    model.accepted()
+    model.assert_accepted()
     expect_rejection(bad_model_id, 404)
 
 
 @check("retrieve_model", MAY, "docs:guides/error-codes")
 def test_unknown_id_has_the_code(model: Models, bad_model_id: Models) -> None:
     """`error.code` is `model_not_found` when the id in `GET /models/{model}` is unknown."""
-    model.accepted()
+    model.assert_accepted()
     assert_equal(bad_model_id.error.get("code"), "model_not_found", "`error.code`")

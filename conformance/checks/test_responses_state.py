@@ -96,7 +96,7 @@ def test_input_items_can_be_listed(retrieved: Response, input_items: Response) -
 @check("responses_state", SHOULD, f"{PAGES}/get")
 def test_an_unknown_response_is_not_found(respond_capital: Response, bad_retrieved: Response) -> None:
     """`GET /responses/{id}` with an unknown id is rejected with 404."""
-    respond_capital.accepted()
+    respond_capital.assert_accepted()
     expect_rejection(bad_retrieved, 404, or_leniently=())
 
 
@@ -121,7 +121,7 @@ def test_a_response_says_whether_it_is_stored(respond_name: Response, retrieved:
 def test_a_response_can_be_deleted(deleted: list[Response]) -> None:
     """`DELETE /responses/{id}` deletes a stored response, which then cannot be retrieved."""
     deletion, retrieval = deleted
-    deletion.accepted()
+    deletion.assert_accepted()
     expect_rejection(retrieval, 404, or_leniently=())
 
 

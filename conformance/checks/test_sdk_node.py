@@ -89,7 +89,7 @@ def test_helper_for_streams(
 @check("embeddings", MUST, "sdk:openai-node asks for base64")
 def test_default_embedding_is_the_same(embedding_float: Embeddings, embedding_base64: Embeddings) -> None:
     """OpenAI's Node SDK, which asks for base64 by default, gets the same numbers as with `encoding_format: float`."""
-    embedding_base64.accepted()
+    embedding_base64.assert_accepted()
     got, expected = read_by_node(embedding_base64)["vectors"][0], embedding_float.vector
     assert_equal(len(got), len(expected), "length of `data[0].embedding` in base64, decoded")
     far = [(a, b) for a, b in zip(got, expected, strict=True) if not abs(a - b) < 0.01]

@@ -156,7 +156,7 @@ def test_parses_responses_to_a_class(sdk_respond_person: Response) -> None:
 @check("embeddings", MUST, "sdk:openai-python asks for base64")
 def test_default_embedding_is_the_same(embedding_float: Embeddings, embedding_base64: Embeddings) -> None:
     """OpenAI's Python SDK, which asks for base64 by default, gets the same numbers as with `encoding_format: float`."""
-    embedding_base64.accepted()
+    embedding_base64.assert_accepted()
     got, expected = read_by_python(embedding_base64)["vectors"][0], embedding_float.vector
     assert_equal(len(got), len(expected), "length of `data[0].embedding` in base64, decoded")
     far = [(a, b) for a, b in zip(got, expected, strict=True) if not abs(a - b) < 0.01]

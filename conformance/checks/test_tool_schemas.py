@@ -38,7 +38,7 @@ def parameters(answer: Chat) -> dict[str, Any]:
 
 def arguments(answer: Chat) -> dict[str, Any]:
     """The arguments of the first call."""
-    answer.accepted()
+    answer.assert_accepted()
     inconclusive_unless(
         answer.finish_reason != "length" or len(answer.tool_calls) > 1, "the model's arguments do not end"
     )

@@ -95,7 +95,7 @@ def test_answers_are_complete(every: Every) -> None:
             detail = f"{answer.exchange.error}: {answer.exchange.error_detail}"
             assert answer.exchange.error is None, f"{answer.name}: expected a complete response, got {detail}"
     for answer in late:
-        answer.accepted()
+        answer.assert_accepted()
 
 
 # Shapes

@@ -33,7 +33,7 @@ def client(respond: Callable[[httpx2.Request], httpx2.Response]) -> openai.OpenA
 
 def answered(call: Callable[[openai.OpenAI], T], answer: Answer) -> T:
     """What a call of the SDK returns for this response; ends the check if it is a rejection, or if the SDK raises."""
-    answer.accepted()
+    answer.assert_accepted()
     response = _response(answer)
     try:
         return call(client(lambda _: response))
