@@ -116,6 +116,20 @@ def test_hanging_up_after_some_bytes() -> None:
     assert 10 <= len(got.body) <= 100_000
 
 
+def test_hanging_up_after_some_time() -> None:
+    gone = threading.Event()
+
+    def wait(*_: object) -> Reply:
+        gone.wait(5)
+        return as_json({})
+
+    with serving(wait) as origin, wire.client(5) as http:
+        got = send(Request(body={}, hang_up_in=0.2), origin, model="m", http=http)
+        gone.set()
+    assert (got.status, got.error) == (None, None)
+    assert Exchange.from_json(got.to_json()).request.hang_up_in == 0.2
+
+
 def test_a_header_with_an_empty_value_is_left_out() -> None:
     seen: list[dict[str, str]] = []
 
