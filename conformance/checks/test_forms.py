@@ -60,6 +60,10 @@ def same_prompt(answers: Sequence[Chat], plain: Chat) -> None:
     other = {name: size for name, size in sizes.items() if size != plain.tokens("prompt")}
     assert_none_of(other, f"prompts of another length than {plain.tokens('prompt')} tokens (`usage.prompt_tokens`)")
     for answer in read:
+        inconclusive_unless(
+            plain.finish_reason == "length" or answer.finish_reason != "length",
+            "the model did not end within max_tokens, which is fixed where a body is sent as bytes",
+        )
         assert_same_text(answer.text, plain.text)
 
 
