@@ -73,7 +73,7 @@ def test_arguments_come_in_pieces(call_flags_streamed: Chat) -> None:
     """Arguments of some hundred tokens are streamed in several deltas."""
     inconclusive_unless(call_flags_streamed.tool_calls, "the model called no tool")
     inconclusive_unless(len(call_flags_streamed.tool_calls[0].arguments) > 200, "the model's arguments are short")
-    pieces = next(iter(call_flags_streamed.call_pieces().values()))
+    pieces = next(iter(call_flags_streamed.call_deltas().values()))
     told = [piece for piece in pieces if (piece.get("function") or {}).get("arguments")]
     assert_at_least(len(told), PIECES, "deltas with `function.arguments`")
 
