@@ -38,11 +38,11 @@ MODEL = "<model>"
 class Request:
     """What is sent: `body` is JSON (any value), or bytes to be sent as they are, or None for no body.
 
-    `path` is relative to the base URL, which ends in `/v1` (`/chat/completions`). With a header `transfer-encoding:
-    chunked` the body is sent in chunks, without its length. `hang_up_after` closes the connection once that many bytes
-    of the answer have arrived, `hang_up_in` after that many seconds. A header with an empty value is left out, also one
-    that `send` adds by itself. `room` is for requests whose `max_tokens` or `max_output_tokens` only leaves room for
-    the answer: so many tokens, and on top what the model writes beside it.
+    `path` is relative to the base URL, which ends in `/v1` (`/chat/completions`); `/../` leads above it. With a header
+    `transfer-encoding: chunked` the body is sent in chunks, without its length. `hang_up_after` closes the connection
+    once that many bytes of the answer have arrived, `hang_up_in` after that many seconds. A header with an empty value
+    is left out, also one that `send` adds by itself. `room` is for requests whose `max_tokens` or `max_output_tokens`
+    only leaves room for the answer: so many tokens, and on top what the model writes beside it.
     """
 
     method: str = "POST"
@@ -218,7 +218,7 @@ def send(
     (`time.monotonic`).
     """
     request = request.with_model(model, room)
-    url = base_url.rstrip("/") + request.path if request.path.startswith("/") else request.path
+    url = _address(base_url.rstrip("/"), request.path)
     got: dict[str, Any] = {"started_at": time.time()}
     body = Body(http.spare)
     try:
@@ -237,6 +237,13 @@ def send(
         got |= {"error": "closed", "error_detail": str(problem)}
     got |= {"body": bytes(body.kept), "reads": tuple(body.reads)}
     return _redacted(Exchange(request=request, url=url, **got), http.access.secrets())
+
+
+def _address(base_url: str, path: str) -> str:
+    """The URL of a path of the server; a whole URL is left as it is."""
+    if path.startswith("/../"):
+        return base_url.rpartition("/")[0] + path.removeprefix("/..")
+    return base_url + path if path.startswith("/") else path
 
 
 def _receive(request: Request, url: str, http: Client, got: dict[str, Any], body: Body) -> None:

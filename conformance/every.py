@@ -21,8 +21,8 @@ class Every:
     """The recorded responses of a target, as the parameter `every` of a check.
 
     Iterating remembers the response that is being judged: the result shows its exchange. Responses to OPTIONS and HEAD
-    are left out, since they have no body. Those of absent endpoints are left out too: their errors are all the same,
-    and a scenario of its own requests an unknown path.
+    are left out, since they have no body, and those of paths above `/v1`, which are the server's own. Those of absent
+    endpoints are left out too: their errors are all the same, and a scenario of its own requests an unknown path.
     """
 
     @classmethod
@@ -144,7 +144,8 @@ def is_bad(answer: Answer) -> bool:
 
 
 def _with_body(answers: Iterable[Answer]) -> Iterator[Answer]:
-    return (a for a in answers if a.exchange.request.method not in ("OPTIONS", "HEAD"))
+    of_the_api = (a for a in answers if not a.exchange.request.path.startswith("/../"))
+    return (a for a in of_the_api if a.exchange.request.method not in ("OPTIONS", "HEAD"))
 
 
 class _Recorded:

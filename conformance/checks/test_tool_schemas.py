@@ -134,6 +134,24 @@ def test_nested_pattern(call_with_nested_pattern: Chat) -> None:
 
 
 @check("tools", SHOULD, STRICT)
+def test_loose_pattern(call_with_loose_pattern: Chat) -> None:
+    """`pattern` without `^` and `$` matches any part of the string, and is enforced, or the request is rejected."""
+    enforced(call_with_loose_pattern, "`pattern` without anchors")
+
+
+@check("tools", SHOULD, STRICT)
+def test_escaped_pattern(call_with_escaped_pattern: Chat) -> None:
+    """`pattern` with escaped characters is enforced in a strict function's arguments, or the request is rejected."""
+    enforced(call_with_escaped_pattern, "`pattern` with escapes")
+
+
+@check("tools", SHOULD, STRICT)
+def test_nested_length(call_with_nested_length: Chat) -> None:
+    """A `maxLength` of 2,000 inside of `items` does not stop the other keywords from being enforced."""
+    enforced(call_with_nested_length, "the schema")
+
+
+@check("tools", SHOULD, STRICT)
 def test_length(call_with_length: Chat) -> None:
     """`minLength` and `maxLength` are enforced in a strict function's arguments."""
     enforced(call_with_length, "`minLength` or `maxLength`")
@@ -432,6 +450,16 @@ def test_large_definitions_are_never_truncated(tools_of_30_kb: Chat) -> None:
     """Definitions of 30 kB reach the model as a whole, or the request is rejected."""
     if not tools_of_30_kb.cleanly_refused:
         assert_at_least(tools_of_30_kb.tokens("prompt"), 4000, "`usage.prompt_tokens` with 30 kB of tools")
+
+
+@check("tools", SHOULD, PARAMETERS)
+def test_no_keyword_keeps_the_model_from_answering(capital: Chat, capital_odd_tools: Chat) -> None:
+    """A request is answered although a function that need not be called has a keyword that grammars lack."""
+    capital_odd_tools.assert_accepted()
+    ignored_unless(
+        capital_odd_tools.tokens("prompt") > capital.tokens("prompt") + 100, "the tools are not in the prompt"
+    )
+    assert capital_odd_tools.text.strip() or capital_odd_tools.tool_calls, "neither `content` nor `tool_calls`"
 
 
 # What must be refused

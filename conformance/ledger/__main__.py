@@ -1,4 +1,4 @@
-"""python -m conformance.ledger: write docs/coverage.md, the ledger as a page."""
+"""python -m conformance.ledger: write docs/coverage.md, the ledger as a page, and docs/census.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from conformance import catalogue, sources
-from conformance.ledger import TITLES, Row, coverage, general, resolve
+from conformance.ledger import TITLES, Row, census, coverage, general, resolve
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 STATES = ("covered", "excluded", "open")
@@ -74,3 +74,4 @@ def _topmost(rows: list[Row]) -> list[Row]:
 if __name__ == "__main__":
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(), encoding="utf-8")
+    census.PAGE.write_text(census.page(), encoding="utf-8")

@@ -58,6 +58,7 @@ class State:
     kept: dict[str, Any] = field(default_factory=dict)  # what faults keep from one request to another
     cancelled: int = 0  # streams ended because the client went away
     asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # the same, under the same X-Chance
+    prompts: set[tuple[str, int]] = field(default_factory=set)  # what the cache has: beginnings, by their hash
     responses: dict[str, dict[str, Any]] = field(default_factory=dict)  # stored by the Responses API
 
 

@@ -25,6 +25,7 @@ class Generation:
         self.prompt_tokens = len(prompt)
         if self.prompt_tokens >= model.CONTEXT:
             raise context_exceeded(model.CONTEXT, self.prompt_tokens)
+        self.cached = model.cached(call.state.prompts, call.headers.get("x-chance", "").rpartition("#")[2], prompt)
         state = model.absorb(0, prompt)
         for image in (image for message in history for image in message.images):
             state = model.absorb(state, [image.digest & 0xFFFF])
@@ -47,15 +48,16 @@ class Generation:
     def usage(self) -> dict[str, Any]:
         """openapi CompletionUsage; completion tokens are those that were generated, without the end token."""
         completion = sum(choice.completion_tokens for choice in self.choices)
-        return usage(self.prompt_tokens, completion, sum(choice.reasoning_tokens for choice in self.choices))
+        reasoning = sum(choice.reasoning_tokens for choice in self.choices)
+        return usage(self.prompt_tokens, completion, reasoning, self.cached)
 
 
-def usage(prompt: int, completion: int, reasoning: int = 0) -> dict[str, Any]:
+def usage(prompt: int, completion: int, reasoning: int = 0, cached: int = 0) -> dict[str, Any]:
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
         "completion_tokens_details": {
             "reasoning_tokens": reasoning,
             "audio_tokens": 0,

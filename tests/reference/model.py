@@ -89,3 +89,17 @@ def log_sum(row: Sequence[float]) -> float:
 def top(row: Sequence[float], k: int) -> list[int]:
     """The k likeliest tokens, likeliest first."""
     return heapq.nlargest(k, range(len(row)), key=row.__getitem__)
+
+
+CACHED_FROM, CACHED_BY = 1024, 128  # tokens: OpenAI caches prompts of this length, in steps of this length
+
+
+def cached(prompts: set[tuple[str, int]], run: str, prompt: Sequence[int]) -> int:
+    """How many tokens of a prompt are in the cache, which then has all of it. Each `run` has a cache of its own."""
+    found = state = 0
+    for end in range(CACHED_BY, len(prompt) + 1, CACHED_BY):
+        state = absorb(state, prompt[end - CACHED_BY : end])
+        if end >= CACHED_FROM:
+            found = end if (run, state) in prompts else found
+            prompts.add((run, state))
+    return found

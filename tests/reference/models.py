@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.reference import model
 from tests.reference.call import MODELS, Call, Reply
 from tests.reference.errors import unknown_model
 
@@ -11,7 +12,8 @@ _CREATED = 1_767_225_600  # a fixed time: models do not change while the server 
 
 
 def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": _CREATED, "owned_by": "openai-conformance"}
+    about = {"id": name, "object": "model", "created": _CREATED, "owned_by": "openai-conformance"}
+    return {**about, "context_length": model.CONTEXT}
 
 
 def listed(_call: Call) -> Reply:

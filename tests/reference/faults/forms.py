@@ -62,6 +62,20 @@ def null_instructions_are_a_message(body: dict[str, Any], _call: Call) -> None:
         body["instructions"] = "None"
 
 
+@request("chat")
+def inert_parameters_crash_beside_tools(body: dict[str, Any], _call: Call) -> None:
+    """`safety_identifier` beside tools ends in a 500."""
+    if body.get("tools") and body.get("safety_identifier"):
+        raise KeyError("safety_identifier")
+
+
+@request("responses", stream=True)
+def inert_parameters_crash_in_streams(body: dict[str, Any], _call: Call) -> None:
+    """`prompt_cache_key` in a stream of the Responses API ends in a 500."""
+    if body.get("prompt_cache_key"):
+        raise KeyError("prompt_cache_key")
+
+
 @sent("chat")
 def escapes_in_words_unread(body: bytes, _call: Call) -> bytes:
     """Escapes of plain letters in JSON are not undone."""

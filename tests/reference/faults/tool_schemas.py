@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.reference.call import Call
+from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
 from tests.reference.faults.behaviours import _rewritten
 from tests.reference.faults.kit import add, payload, request, script
@@ -86,6 +87,21 @@ _failing_open(
     "classes in patterns fail open",
     "A pattern with a class such as \\d is not enforced.",
     lambda part: isinstance(part.get("pattern"), str) and "\\d" in part["pattern"],
+)
+_failing_open(
+    "loose patterns fail open",
+    "A pattern without anchors is not enforced.",
+    lambda part: isinstance(part.get("pattern"), str) and not part["pattern"].startswith("^"),
+)
+_failing_open(
+    "escaped patterns fail open",
+    "A pattern with an escaped character is not enforced.",
+    lambda part: isinstance(part.get("pattern"), str) and "\\." in part["pattern"],
+)
+_failing_open(
+    "nested lengths fail open",
+    "A maxLength of 2,000 inside of items is not enforced.",
+    lambda part: any(inner.get("maxLength") == 2000 for inner in _parts(part.get("items"))),
 )
 _failing_open(
     "large lengths fail open",
@@ -244,6 +260,14 @@ def enums_hidden_from_the_model(body: dict[str, Any], _call: Call) -> None:
             for keyword in ("enum", "description"):
                 if "type" in part:
                     part.pop(keyword, None)
+
+
+@request("chat")
+def keywords_without_grammar_refused(body: dict[str, Any], _call: Call) -> None:
+    """Functions with a keyword that grammars lack are refused, also where none must be called."""
+    for schema in _schemas(body):
+        if body.get("tool_choice") is None and any("not" in part for part in _parts(schema)):
+            raise ApiError("Unable to make a grammar.", param="tools")
 
 
 @request("chat")

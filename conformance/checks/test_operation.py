@@ -1,0 +1,89 @@
+"""What whoever operates a client or a server looks at: cached tokens, fingerprints, pieces that arrive in time."""
+
+from conformance.kit import (
+    MAY,
+    SHOULD,
+    Chat,
+    Models,
+    assert_at_least,
+    assert_equal,
+    assert_in,
+    check,
+    ignored_unless,
+    inconclusive_unless,
+)
+
+CACHED = "openapi:CompletionUsage.prompt_tokens_details.cached_tokens"
+PIECES = 3
+
+
+def cached(answer: Chat) -> int:
+    """How many tokens of the prompt came from the cache, as the usage says."""
+    found = (answer.usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    inconclusive_unless(isinstance(found, int), "the usage has no `cached_tokens`")
+    return int(found or 0)
+
+
+@check("usage", MAY, CACHED)
+def test_a_repeated_prompt_is_cached(long_prompt_again: list[Chat]) -> None:
+    """`cached_tokens` has most of a prompt of a thousand tokens that was sent before."""
+    _, again, _ = long_prompt_again
+    inconclusive_unless(again.tokens("prompt") >= 1024, "the prompt has less than 1,024 tokens")
+    ignored_unless(cached(again) > again.tokens("prompt") / 2, "a repeated prompt is not cached (`cached_tokens`)")
+
+
+@check("usage", MAY, CACHED)
+def test_a_continued_prompt_is_cached(long_prompt_again: list[Chat]) -> None:
+    """`cached_tokens` has most of a conversation whose beginning was sent before."""
+    first, _, longer = long_prompt_again
+    inconclusive_unless(first.tokens("prompt") >= 1024, "the prompt has less than 1,024 tokens")
+    ignored_unless(cached(longer) > first.tokens("prompt") / 2, "a continued prompt is not cached (`cached_tokens`)")
+
+
+@check("usage", MAY, CACHED)
+def test_replayed_calls_stay_cached(long_loop_again: list[Chat]) -> None:
+    """`cached_tokens` has most of a conversation with tool calls, whatever the order and spaces of their arguments."""
+    first, later = long_loop_again
+    inconclusive_unless(first.tokens("prompt") >= 1024, "the prompt has less than 1,024 tokens")
+    ignored_unless(cached(later) > 0.75 * first.tokens("prompt"), "a continued tool loop is not cached")
+
+
+@check("chat", SHOULD, "openapi:CreateChatCompletionResponse.system_fingerprint")
+def test_the_fingerprint_stays(capital: Chat, count: Chat, capital_streamed: Chat) -> None:
+    """`system_fingerprint`, where there is one, is a string, and the same for one configuration."""
+    found = {
+        str(value) for answer in (capital, count, capital_streamed) for value in answer.values("system_fingerprint")
+    }
+    inconclusive_unless(found != {"None"}, "there is no `system_fingerprint`")
+    assert_equal(len(found), 1, f"different values of `system_fingerprint`: {sorted(found)}")
+    assert_in(type(capital.body.get("system_fingerprint")).__name__, ("str",), "type of `system_fingerprint`")
+
+
+@check("models", MAY, "de-facto:context_length, max_model_len or meta.n_ctx, which agents read to fill the context")
+def test_models_tell_their_context(models_list: Models) -> None:
+    """The list of models says how many tokens the context of each has."""
+    keys = ("context_length", "max_model_len", "context_window", "max_context_length", "n_ctx", "n_ctx_train")
+    told = [{**model, **(model.get("meta") or {})} for model in models_list.models]
+    found = [one[key] for one in told for key in keys if isinstance(one.get(key), int)]
+    ignored_unless(found, "no listed model says the size of its context")
+
+
+@check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk.function.arguments")
+def test_arguments_come_in_pieces(call_flags_streamed: Chat) -> None:
+    """Arguments of some hundred tokens are streamed in several deltas."""
+    inconclusive_unless(call_flags_streamed.tool_calls, "the model called no tool")
+    inconclusive_unless(len(call_flags_streamed.tool_calls[0].arguments) > 200, "the model's arguments are short")
+    pieces = next(iter(call_flags_streamed.call_deltas().values()))
+    told = [piece for piece in pieces if (piece.get("function") or {}).get("arguments")]
+    assert_at_least(len(told), PIECES, "deltas with `function.arguments`")
+
+
+@check("streaming", SHOULD, "rfc:9110#12.5.3 a response to a client that accepts gzip is the same response")
+def test_compression_holds_nothing_back(long_streams: list[Chat], long_stream_gzip: Chat) -> None:
+    """To a client that accepts gzip, a stream arrives in pieces, too."""
+    inconclusive_unless(all(len(answer.text) > 100 for answer in long_streams), "the model gave no long answer")
+    inconclusive_unless(
+        all(len(set(answer.arrivals)) > 3 * PIECES for answer in long_streams), "no stream arrives in pieces"
+    )
+    inconclusive_unless(len(long_stream_gzip.text) > 100, "the model gave no long answer")
+    assert_at_least(len(set(long_stream_gzip.arrivals)), PIECES, "times at which pieces of the stream arrived")
