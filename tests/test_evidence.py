@@ -18,6 +18,9 @@ WITHOUT_A_POST = {
     *("sdk_node.raises_what_was_refused", "sdk_python.raises_what_was_refused"),
     *("wire.models_are_json", "wire.models_shape"),
     *("wire.errors_are_json", "wire.error_shape", "wire.full_error_shape", "repeats.the_message_is_no_json"),
+    *("operation.models_tell_their_context", "security.errors_tell_nothing_of_the_server"),
+    *("security.preflights_allow_what_the_sdk_sends", "security.preflights_need_no_key"),
+    *("security.pages_may_read_streams_and_errors", "security.pages_may_read_why_a_key_is_refused"),
     *("wire.answers_are_complete", "wire.no_request_breaks_the_server", "connections.nothing_follows_the_response"),
 }
 """Checks that have something to judge although the server rejects every POST: GET, OPTIONS, and the rejections."""
@@ -45,6 +48,7 @@ IGNORED = {
             "repeats.deltas_have_no_empty_list_of_calls",
             "repeats.later_pieces_have_no_identity",
             "repeats.a_call_is_not_its_own_text",
+            "forms.inert_parameters_change_nothing_beside_tools",  # It is about parameters that do nothing.
             "text_fidelity.layout_is_streamed_beside_tools",  # It is about the text of a model that calls nothing.
         ],
     ),

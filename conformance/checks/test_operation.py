@@ -80,10 +80,10 @@ def test_arguments_come_in_pieces(call_flags_streamed: Chat) -> None:
 
 @check("streaming", SHOULD, "rfc:9110#12.5.3 a response to a client that accepts gzip is the same response")
 def test_compression_holds_nothing_back(long_streams: list[Chat], long_stream_gzip: Chat) -> None:
-    """To a client that accepts gzip, a stream arrives in pieces, too."""
+    """A stream arrives chunk by chunk, also if the client accepts gzip."""
     inconclusive_unless(all(len(answer.text) > 100 for answer in long_streams), "the model gave no long answer")
     inconclusive_unless(
-        all(len(set(answer.arrivals)) > 3 * PIECES for answer in long_streams), "no stream arrives in pieces"
+        all(len(set(answer.arrivals)) > 3 * PIECES for answer in long_streams), "no stream arrives chunk by chunk"
     )
     inconclusive_unless(len(long_stream_gzip.text) > 100, "the model gave no long answer")
-    assert_at_least(len(set(long_stream_gzip.arrivals)), PIECES, "times at which pieces of the stream arrived")
+    assert_at_least(len(set(long_stream_gzip.arrivals)), PIECES, "times at which parts of the stream arrived")
