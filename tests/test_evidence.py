@@ -18,7 +18,7 @@ WITHOUT_A_POST = {
     *("sdk_node.raises_what_was_refused", "sdk_python.raises_what_was_refused"),
     *("wire.models_are_json", "wire.models_shape"),
     *("wire.errors_are_json", "wire.error_shape", "wire.full_error_shape", "repeats.the_message_is_no_json"),
-    *("operation.models_tell_their_context", "security.errors_tell_nothing_of_the_server"),
+    "security.errors_tell_nothing_of_the_server",
     *("security.preflights_allow_what_the_sdk_sends", "security.preflights_need_no_key"),
     *("security.pages_may_read_streams_and_errors", "security.pages_may_read_why_a_key_is_refused"),
     *("wire.answers_are_complete", "wire.no_request_breaks_the_server", "connections.nothing_follows_the_response"),

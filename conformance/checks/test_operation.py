@@ -4,7 +4,6 @@ from conformance.kit import (
     MAY,
     SHOULD,
     Chat,
-    Models,
     assert_at_least,
     assert_equal,
     assert_in,
@@ -57,15 +56,6 @@ def test_the_fingerprint_stays(capital: Chat, count: Chat, capital_streamed: Cha
     inconclusive_unless(found != {"None"}, "there is no `system_fingerprint`")
     assert_equal(len(found), 1, f"different values of `system_fingerprint`: {sorted(found)}")
     assert_in(type(capital.body.get("system_fingerprint")).__name__, ("str",), "type of `system_fingerprint`")
-
-
-@check("models", MAY, "de-facto:context_length, max_model_len or meta.n_ctx, which agents read to fill the context")
-def test_models_tell_their_context(models_list: Models) -> None:
-    """The list of models says how many tokens the context of each has."""
-    keys = ("context_length", "max_model_len", "context_window", "max_context_length", "n_ctx", "n_ctx_train")
-    told = [{**model, **(model.get("meta") or {})} for model in models_list.models]
-    found = [one[key] for one in told for key in keys if isinstance(one.get(key), int)]
-    ignored_unless(found, "no listed model says the size of its context")
 
 
 @check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk.function.arguments")

@@ -37,13 +37,6 @@ def fingerprints_change(body: Any, _call: Call) -> None:
         body["system_fingerprint"] = f"fp_{random.random()}"
 
 
-@answer("models")
-def models_without_context(body: dict[str, Any], _call: Call) -> None:
-    """Models do not say how long their context is."""
-    for model in body.get("data") or []:
-        model.pop("context_length")
-
-
 @events("chat")
 def streamed_arguments_in_one_delta(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
     """The arguments of a streamed call are held back and come in one delta."""
