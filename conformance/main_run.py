@@ -23,9 +23,9 @@ from conformance import catalogue, findings, results
 from conformance.check import Check
 from conformance.options import Options, shown
 from conformance.outcomes import Level, Outcome
-from conformance.recording import Recorder
 from conformance.results import CheckResult
 from conformance.run import Run
+from conformance.sending import Recorder
 from fixtures import scenario
 
 SHOWN: dict[Outcome, tuple[str, str, str]] = {

@@ -23,8 +23,9 @@ from conformance.every import Every
 from conformance.judge import Judge
 from conformance.options import Options
 from conformance.outcomes import NotRun, Outcome, Verdict
-from conformance.recording import Recorder, Recording, Replay, Source
+from conformance.recording import Recording, Replay, Source
 from conformance.results import CheckResult, Exchanges
+from conformance.sending import Recorder
 from fixtures import scenario
 
 

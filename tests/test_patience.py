@@ -21,7 +21,8 @@ from conformance.checks import test_wire
 from conformance.every import Every
 from conformance.findings import findings
 from conformance.outcomes import Fail
-from conformance.recording import Recorder, Recording
+from conformance.recording import Recording
+from conformance.sending import Recorder
 from fixtures.requests import chat
 from fixtures.scenario import SCENARIOS, Scenario
 from tests.fake import Reply, as_json, error, serving

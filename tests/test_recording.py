@@ -15,10 +15,10 @@ import pytest
 
 from backends.access import Access
 from backends.target import Deployment, Target
-from conformance import recording
+from conformance import sending
 from conformance.options import Options
-from conformance.recording import Recorder
 from conformance.run import Run, WorkerRun
+from conformance.sending import Recorder
 from fixtures.requests import chat
 from fixtures.scenario import SCENARIOS, Scenario
 from tests.fake import Reply, as_json, serving
@@ -62,7 +62,7 @@ def server() -> Server:
 
 @pytest.fixture
 def recorder(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Recorder]]:
-    monkeypatch.setattr(recording, "PATIENCE", 3.0)
+    monkeypatch.setattr(sending, "PATIENCE", 3.0)
 
     def waits(name: str, seconds: float) -> None:
         raise AssertionError(f"still waiting for {name}")

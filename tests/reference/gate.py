@@ -38,8 +38,9 @@ from conformance.check import Check
 from conformance.every import Every
 from conformance.judge import Judge
 from conformance.outcomes import Outcome
-from conformance.recording import Recording, Sender, Source, answers
+from conformance.recording import Recording, Source, answers
 from conformance.results import CheckResult
+from conformance.sending import Sender
 from fixtures import scenario
 from fixtures.scenario import SCENARIOS, Scenario
 from tests.reference import kills

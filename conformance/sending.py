@@ -1,0 +1,350 @@
+"""Send the scenarios that the selected checks need, each once per target, and keep what was recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from backends import log, program, roles, wire
+from backends.bounds import Spare
+from backends.patience import LONGEST, OUTAGE, Patience, Sent
+from backends.program import CannotRun, Ended, Program
+from backends.target import Deployment, Target
+from backends.wire import Exchange
+from conformance.outcomes import Verdict
+from conformance.recording import IN_MEMORY, LARGE, OnDisk, Recording, Source, answers
+from fixtures.scenario import SCENARIOS, Scenario, runs_alone, with_needs
+
+PATIENCE = 5.0
+"""Seconds after which somebody who waits for an answer is told so."""
+
+FEW = 3
+"""Scenarios in a row without any response after which nothing more is sent."""
+
+PLAIN_SECONDS = 20.0
+"""For the plain request that shows whether a server is there."""
+
+
+ALWAYS = contextlib.nullcontext()
+
+
+class Turn:
+    """Held by one process at a time: a lock on a file, which Windows lacks. For one thread of each process."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file.open("w")
+
+    def __enter__(self) -> None:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+class Sender:
+    """Sends scenarios to a target, one or several requests of each.
+
+    With a directory `gone` it is patient: what is refused in passing is sent again, and nothing is sent to a
+    model that no longer answers. All senders of a run share the directory, in which a file says so of a role. Those
+    with the same `turn` send one after the other.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        timeout: float,
+        gone: Path | None = None,
+        turn: contextlib.AbstractContextManager[Any] = ALWAYS,
+    ) -> None:
+        self._target = target
+        self._timeout = timeout
+        self._http = wire.client(timeout, target.access)
+        self._brief = wire.client(min(timeout, PLAIN_SECONDS), target.access)
+        self._together = ThreadPoolExecutor(max_workers=16, thread_name_prefix="together")
+        self._gone = gone
+        self._turn = turn
+        self._patience: dict[Deployment, Patience] = {}
+        self._lost: Counter[Deployment] = Counter()
+        self._closed = threading.Event()
+
+    def send(self, scenario: Scenario, source: Source, headers: tuple[tuple[str, str], ...] = ()) -> Recording:
+        """Send one scenario; what it needs comes from `source`, and `headers` go with each request."""
+        try:
+            built = scenario.build(*(answers(source, needed) for needed in scenario.needs))
+        except Verdict as problem:
+            return Recording(unsent=f"{scenario.name} needs a response that is missing: {problem}", blocked=True)
+        first = built[0] if isinstance(built, list) else built
+        role = first.role
+        deployment = self._target.asked(role, "POST" if isinstance(first, Program) else first.method)
+        if deployment is None:
+            return Recording(unsent=self._target.missing.get(role, f"no {role} model"), blocked=True, single=True)
+        if scenario.keyed and not self._target.access.key:
+            why = "this target has no API key: start the server with one, and set OPENAI_API_KEY"
+            return Recording(unsent=why, blocked=True, single=True)
+        if why_gone := self._is_gone(deployment):
+            return Recording(unsent=why_gone)
+        file = self._target.logs.get(role)
+        begun = log.size(file)
+        answered = not self._lost[deployment]
+        if isinstance(built, Program):
+            recording = self._run(built, deployment, headers)
+        else:
+            recording = self._ask(scenario, built, deployment, headers)
+        if "lost" in recording and answered and _had_the_request(recording):
+            recording["fatal"] = True
+        if "exchanges" in recording and (gained := log.since(file, begun, self._target.access.secrets())):
+            recording["log"] = gained
+        return recording
+
+    def _ask(
+        self,
+        scenario: Scenario,
+        built: wire.Request | list[wire.Request],
+        at: Deployment,
+        headers: tuple[tuple[str, str], ...],
+    ) -> Recording:
+        """Send the requests of a scenario; those of one connection or `together` are sent again together."""
+        requests = built if isinstance(built, list) else [built]
+        own = scenario.one_connection
+        http = wire.client(self._timeout, self._target.access, one_connection=True) if own else self._http
+        http.spare = self._http.spare
+
+        def exchange(request: wire.Request) -> Exchange:
+            request = dataclasses.replace(request, headers=(*request.headers, *headers))
+            return wire.send(request, at.base_url, model=at.model, http=http, room=at.room)
+
+        sent: list[Sent] = []
+        if scenario.together:
+            sent.append(self._patiently(at, lambda: list(self._together.map(exchange, requests))))
+        elif scenario.one_connection:
+            sent.append(self._patiently(at, lambda: list(map(exchange, requests))))
+        else:
+            for request in requests:
+                sent.append(self._patiently(at, lambda request=request: [exchange(request)]))  # type: ignore[misc]
+                if sent[-1].gone:
+                    break
+        if http is not self._http:
+            http.close()
+        return Recording(
+            exchanges=[one.to_json() for part in sent for one in part.exchanges],
+            single=not isinstance(built, list),
+            **_told(sent),
+        )
+
+    def _run(self, built: Program, at: Deployment, headers: tuple[tuple[str, str], ...]) -> Recording:
+        """Run a program; its exchanges, and how it ended."""
+        ended: list[Ended] = []
+
+        def run() -> list[Exchange]:
+            how, exchanges = program.run(built, at.base_url, model=at.model, http=self._http, headers=headers)
+            ended.append(how)
+            return exchanges
+
+        try:
+            sent = self._patiently(at, run)
+        except CannotRun as problem:
+            return Recording(unsent=str(problem), blocked=True, single=True)
+        exchanges = [e.to_json() for e in sent.exchanges]
+        return Recording(exchanges=exchanges, single=False, program=ended[-1].to_json(built), **_told([sent]))
+
+    def _patiently(self, at: Deployment, ask: Callable[[], list[Exchange]]) -> Sent:
+        """Send; with patience, if this sender has any."""
+        if self._gone is None:
+            return Sent(ask())
+
+        def plain() -> Exchange:
+            return wire.send(roles.PROBE[at.role], at.base_url, model=at.model, http=self._brief)
+
+        patience = self._patience.setdefault(
+            at, Patience(plain, lambda: self._closed.is_set() or bool(self._is_gone(at)))
+        )
+        with self._turn:
+            sent = patience.send(ask)
+        self._lost[at] = self._lost[at] + 1 if sent.gone else 0
+        if self._lost[at] >= FEW:
+            what = "" if at.role == "chat" else f" requests to the {at.role} model"
+            self._mark(at).write_text(f"the server no longer answers{what}: {sent.gone}", errors="replace")
+        return sent
+
+    def _is_gone(self, at: Deployment) -> str:
+        """Why nothing is sent to a model any more, or to any of its server; empty while it answers."""
+        chat = self._target.deployment("chat")
+        same_server = [chat] if chat and chat.base_url == at.base_url else []
+        for deployment in [at, *same_server] if self._gone else []:
+            with contextlib.suppress(OSError):
+                return self._mark(deployment).read_text()
+        return ""
+
+    def _mark(self, at: Deployment) -> Path:
+        assert self._gone is not None
+        return self._gone / f"{at.role}.gone"
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._closed.set()
+        self._together.shutdown(wait=False, cancel_futures=True)
+        self._http.close()
+        self._brief.close()
+
+
+def _had_the_request(recording: Recording) -> bool:
+    """Whether a server had a request to which it gave no response."""
+    return any(exchange.error in ("closed", "timeout") for exchange in recording.exchanges)
+
+
+def _told(sent: list[Sent]) -> dict[str, Any]:
+    """What a recording says beside its exchanges of how they were sent."""
+    told: dict[str, Any] = {}
+    if again := [why for part in sent for why in part.again]:
+        told["again"] = again
+    if refused := next((part.refused for part in sent if part.refused), ""):
+        told["lost"] = f"the server rejected it each time, but not other requests: {refused}"
+    if gone := next((part.gone for part in sent if part.gone), ""):
+        told["lost"] = f"the server did not respond, not even to a plain request: {gone}"
+    return told
+
+
+class Recorder:
+    """Sends scenarios to a live target. Workers of one run share what they recorded through a directory.
+
+    Who creates `NAME.claim` first sends the scenario and writes `NAME.json`; the others read it. With
+    `after`, the recorder of another model of the same server, nothing is sent before that one has sent everything.
+    Those that have the number of a `turn` in common take turns.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        directory: Path,
+        *,
+        timeout: float,
+        on_wait: Callable[[str, float], None] | None = None,
+        after: Recorder | None = None,
+        turn: int | None = None,
+    ) -> None:
+        self._prefetched = threading.Event()
+        self._turn = after._prefetched if after else None
+        self._directory = directory / target.name.replace("/", "_")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._timeout = timeout
+        self._on_wait = on_wait
+        shared = ALWAYS if turn is None else Turn(self._directory / f"turn-{turn}")
+        self._sender = Sender(target, timeout, gone=self._directory, turn=shared)
+        wait = self._turn.wait if self._turn else None
+        self._pool = ThreadPoolExecutor(max_workers=target.slots, thread_name_prefix="record", initializer=wait)
+        self._futures: dict[str, Future[Recording]] = {}
+        self._memory = Spare(IN_MEMORY)
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    def prefetch(self, names: Iterable[str]) -> None:
+        """Begin to send the scenarios and those they need; those that must run alone come last, one by one."""
+        ordered = with_needs(names)
+        alone = [name for name in ordered if runs_alone(name)]
+        with self._lock:
+            self._futures.update({name: Future() for name in alone if name not in self._futures})
+        others = [self._submit(name) for name in ordered if name not in alone]
+        threading.Thread(target=self._run_alone, args=(alone, others), daemon=True).start()
+
+    def recording(self, name: str) -> Recording:
+        """The recording of a scenario; sends it if nobody has yet, and says so every `PATIENCE` seconds of waiting."""
+        if name not in self._futures:
+            for needed in with_needs([name]):
+                self._submit(needed)
+        future = self._futures[name]
+        begun = time.monotonic()
+        while True:
+            try:
+                return future.result(PATIENCE)
+            except TimeoutError:
+                if self._on_wait:
+                    self._on_wait(name, time.monotonic() - begun)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._closed.set()
+        self._prefetched.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._sender.close()
+
+    def _run_alone(self, names: list[str], others: list[Future[Recording]]) -> None:
+        for other in others:
+            with contextlib.suppress(CancelledError):
+                other.exception()
+        if self._turn:
+            self._turn.wait()
+        for name in names:
+            future = self._futures[name]
+            if self._closed.is_set():
+                future.cancel()
+                continue
+            try:
+                future.set_result(self._record(SCENARIOS[name]))
+            except Exception as problem:
+                broken = f"a defect of the suite: could not record {name}: {problem!r}"
+                future.set_result(Recording(unsent=broken, broken=True))
+        self._prefetched.set()
+
+    def _submit(self, name: str) -> Future[Recording]:
+        with self._lock:
+            if name not in self._futures:
+                self._futures[name] = self._pool.submit(self._record, SCENARIOS[name])
+            return self._futures[name]
+
+    def _record(self, scenario: Scenario) -> Recording:
+        kept = self._directory / f"{scenario.name}.json"
+        claim = kept.with_suffix(".claim")
+        try:
+            os.close(os.open(claim, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return self._await(kept)
+        try:
+            recording = self._sender.send(scenario, self)
+        except Exception as problem:
+            recording = Recording(
+                unsent=f"a defect of the suite: could not send {scenario.name}: {problem!r}", broken=True
+            )
+        partial = kept.with_suffix(".partial")
+        try:
+            partial.write_text(json.dumps(recording))
+            partial.rename(kept)
+        except OSError as problem:
+            return Recording(unsent=f"cannot write {partial}: {problem.strerror}", broken=True)
+        return self._held(recording, kept)
+
+    def _held(self, recording: Recording, file: Path) -> Recording:
+        """The recording, in memory while there is room."""
+        size = file.stat().st_size
+        if size <= LARGE and self._memory.take(size):
+            return recording
+        return OnDisk(recording, lambda: _loaded(file))
+
+    def _await(self, kept: Path) -> Recording:
+        """What another worker records: it takes at most a few timeouts, since lists are sent one after the other, and
+        what patience costs."""
+        deadline = time.monotonic() + 10 * self._timeout + LONGEST + OUTAGE
+        while not kept.exists():
+            if time.monotonic() > deadline:
+                return Recording(unsent=f"{kept.stem} was claimed by a worker that never recorded it", broken=True)
+            time.sleep(0.005)
+        return self._held(_loaded(kept), kept)
+
+
+def _loaded(file: Path) -> Recording:
+    return Recording(json.loads(file.read_text()))
