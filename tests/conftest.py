@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from tests.reference.gate import Bench
+    from tests.reference.bench import Bench
 
 settings.register_profile(
     "the same in each run",
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def on() -> Iterator[Bench]:
     """One reference server for each worker, with everything recorded on it once."""
-    from tests.reference.gate import bench  # Loads every check and fault, which other tests need not wait for.
+    from tests.reference.bench import bench  # Loads every check and fault, which other tests need not wait for.
 
     with bench() as running:
         yield running

@@ -25,7 +25,7 @@ from tests.fake import Reply, as_json, serving
 from tests.reference.absent import STYLES, VARIATIONS
 
 if TYPE_CHECKING:
-    from tests.reference.gate import Bench
+    from tests.reference.bench import Bench
 
 NO_PATH = b'{"detail":"Not Found"}'
 NO_MODEL = b'{"error":{"message":"The model `m` does not exist.","type":"NotFoundError","param":"model","code":404}}'

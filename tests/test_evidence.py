@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.reference.bench import Bench
 from tests.reference.faults import FAULTS
-from tests.reference.gate import Bench
 from tests.reference.kills import JUDGED
 
 WITHOUT_A_POST = {

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from conformance import catalogue
 from conformance.outcomes import Outcome
+from tests.reference.bench import Bench
 from tests.reference.faults import FAULTS
-from tests.reference.gate import DECLARED, LEGAL, Bench
+from tests.reference.gate import DECLARED, LEGAL
 from tests.reference.kills import JUDGED, MOST, area
 
 WRITE = "run: python -m tests.reference.gate --write"

@@ -10,8 +10,9 @@ from functools import partial
 import pytest
 
 from tests.reference import kills
+from tests.reference.bench import Bench
 from tests.reference.faults import FAULTS
-from tests.reference.gate import DECLARED, LEGAL, WRONG, Bench
+from tests.reference.gate import DECLARED, LEGAL, WRONG
 from tests.reference.kills import Declared
 
 

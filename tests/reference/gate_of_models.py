@@ -11,8 +11,9 @@ from contextlib import closing
 import pytest
 
 from conformance.outcomes import Outcome
+from tests.reference.bench import Bench, server
 from tests.reference.faults import FAULTS
-from tests.reference.gate import DECLARED, MODELS, Bench, server
+from tests.reference.gate import DECLARED, MODELS
 
 TIMEOUT = 30.0
 """Seconds for one answer: some models write until the context is full, on a busy machine."""

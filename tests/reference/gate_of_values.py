@@ -20,8 +20,8 @@ import pytest
 from backends.wire import Exchange
 from conformance.outcomes import Outcome
 from conformance.recording import Recording
+from tests.reference.bench import Bench
 from tests.reference.fault import area_of
-from tests.reference.gate import Bench
 
 GONE = object()
 ODD: list[Any] = [GONE, None, True, 7, -1.5, 10**400, "", "x", [], [7], [None], {}, {"a": [1]}]

@@ -1,0 +1,391 @@
+"""A bench: the reference server with every scenario recorded on it once, and what a fault changes of the verdicts.
+
+For a fault, the scenarios whose answers change in a rehearsal are sent again with its name in a header, and those that
+need them; what did not change is not judged again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from backends import launch, room, wire
+from backends.access import Access
+from backends.target import Deployment, Target
+from backends.wire import Exchange, Request, Role
+from conformance import absence, catalogue, schema, shapes, steadiness
+from conformance.absence import given
+from conformance.answers import Missing
+from conformance.check import Check
+from conformance.every import Every
+from conformance.judge import Judge
+from conformance.outcomes import Outcome
+from conformance.recording import Recording, Source, answers
+from conformance.results import CheckResult
+from conformance.sending import Sender
+from fixtures import scenario
+from fixtures.scenario import SCENARIOS, Scenario
+from tests.reference import kills
+from tests.reference.fault import Fault, area_of
+from tests.reference.rehearsal import NOW, Rehearsal
+
+ROLES: dict[Role, str] = {"chat": "reference-text", "vision": "reference", "embedding": "reference-embedding"}
+KEY = "sk-reference"
+THREADS = 8
+TIMEOUT = 4.0
+"""Seconds for one answer of the reference; it needs milliseconds."""
+
+TIMED = {"long_streams", "left_streams", "left_plain"}
+"""Scenarios whose times are judged, so that nothing else may be under way. Others run alone for the last
+bits of sums, which are always the same here."""
+
+_WITNESSES = [name for endpoint in absence.ENDPOINTS for name in endpoint.witnesses]
+"""Scenarios that decide which endpoints are there, whatever is judged."""
+
+_RUNS = itertools.count(1)
+"""Numbers for runs: `X-Chance` names one, so that the draws of a bench do not depend on what was sent before."""
+
+RETRIES = 2
+"""How often a check of times must flip again: a busy machine delays any single answer."""
+
+
+class Bench:
+    """A running reference server, with every scenario recorded on it, and every check's verdict.
+
+    `behaviour` is the model behind it, one of `MODELS`; without one, it is the model as the suite expects it. With an
+    `area` it has the checks of that area alone, and the scenarios that they need.
+    """
+
+    def __init__(
+        self, base_url: str, behaviour: Fault | None = None, *, area: str = "", timeout: float = TIMEOUT
+    ) -> None:
+        self._behind = (behaviour.name,) if behaviour else ()
+        self.room = _room(base_url, self._behind)
+        deployments = tuple(
+            Deployment(role=r, base_url=base_url, model=m, room=0 if r == "embedding" else self.room)
+            for r, m in ROLES.items()
+        )
+        target = Target(
+            name="reference", backend="reference", found="", deployments=deployments, access=Access(key=KEY)
+        )
+        self._sender = Sender(target, timeout)
+        self._threads = ThreadPoolExecutor(THREADS)
+        self._rehearsal = Rehearsal(KEY, self._behind)
+        scenario.load()
+        self.checks = [check for check in catalogue.load().values() if kills.area(check.id) == area or not area]
+        every = any("every" in check.scenarios for check in self.checks)
+        needed = scenario.with_needs(
+            [*steadiness.CONTROLS, *_WITNESSES, *(name for c in self.checks for name in _needed(c))]
+        )
+        self.recorded: dict[str, Recording] = {}
+        self.recorded = self._record(SCENARIOS if every else needed)
+        self._asked = {name: _asked(self.recorded, name) for name in self.recorded}
+        few = _one_a_shape(self.recorded)
+        self.sound = {c.id: self._judged(c, self.recorded, self.recorded, few) for c in self.checks}
+        for _ in range(RETRIES):
+            doubtful = [c for c in self.checks if any(map(_timed, c.scenarios))]
+            doubtful = [c for c in doubtful if self.sound[c.id].outcome is not Outcome.PASS]
+            self.recorded |= self._record({name for check in doubtful for name in _needed(check)})
+            self.sound |= {c.id: self._judged(c, self.recorded, self.recorded, few) for c in doubtful}
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._sender.close()
+        self._rehearsal.close()
+
+    def flips(self, fault: Fault) -> dict[str, CheckResult]:
+        """The results of the checks that end otherwise than without the fault."""
+        touched = {name for name in self.recorded if self._touches(fault, name)}
+        touched |= {name for name in self.recorded if touched & set(scenario.with_needs([name]))}
+        touched |= {name for name in scenario.with_needs(touched) if self._is_stored(name)}
+        again = self._record(touched, fault, one_by_one=fault.concurrent)
+        if not _NOT_IN_THE_BODY & set(fault.hooks):
+            changed = {name for name, r in again.items() if _signature(r) != _signature(self.recorded[name])}
+            # What was made from one another is judged together: an id in one is an id in the other.
+            kept = {
+                need
+                for name in again
+                if changed & set(scenario.with_needs([name]))
+                for need in scenario.with_needs([name])
+            }
+            again = {name: r for name, r in again.items() if name in kept}
+        flipped = self.judged_again(again)
+        for _ in range(RETRIES):
+            doubtful = [c for c in self.checks if c.id in flipped and any(map(_timed, c.scenarios))]
+            if not doubtful:
+                break
+            names = {name for check in doubtful for name in _needed(check) if name in again}
+            once_more = self.judged_again({**again, **self._record(names, fault)}, doubtful)
+            for check in doubtful:
+                if check.id not in once_more:
+                    del flipped[check.id]
+        return flipped
+
+    def outcomes(self, fault: Fault) -> dict[str, str]:
+        """How the checks end that a fault flips."""
+        return {check: str(result.outcome) for check, result in self.flips(fault).items()}
+
+    def under(self, fault: Fault) -> dict[str, CheckResult]:
+        """The result of every check on a server that has the fault from the first request on."""
+        recordings = self._record(SCENARIOS, fault)
+        few = _one_a_shape(recordings)
+        return {check.id: self._judged(check, recordings, recordings, few) for check in self.checks}
+
+    def judged_again(self, again: dict[str, Recording], among: Collection[Check] = ()) -> dict[str, CheckResult]:
+        """The results of the checks that end otherwise with these recordings in the place of those without a fault."""
+        recordings = {**self.recorded, **again}
+        flipped = {}
+        few = _one_a_shape(again)
+        asked = {a for name in again for a in self._asked[name]}
+        every = [name for name in self.recorded if name in again or not asked.isdisjoint(self._asked[name])]
+        for check in among or self.checks:
+            if "every" not in check.scenarios and not again.keys() & set(check.scenarios):
+                continue
+            result = self._judged(check, recordings, every, few)
+            if result.outcome is not self.sound[check.id].outcome and not _nothing_to_judge(check, result):
+                flipped[check.id] = result
+        return flipped
+
+    def without(self, asked: str) -> dict[str, CheckResult]:
+        """All results on a server that lacks endpoints, as `X-Absent` names them."""
+        recordings = self._record(SCENARIOS, without=asked)
+        few = _one_a_shape(recordings)
+        return {c.id: self._judged(c, recordings, recordings, few) for c in self.checks}
+
+    def _touches(self, fault: Fault, name: str) -> bool:
+        if fault.concurrent and not SCENARIOS[name].together:
+            return False
+        exchanges = self.recorded[name].exchanges
+        if not exchanges:
+            return True
+        if not any(fault.may_touch(e.request.path, e.request.body) for e in exchanges):
+            return False
+        if fault.concurrent or _SHOWS_IN_TIME & set(fault.hooks) or (SCENARIOS[name].needs and self._is_stored(name)):
+            return True
+        sent = [e.request for e in exchanges]
+        return any(
+            fault.may_touch(e.request.path, e.request.body)
+            and self._rehearsal.changes(e.request, e.url, fault, name, sent[:at].count(e.request))
+            for at, e in enumerate(exchanges)
+        )
+
+    def _is_stored(self, name: str) -> bool:
+        """Whether the server keeps the answer for a while: it may be forgotten since all was recorded."""
+        return any(area_of(e.request.path) == "responses" for e in self.recorded[name].exchanges)
+
+    def _record(
+        self, names: Collection[str], fault: Fault | None = None, *, one_by_one: bool = False, without: str = ""
+    ) -> dict[str, Recording]:
+        """Send the scenarios, needed ones first, many at a time; those whose times are judged last."""
+        chosen = [SCENARIOS[n] for n in scenario.with_needs(SCENARIOS) if n in names]
+        source = _UnderWay(self.recorded)
+        run = next(_RUNS)
+        active = ",".join([*self._behind, *([fault.name] if fault else [])])
+        headers = ((("x-fault", active),) if active else ()) + ((("x-absent", without),) if without else ())
+
+        def begin(one: Scenario) -> Future[Recording]:
+            chance = ("x-chance", f"{one.name}#{run}")
+            return self._threads.submit(self._send, one, source, (*headers, chance))
+
+        for one in chosen:
+            if not (one_by_one or _timed(one.name)):
+                source.futures[one.name] = begin(one)
+        wait(source.futures.values())
+        for one in chosen:
+            if one.name not in source.futures:
+                source.futures[one.name] = begin(one)
+                wait([source.futures[one.name]])
+        return {name: future.result() for name, future in source.futures.items()}
+
+    def _send(self, one: Scenario, source: Source, headers: tuple[tuple[str, str], ...]) -> Recording:
+        """As without the headers: requests that are the same are compared."""
+        recording = self._sender.send(one, source, headers)
+        for exchange in recording.get("exchanges", []):
+            sent = exchange["request"]["headers"]
+            exchange["request"]["headers"] = [header for header in sent if tuple(header) not in headers]
+        return recording
+
+    def _judged(
+        self, check: Check, recordings: dict[str, Recording], anew: Collection[str], few: Collection[str]
+    ) -> CheckResult:
+        source = _Source(recordings)
+        judge = Judge()
+        judge.begin()
+        arguments: dict[str, Any] = {}
+        problem: Exception | None = None
+        try:
+            for name in check.scenarios:
+                chosen = few if check.id.startswith("sdk_") else anew
+                arguments[name] = Every.of_scenarios(source, chosen) if name == "every" else given(source, name)
+            check.function(**arguments)
+        except Exception as raised:
+            problem = raised
+        return judge.result(check, target="reference", problem=problem, arguments=arguments, duration=0, source=source)
+
+
+_ALIKE = [
+    (re.compile(rf'"({names})": {value}(?=[,}}])'), rf'"\1": {instead}')
+    for names, value, instead in (
+        ("content|text|reasoning_content|arguments|id|item_id|call_id|delta|token", r'"(?:[^"\\]|\\.)+"', '"x"'),
+        ("created|created_at|completed_at", "1[0-9]{9}", "1700000000"),
+        ("[a-z]+_tokens", "[1-9][0-9]*", "1"),
+        ("logprob", r"-[0-9]+\.[0-9]+(?:e-[0-9]+)?", "-1.5"),
+    )
+]
+"""Values that no schema tells apart."""
+
+
+@lru_cache(maxsize=1 << 14)
+def _known_violations(name: str, shape: str) -> list[schema.Problem]:
+    return schema.violations(json.loads(shape), name)
+
+
+def _violations(instance: object, name: str) -> list[schema.Problem]:
+    """As `schema.violations`, which takes most of the gate's time, but once for values that differ in texts only."""
+    shape = json.dumps(instance)
+    for known, instead in _ALIKE:
+        shape = known.sub(instead, shape)
+    return _known_violations(name, shape)
+
+
+_check = schema.check_schema
+
+
+@lru_cache(maxsize=1 << 10)
+def _check_text(text: str) -> str | None:
+    return _check(json.loads(text))
+
+
+def _check_schema(value: object) -> str | None:
+    """As `schema.check_schema`, but once for each schema."""
+    try:
+        return _check_text(json.dumps(value))
+    except (TypeError, ValueError, RecursionError):
+        return _check(value)
+
+
+def _one_a_shape(recordings: dict[str, Recording]) -> list[str]:
+    """Scenarios whose answers are built differently, one of each kind: the SDKs read values alike, and slowly."""
+    kinds: dict[object, str] = {}
+    for name, recording in recordings.items():
+        kinds.setdefault(_shape(recording), name)
+    return list(kinds.values())
+
+
+_VALUE = re.compile(rb'(?<=:)\s*"(?:[^"\\]|\\.)*"(?=[,}\s])|-?[0-9][0-9.e+-]*')
+
+
+def _shape(recording: Recording) -> object:
+    """Paths, status codes and framing of a recording's answers, and keys and types of their JSON."""
+    told = ((e.request.path, e.status, e.error, e.header("content-type"), e.body) for e in recording.exchanges)
+    return tuple((*about, frozenset(_VALUE.sub(b"0", body).split(b"\n"))) for *about, body in told)
+
+
+class _Source:
+    def __init__(self, recordings: dict[str, Recording]) -> None:
+        self._recordings = recordings
+
+    def recording(self, name: str) -> Recording:
+        return self._recordings[name]
+
+
+class _UnderWay:
+    """What is being sent now, before what was recorded without a fault."""
+
+    def __init__(self, sound: dict[str, Recording]) -> None:
+        self.futures: dict[str, Future[Recording]] = {}
+        self._sound = sound
+
+    def recording(self, name: str) -> Recording:
+        return self.futures[name].result() if name in self.futures else self._sound[name]
+
+
+_NOT_IN_THE_BODY = {"headers", "wire", "timing", "events", "raw"}
+"""Hooks whose effect may show in headers or times only."""
+
+_SHOWS_IN_TIME = {"timing", "events", "raw"}
+"""Hooks whose effect may show only when the answer is really sent."""
+
+_MADE_UP = re.compile(rb"[A-Za-z0-9]{20,}")
+
+
+def _signature(recording: Recording) -> list[Any]:
+    """What an answer says, without times, and with its made-up ids numbered: all that differs anyway."""
+    return [(e.status, e.error, _numbered(NOW.sub(b"", e.body))) for e in recording.exchanges] or [
+        recording.get("unsent", "")
+    ]
+
+
+def _numbered(body: bytes) -> bytes:
+    seen: dict[bytes, int] = {}
+    return _MADE_UP.sub(lambda found: b"#%d" % seen.setdefault(found[0], len(seen)), body)
+
+
+def _asked(recordings: dict[str, Recording], name: str) -> set[str]:
+    """What a scenario asks; what another asks too is compared with it, plain with streamed."""
+    found = answers(_Source(recordings), name)
+    if isinstance(found, Missing):
+        return set()
+    return {a.asked for a in (found if isinstance(found, list) else [found])}
+
+
+def _timed(name: str) -> bool:
+    return name in TIMED
+
+
+def _needed(check: Check) -> list[str]:
+    return scenario.with_needs(name for name in check.scenarios if name in SCENARIOS)
+
+
+def _nothing_to_judge(check: Check, result: CheckResult) -> bool:
+    """Whether a rule over every exchange only found no exchange of its kind among those that were sent again."""
+    return "every" in check.scenarios and result.outcome in (Outcome.BLOCKED, Outcome.INCONCLUSIVE)
+
+
+def _room(base_url: str, behind: tuple[str, ...]) -> int:
+    """What `backends.room` measures with this model."""
+    run = next(_RUNS)
+    with wire.client(TIMEOUT, Access(key=KEY)) as http:
+
+        def ask(request: Request, model: str) -> Exchange:
+            request = replace(request, headers=(("x-fault", ",".join(behind)), ("x-chance", f"room#{run}")))
+            return wire.send(request, base_url, model=model, http=http)
+
+        return room.measure(ask, ROLES["chat"])
+
+
+@contextmanager
+def bench(area: str = "") -> Iterator[Bench]:
+    """A bench of the reference server, for all checks or those of an area."""
+    with server() as base_url, closing(Bench(base_url, area=area)) as on:
+        yield on
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Start the reference server, and stop it at the end; meanwhile schemas judge once what looks the same."""
+    port = launch.free_port()
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "tests.reference", "--port", str(port), "--api-key", KEY, "--delay", "0"]
+        started = launch.start(command, port, Path(directory) / "reference")
+        try:
+            started.wait_until_healthy("/health", 30)
+            with (
+                patch.object(shapes, "violations", _violations),
+                patch.object(schema, "check_schema", _check_schema),
+            ):
+                yield started.origin + "/v1"
+        finally:
+            started.stop()
