@@ -110,7 +110,9 @@ def test_preflights_allow_what_the_sdk_sends(preflight: Answer, preflights: list
     for answer in preflights:
         wanted = dict(answer.exchange.request.headers)["access-control-request-method"]
         where = f"of the preflight request for {wanted} {answer.exchange.request.path}"
-        assert allows(answer), f"no `Access-Control-Allow-Origin` {where}"
+        assert allows(answer), (
+            f"expected `Access-Control-Allow-Origin` to name the page's origin, got another or none ({where})"
+        )
         allowed = [one.strip().lower() for one in (answer.wire.header("access-control-allow-headers") or "").split(",")]
         missing = [name for name in SDK_HEADERS.split(",") if name not in allowed and "*" not in allowed]
         assert_none_of(missing, f"headers that are not in `Access-Control-Allow-Headers` {where}")

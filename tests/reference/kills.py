@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FILE = Path(__file__).parent / "kills.toml"
-MOST = 20
+MOST = 30
 """A fault that flips more checks than this is broad: it says little about any one of them."""
 
 AREAS = 3
