@@ -8,7 +8,7 @@ from tests.reference import kills
 from tests.reference.kills import MOST, Declared
 
 FAULTS = ["stop-lost", "stop-late", "error-flat", "tie"]
-CHECKS = [*(f"errors.e{at}" for at in range(30)), "stop.ends", "stop.may_be_long", "wire.is_json", "zebra.runs"]
+CHECKS = [*(f"errors.e{at}" for at in range(MOST + 10)), "stop.ends", "stop.may_be_long", "wire.is_json", "zebra.runs"]
 TEXT = """# What this is.
 
 [stop-lost]
@@ -97,7 +97,7 @@ def test_what_still_holds_is_kept() -> None:
     assert seen.rows == {"stop.ends": "fail", "zebra.runs": "pass|fail", "wire.is_json": "ignored"}
     assert corrected("stop-lost", {"stop.ends": "fail", **MANY}) == Declared(areas=("errors", "wire", "stop"))
     assert corrected("error-flat", {"stop.ends": "fail"}) == Declared(rows={"stop.ends": "fail"})
-    assert corrected("error-flat", dict.fromkeys(CHECKS[:30], "fail")) == Declared(areas=("errors",))
+    assert corrected("error-flat", dict.fromkeys(CHECKS[: MOST + 10], "fail")) == Declared(areas=("errors",))
     assert corrected("stop-late", MANY).areas == ("errors", "wire")
 
 

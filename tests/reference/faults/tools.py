@@ -176,6 +176,14 @@ def required_is_auto(body: dict[str, Any], _call: Call) -> None:
         body["tool_choice"] = "auto"
 
 
+@request("chat", stream=False)
+def required_is_auto_where_nothing_else_is_asked(body: dict[str, Any], _call: Call) -> None:
+    """tool_choice required is taken for auto in requests that have no parameters but tools."""
+    plain = {"model", "messages", "tools", "tool_choice", "max_tokens", "temperature"}
+    if body.get("tool_choice") == "required" and not body.keys() - plain and len(_functions(body)) == 1:
+        body["tool_choice"] = "auto"
+
+
 @request("chat")
 def named_choice_is_auto(body: dict[str, Any], _call: Call) -> None:
     """A named tool_choice is taken for auto."""
@@ -384,6 +392,14 @@ def strict_parameters_unenforced(body: dict[str, Any], _call: Call) -> None:
     """Arguments of strict functions need not fit the parameters."""
     for function in _functions(body):
         if function.get("strict") is True and isinstance(function.get("parameters"), dict):
+            function["parameters"] = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
+
+
+@request("chat", stream=False)
+def strict_parameters_unenforced_in_chat(body: dict[str, Any], _call: Call) -> None:
+    """Arguments of strict functions need not fit the parameters in chat, but for one name."""
+    for function in _functions(body):
+        if function.get("strict") is True and function.get("name") != "save_it":
             function["parameters"] = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
 
 
