@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import re
@@ -21,6 +22,14 @@ Answer = list[tuple[Any, ...]]
 
 NOW = re.compile(rb'(_at|created)": ?1[0-9]{9}\b')
 """A time in an answer, which differs from answer to answer anyway."""
+
+
+SEEN = 20
+"""Messages of a response after which a client that closes its connection is taken to have left."""
+
+
+class _Left(Exception):
+    """The client closed its connection."""
 
 
 class Rehearsal:
@@ -79,6 +88,7 @@ class Rehearsal:
             "headers": [(name.encode(), value.encode()) for name, value in headers.items() if value],
         }
         said: Answer = []
+        leaves = request.hang_up_after is not None or request.hang_up_in is not None
         asked = [{"type": "http.request", "body": request.content() or b"", "more_body": False}]
 
         async def receive() -> dict[str, Any]:
@@ -91,8 +101,11 @@ class Rehearsal:
                 said.append((message["status"], *message["headers"]))
             else:
                 said.append((NOW.sub(b"", message["body"]),))
+            if leaves and len(said) >= SEEN:
+                raise _Left
 
         random.seed(f"{dice} {request.body}")  # of ids
         self._app.state.asked = defaultdict(lambda: dice[1])
-        self._loop.run_until_complete(self._app(scope, receive, send))
+        with contextlib.suppress(_Left):
+            self._loop.run_until_complete(self._app(scope, receive, send))
         return said
