@@ -155,26 +155,24 @@ class _Recorded:
         self._source = source
         self.fatal: list[str] = []
         self.absent: list[Absent] = []
-        self._parts: list[str | list[Answer]] = []
+        self._parts: dict[str, list[Answer] | None] = {}  # None: read anew
         for name in names:
             recording = source.recording(name)  # Waits until it has been sent.
             if recording.get("fatal"):
                 self.fatal.append(name)
             if not SCENARIOS[name].one_connection:
-                self._parts.append(name if isinstance(recording, OnDisk) else self._read(name))
+                self._parts[name] = None if isinstance(recording, OnDisk) else self._read(name)
 
     def __iter__(self) -> Iterator[Answer]:
-        for part in self._parts:
-            yield from self._read(part) if isinstance(part, str) else part
+        for name, part in self._parts.items():
+            yield from self._read(name) if part is None else part
 
     def of(self, names: Collection[str]) -> Iterator[Answer]:
         """The answers to the scenarios that have these names, or names of one of their requests."""
-        scenarios = {name.partition("[")[0] for name in names}
-        for part in self._parts:
-            if isinstance(part, list):
-                yield from part
-            elif part in scenarios:
-                yield from self._read(part)
+        for name in dict.fromkeys(name.partition("[")[0] for name in names):
+            if name in self._parts:
+                part = self._parts[name]
+                yield from self._read(name) if part is None else part
 
     def _read(self, name: str) -> list[Answer]:
         got = standing_in(self._source, self._source.recording(name).answers(SCENARIOS[name]))
