@@ -23,6 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FILE = Path(__file__).parent / "kills.toml"
+FEW = 20
+"""Checks that a broad fault flips more than: with fewer, its entry must have rows."""
+
 MOST = 30
 """A fault that flips more checks than this is broad: it says little about any one of them."""
 
@@ -69,7 +72,7 @@ def differences(entry: Declared, flipped: Mapping[str, str]) -> dict[str, str]:
     else:
         ends = {**dict.fromkeys(entry.rows, "pass"), **flipped}
         return {check: seen for check, seen in ends.items() if seen not in entry.rows.get(check, "pass").split("|")}
-    if entry.areas and len(flipped) <= MOST:
+    if entry.areas and len(flipped) <= FEW:
         found["caught_by"] = f"the fault flips only {len(flipped)} checks and needs rows"
     caught = set(_caught(entry, flipped))
     return found | {name: "no check of this area noticed the fault" for name in entry.areas if name not in caught}
