@@ -126,7 +126,7 @@ def test_states() -> None:
 
 
 def test_the_page_is_up_to_date() -> None:
-    """Made in a process of its own: other tests here register checks."""
+    """Made in a process of its own: checks are listed in the order in which their files are imported."""
     program = "import sys; from conformance.ledger.__main__ import page; sys.stdout.buffer.write(page().encode())"
     made = subprocess.run([sys.executable, "-c", program], cwd=PAGE.parent.parent, capture_output=True, check=True)
     assert PAGE.read_bytes() == made.stdout, f"docs/coverage.md is out of date; {WRITE}"
