@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
-from tests.reference.faults.kit import add
+from tests.reference.faults.kit import add, when_left
 
 CHAT = "chat"
-LONG = 3000
+LONG, MANY = 3000, 192
+"""`max_tokens` of the scenarios whose clients leave: of the long responses, and of the forty streams."""
+
 GOES_ON = 3.5
 """Seconds for which the only slot is taken after the last client has left."""
 
@@ -29,17 +30,6 @@ def _left(call: Call) -> None:
     call.state.kept["left"] = call.state.kept.get("left", 0) + 1
     if call.state.kept["left"] % LEFT == 0:
         call.state.kept["busy"] = time.monotonic() + GOES_ON
-
-
-def _stream(chunks: Iterator[bytes], call: Call) -> Iterator[bytes]:
-    try:
-        yield from chunks
-        if call.stream and _is_long(call):
-            yield b": end\n\n"
-    except GeneratorExit:
-        if call.stream and _is_long(call):
-            _left(call)
-        raise
 
 
 def _wait(seconds: float, call: Call) -> float:
@@ -63,7 +53,7 @@ add(
         name="streams-go-on-without-client",
         sentence="A stream is generated to its end although its client has left, and takes the only slot.",
         area="cancel",
-        hooks={"wire": _stream, "timing": _wait},
+        hooks={"wire": when_left(_is_long, _left), "timing": _wait},
         on=frozenset([CHAT]),
         when=lambda call: call.stream or "Spain" in str(call.body.get("messages")),
     )
@@ -81,15 +71,12 @@ add(
 )
 
 
-def _leaks(chunks: Iterator[bytes], call: Call) -> Iterator[bytes]:
-    try:
-        yield from chunks
-        if call.stream and call.body.get("max_tokens") == 192:
-            yield b": end\n\n"
-    except GeneratorExit:
-        if call.body.get("max_tokens") == 192:
-            call.state.kept["leaked"] = call.state.kept.get("leaked", 0) + 1
-        raise
+def _is_one_of_many(call: Call) -> bool:
+    return bool(call.body.get("max_tokens") == MANY)
+
+
+def _leak(call: Call) -> None:
+    call.state.kept["leaked"] = call.state.kept.get("leaked", 0) + 1
 
 
 def _wedged(_body: Any, call: Call) -> None:
@@ -102,7 +89,7 @@ add(
         name="wedged-after-thirty-left-streams",
         sentence="Of each stream whose client left something stays, and after thirty of them requests get 503.",
         area="cancel",
-        hooks={"wire": _leaks, "request": _wedged},
+        hooks={"wire": when_left(_is_one_of_many, _leak), "request": _wedged},
         on=frozenset([CHAT]),
     )
 )

@@ -9,7 +9,7 @@ from tests.reference.call import Call, Gone
 from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
 from tests.reference.faults.chat import messages
-from tests.reference.faults.kit import add, raw
+from tests.reference.faults.kit import add, raw, when_left
 
 Pieces = Iterator[bytes]
 CHAT = "chat"
@@ -106,19 +106,11 @@ def closed_at_best_of(pieces: Pieces, _call: Call) -> Pieces:
     return iter(())
 
 
-def _is_long_stream(call: Call) -> bool:
-    return call.stream and (call.body.get("max_tokens") or 0) > 128
+def _is_long(call: Call) -> bool:
+    return (call.body.get("max_tokens") or 0) > 128
 
 
-def _leave_stuck(chunks: Pieces, call: Call) -> Pieces:
-    try:
-        yield from chunks
-        if _is_long_stream(call):
-            yield b": end\n\n"
-    except GeneratorExit:
-        if _is_long_stream(call):
-            call.state.broken.add("stuck")
-        raise
+_leave_stuck = when_left(_is_long, lambda call: call.state.broken.add("stuck"))
 
 
 def _stay_stuck(_body: Any, call: Call) -> None:

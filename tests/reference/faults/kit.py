@@ -12,7 +12,7 @@ Conditions go into the decorator: `on` one or more areas, `stream` True or False
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tests.reference.fault import HOOKS, Fault, Hook
@@ -95,6 +95,25 @@ wire = _named("wire")
 timing = _named("timing")
 authorised = _named("authorised")
 raw = _named("raw")
+
+
+def when_left(meant: Predicate, then: Callable[[Any], None]) -> Callable[..., Iterator[bytes]]:
+    """A hook `wire` that calls `then` when the client of a stream that is `meant` leaves before its end.
+
+    A comment at the end of such a stream lets the rehearsal see that the fault may touch it.
+    """
+
+    def wire(chunks: Iterator[bytes], call: Any) -> Iterator[bytes]:
+        try:
+            yield from chunks
+            if call.stream and meant(call):
+                yield b": end\n\n"
+        except GeneratorExit:
+            if call.stream and meant(call):
+                then(call)
+            raise
+
+    return wire
 
 
 def later_turn(call: Any) -> bool:
