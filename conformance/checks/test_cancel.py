@@ -1,4 +1,4 @@
-"""Cancelling: a response that nobody waits for any more stops, so that others need not wait for its end."""
+"""Cancelling: a server stops generating when the client has left, and serves the next request."""
 
 from conformance.kit import (
     SHOULD,
@@ -43,7 +43,7 @@ def assert_no_wait(long_streams: list[Chat], left: list[Chat]) -> None:
 
 @check("connections", SHOULD, SOURCE)
 def test_a_stream_stops_when_its_client_leaves(long_streams: list[Chat], left_streams: list[Chat]) -> None:
-    """Generation of a stream stops when its client leaves: the next request does not wait until it would have ended."""
+    """Generation of a stream stops when its client leaves: the next request does not wait for its end."""
     for answer in left_streams[:-1]:
         ended = "[DONE]" in answer.exchange.body.decode(errors="replace")
         inconclusive_unless(not ended, "a stream ended before its client left")

@@ -178,7 +178,7 @@ def test_http_may_be_written_in_any_way(capital: Chat, http_forms: list[Chat]) -
 
 @check("connections", SHOULD, "rfc:9112#9.3")
 def test_connection_lasts_after_a_rejection(capital_after_rejection: list[Chat]) -> None:
-    """A connection is open for the next request after a rejection, unless that said `Connection: close`."""
+    """After a rejection the connection stays open for the next request, unless the response has `Connection: close`."""
     rejection, question = capital_after_rejection
     question.assert_accepted()
     if "close" not in (rejection.wire.header("connection") or "").lower():
@@ -216,7 +216,7 @@ def test_n_holds_with_each_parameter(paired: list[Chat]) -> None:
 
 @check("logprobs", SHOULD, f"{REQUEST}.logprobs")
 def test_logprobs_come_with_each_parameter(paired: list[Chat]) -> None:
-    """`logprobs: true` gives logprobs of a text together with tools, formats, `n` and streams, or is rejected."""
+    """`logprobs: true` gives logprobs of `content` together with tools, formats, `n` and streams, or is rejected."""
     texts = [answer for answer in rows(paired, logprobs=True) if answer.text.strip() and not answer.tool_calls]
     inconclusive_unless(texts, "the model wrote no text")
     for answer in texts:
@@ -252,7 +252,7 @@ def texts_in(answers: list[Chat], kind: str) -> list[tuple[Chat, Choice]]:
 
 @check("json_schema", SHOULD, f"{REQUEST}.response_format")
 def test_a_schema_holds_with_each_parameter(paired: list[Chat]) -> None:
-    """A text keeps its `json_schema` together with logprobs, `n` and streams, or the request is rejected."""
+    """`content` matches the `json_schema` together with logprobs, `n` and streams, or the request is rejected."""
     for _, choice in texts_in(paired, "json_schema"):
         assert_matches_schema(choice.document, schemas.PERSON)
 
@@ -285,7 +285,7 @@ def test_what_is_no_json_is_rejected(bad_json_forms: list[Chat]) -> None:
 
 @check("errors", SHOULD, f"{REQUEST}.max_tokens")
 def test_what_is_no_integer_is_rejected(bad_number_forms: list[Chat]) -> None:
-    """A fraction or a boolean as an integer, and a number beyond all numbers, are rejected with 400."""
+    """A fraction or a boolean for an integer parameter, and a number too large for a double, are rejected with 400."""
     taken = [form(answer) for answer in bad_number_forms if answer.ok]
     assert_none_of(taken, "numbers that the parameter cannot have and that were accepted")
     for answer in bad_number_forms:
@@ -300,6 +300,6 @@ def test_wrong_local_parameters_break_nothing(local_parameters: list[Chat]) -> N
 
 @check("errors", SHOULD, "docs:guides/conversation-state requests are independent")
 def test_forms_leave_nothing_behind(capital: Chat, capital_after_forms: Chat) -> None:
-    """After all these requests, a plain one is answered as before."""
+    """After all requests with unusual forms, a plain request gets the same response as before them."""
     assert_equal(capital_after_forms.tokens("prompt"), capital.tokens("prompt"), "`usage.prompt_tokens`")
     assert_same_text(capital_after_forms.text, capital.text)

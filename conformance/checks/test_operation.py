@@ -1,4 +1,4 @@
-"""What whoever operates a client or a server looks at: cached tokens, fingerprints, pieces that arrive in time."""
+"""Operation: cached tokens, fingerprints, and chunks that arrive in time."""
 
 from conformance.kit import (
     MAY,

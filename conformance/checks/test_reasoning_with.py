@@ -231,7 +231,7 @@ def test_content_is_there_without_text(think: Chat, think_cut: Chat) -> None:
 
 @check("reasoning", SHOULD, EFFORT)
 def test_every_effort_is_accepted_or_rejected(efforts: list[Chat]) -> None:
-    """Each `reasoning_effort` of OpenAI's is accepted or cleanly rejected, and leaves no marks in `content`."""
+    """Each `reasoning_effort` of OpenAI's API is accepted or cleanly rejected, and `content` has no markup."""
     for answer in efforts:
         effort = answer.sent["reasoning_effort"]
         if not answer.cleanly_refused:
@@ -244,7 +244,7 @@ def test_every_effort_is_accepted_or_rejected(efforts: list[Chat]) -> None:
 
 @check("reasoning", SHOULD, FIELD)
 def test_streamed_reasoning_leaves_no_marks(think_streamed: Chat) -> None:
-    """No delta has marks of the model in `content`, nor what was its reasoning."""
+    """No `delta.content` has the model's own markup or its reasoning."""
     stays_apart(think_streamed)
 
 

@@ -1,4 +1,4 @@
-"""Repeats: what servers say twice, or in the wrong place, and clients then count, join or take for something else."""
+"""Repeats: fields that servers send twice or in the wrong place, which clients then count or join."""
 
 import json
 import re

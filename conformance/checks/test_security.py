@@ -35,7 +35,7 @@ LEAKS = re.compile(
 
 @check("errors", SHOULD, INJECTION)
 def test_special_tokens_in_a_text_are_text(unmarked: Chat, marked: list[Chat]) -> None:
-    """A special token's name in a user's message is read as the characters that it is, not as the token."""
+    """The name of a special token in a user's message is read as text, not as the token."""
     bare = unmarked.tokens("prompt")
     each = [(answer.tokens("prompt") - bare) / TIMES for answer in marked]
     pairs = zip(MARKS, each[::2], each[1::2], strict=True)
@@ -129,7 +129,7 @@ def test_preflights_allow_what_the_sdk_sends(preflight: Answer, preflights: list
 def test_pages_may_read_streams_and_errors(
     preflight: Answer, cross_origin_stream: Chat, bad_cross_origin: Chat
 ) -> None:
-    """Streams and errors, too, say that pages of other origins may read them."""
+    """Streams and errors have `Access-Control-Allow-Origin`, as other responses do."""
     inconclusive_unless(preflight.ok and allows(preflight), "no page of another origin is allowed")
     for answer in (cross_origin_stream, bad_cross_origin):
         assert allows(answer), f"no `Access-Control-Allow-Origin` in the response to {answer.name} ({answer.status})"
@@ -137,7 +137,7 @@ def test_pages_may_read_streams_and_errors(
 
 @check("errors", MAY, "sdk:dangerouslyAllowBrowser")
 def test_pages_may_read_why_a_key_is_refused(preflight: Answer, cross_origin_without_key: Chat) -> None:
-    """A 401, too, says that pages of other origins may read it."""
+    """A response with 401 has `Access-Control-Allow-Origin`, as other responses do."""
     inconclusive_unless(preflight.ok and allows(preflight), "no page of another origin is allowed")
     inconclusive_unless(not cross_origin_without_key.ok, "the server wants no key")
     assert allows(cross_origin_without_key), "no `Access-Control-Allow-Origin` in a 401"
