@@ -1,6 +1,6 @@
 """Reads files of JSON Lines that anybody may have written: each line is validated before it is used.
 
-Results files are such files; their schema, `conformance/results.schema.json`, is data that both rooms read.
+Results files are such files; their schema, `conformance/results/results.schema.json`, is data that both rooms read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from backends.suite import suite_version
 
-RESULTS = Path(__file__).parent.parent / "conformance" / "results.schema.json"
+RESULTS = Path(__file__).parent.parent / "conformance" / "results" / "results.schema.json"
 """The schema of a results file: `$defs` has one for each `kind` of line."""
 
 LONGEST = 1 << 28

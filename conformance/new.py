@@ -14,10 +14,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance import catalogue, ledger, matrix, sources
-from conformance.check import SOURCES
-from conformance.musts import by_check
+from conformance import ledger
 from conformance.outcomes import Level
+from conformance.requirements import matrix, sources
+from conformance.requirements.check import SOURCES
+from conformance.requirements.musts import by_check
+from conformance.run import catalogue
 from fixtures import scenario
 
 ROOT = Path(__file__).parent.parent
@@ -95,7 +97,7 @@ def asked(arguments: list[str] | None) -> New:
         "--source", required=True, help="where the rule is published: openapi:Schema.field, docs:page, …"
     )
     parser.add_argument("--parameter", default="", help="the request's parameter, if the check is about its effect")
-    parser.add_argument("--row", default="", help="a row of conformance/matrix.toml; default: AREA")
+    parser.add_argument("--row", default="", help="a row of conformance/requirements/matrix.toml; default: AREA")
     parser.add_argument("--endpoint", default="", help=f"{', '.join(ENDPOINTS)}; default: that of the source, or chat")
     parser.add_argument("--scenario", default="", help="an existing scenario, or the name of a new one")
     parser.add_argument("--fault", default="", help="the name of the new fault; default: AREA_NAME_is_broken")
@@ -113,12 +115,16 @@ def asked(arguments: list[str] | None) -> New:
     if kind not in SOURCES or not where:
         raise BadInput(f"--source={given.source}: write {', '.join(f'{one}:…' for one in SOURCES)}.")
     if kind not in ("guide", "de-facto") and sources.url(given.source) is None:
-        raise BadInput(f"--source={given.source} has no link; conformance/sources.py says which forms have one.")
+        raise BadInput(
+            f"--source={given.source} has no link; conformance/requirements/sources.py says which forms have one."
+        )
     if given.level == Level.MUST and kind == "de-facto":
         raise BadInput("--level=MUST needs a published source; de-facto: is none, so write --level=SHOULD.")
     row = given.row or area
     if row not in matrix.features():
-        raise BadInput(f"conformance/matrix.toml has no row {row!r}; name one with --row, or add it there first.")
+        raise BadInput(
+            f"conformance/requirements/matrix.toml has no row {row!r}; name one with --row, or add it there first."
+        )
     covers = given.covers or _covered(given.id, given.source, given.parameter)
     endpoint = given.endpoint or ledger.named(given.source)[0] or "chat"
     if endpoint not in ENDPOINTS:
@@ -284,7 +290,7 @@ def _ledger_row(new: New) -> tuple[str, str]:
 
 def _must(new: New) -> tuple[str, str]:
     """Below the last check of an entry with the same source; else an entry of its own."""
-    path = "conformance/musts.toml"
+    path = "conformance/requirements/musts.toml"
     text = (ROOT / path).read_text(encoding="utf-8")
     line = f'"{new.id}" = "{MARK}: what a user sees"'
     known = next((must for must in by_check().values() if must.source == new.source), None)

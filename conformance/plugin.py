@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from conformance import matrix, options
-from conformance.absence import given
-from conformance.every import Every
-from conformance.main_run import MainRun
+from conformance.answers.absence import given
+from conformance.kit.every import Every
 from conformance.outcomes import Level
-from conformance.run import Run, WorkerRun
+from conformance.requirements import matrix
+from conformance.run import options
+from conformance.run.main import MainRun
+from conformance.run.process import Run, WorkerRun
 from fixtures import scenario
 
 CHECKS_DIRECTORY = Path(__file__).parent / "checks"

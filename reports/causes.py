@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from conformance.causes import Cause
 from conformance.outcomes import Level
 from conformance.results import CheckResult
+from conformance.results.causes import Cause
 from reports.table import Column, slug
 
 

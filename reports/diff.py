@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from conformance.grading import Status, status
-from conformance.matrix import Feature
 from conformance.outcomes import Level, Outcome
+from conformance.requirements.matrix import Feature
 from conformance.results import CheckResult
+from conformance.results.grading import Status, status
 from reports.table import Cell, Column, Table
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from backends.program import KEPT
-from conformance import sse
+from conformance.answers import sse
 from conformance.results import CheckResult
 from reports.curl import curl, kept_bytes
 from reports.hostile import cut

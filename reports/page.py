@@ -25,7 +25,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from backends.known import Deviation
-from conformance import matrix, musts, sources
+from conformance.requirements import matrix, musts, sources
 from conformance.results import CheckResult, Results, suite_version
 from reports import causes, diff_text, words
 from reports.diff import Diff, Kind

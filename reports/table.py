@@ -11,12 +11,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from conformance import matrix
-from conformance.causes import Cause, causes
-from conformance.grading import Agreement, Grade, Status, agreement, grade
-from conformance.matrix import Feature
 from conformance.outcomes import Level, Outcome
+from conformance.requirements import matrix
+from conformance.requirements.matrix import Feature
 from conformance.results import CheckResult, Results
+from conformance.results.causes import Cause, causes
+from conformance.results.grading import Agreement, Grade, Status, agreement, grade
 from reports.known import applying
 
 OTHER = "Rows of other suite versions"
@@ -74,7 +74,7 @@ class Column:
 
     @cached_property
     def causes(self) -> list[Cause]:
-        """Why checks did not pass, by `conformance.causes`; what a server honestly rejects is left out."""
+        """Why checks did not pass, by `conformance.results.causes`; what a server honestly rejects is left out."""
         findings = [found for found in self.results.findings if found.target == self.name]
         return [cause for cause in causes(self.checks, findings, applying(self)) if cause.told]
 
@@ -144,7 +144,7 @@ class Cell:
 
     @cached_property
     def grade(self) -> Grade:
-        """The status and why, by `conformance.grading`."""
+        """The status and why, by `conformance.results.grading`."""
         return grade(self.checks, self.feature.cores)
 
     @property

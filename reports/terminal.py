@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from conformance import matrix
-from conformance.causes import Cause
 from conformance.outcomes import Outcome
+from conformance.requirements import matrix
 from conformance.results import CheckResult
+from conformance.results.causes import Cause
 from reports import words
 from reports.hostile import line, visible
 from reports.table import Cell, Claim, Column, Table, count

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from conformance.grading import Agreement, agreement
+from conformance.results.grading import Agreement, agreement
 from reports.table import Cell, Table
 
 _FILE = Path(__file__).parent.parent / "backends" / "models.toml"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.grading import Agreement
+from conformance.results.grading import Agreement
 
 STATUS = {"yes": "✓", "partial": "◐", "ignored": "⊘", "no": "✕", "unknown": "?", "not measured": "·"}
 """Of a cell, and of a claim."""
@@ -60,4 +60,5 @@ SOURCES = {
 """Where a requirement comes from."""
 
 DOCUMENTS = {"guide": "guide", "own": "own docs"}
-"""The short name of a document whose claims are compared; `conformance.matrix.CLAIM_SOURCES` has the long ones."""
+"""The short name of a document whose claims are compared; `CLAIM_SOURCES` of `conformance/requirements/matrix.py` has
+the long ones."""

@@ -20,8 +20,8 @@ from typing import Any
 
 from backends.__main__ import main as backends
 from conformance import results
-from conformance.recording import answers
-from conformance.run import replayed
+from conformance.answers.recording import answers
+from conformance.run.process import replayed
 from fixtures import scenario
 from fixtures.scenario import SCENARIOS
 from reports.__main__ import main as reports

@@ -1,8 +1,8 @@
-"""python -m tests.openapi_lines OPENAPI.yaml COMMIT > conformance/openapi_lines.json
+"""python -m tests.openapi_lines OPENAPI.yaml COMMIT > conformance/requirements/openapi_lines.json
 
 Finds the line of each operation, schema and field in OpenAI's published document (github.com/openai/openai-openapi at
-COMMIT), for the links of `conformance/sources.py`. Only what the measured endpoints use is listed. Names are those of
-a check's source: `CreateChatCompletionRequest.stop`, `POST /responses`.
+COMMIT), for the links of `conformance/requirements/sources.py`. Only what the measured endpoints use is listed. Names
+are those of a check's source: `CreateChatCompletionRequest.stop`, `POST /responses`.
 """
 
 from __future__ import annotations

@@ -11,15 +11,15 @@ from backends.absent import looks_absent
 from backends.attach import attach
 from backends.target import Wanted
 from backends.wire import Exchange, Request
-from conformance import matrix
-from conformance.absence import ENDPOINTS, absent, given
 from conformance.answers import Absent
-from conformance.causes import causes
-from conformance.grading import status
-from conformance.judge import UNKNOWN_PATHS
+from conformance.answers.absence import ENDPOINTS, absent, given
+from conformance.answers.recording import Recording
 from conformance.outcomes import EndpointAbsent, Outcome
-from conformance.recording import Recording
+from conformance.requirements import matrix
 from conformance.results import CheckResult
+from conformance.results.causes import causes
+from conformance.results.grading import status
+from conformance.run.judge import UNKNOWN_PATHS
 from fixtures import scenario
 from tests.fake import Reply, as_json, serving
 from tests.reference.absent import STYLES, VARIATIONS

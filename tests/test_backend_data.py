@@ -17,7 +17,7 @@ from backends.access import Access
 from backends.containers import device, plan
 from backends.errors import CannotStart
 from backends.target import Wanted
-from conformance import options
+from conformance.run import options
 from tests.fake import as_json, error, serving
 from tests.test_backends import HELLO, listing
 

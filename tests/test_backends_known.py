@@ -15,8 +15,9 @@ import pytest
 
 from backends import find, known
 from backends.__main__ import main
-from conformance import catalogue, results
+from conformance import results
 from conformance.results import CheckResult
+from conformance.run import catalogue
 from tests.fake import Reply, as_json, error, serving
 from tests.reports_data import check, target, write
 from tests.test_bad_input import HELLO, MODELS, measure

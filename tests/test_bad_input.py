@@ -14,8 +14,9 @@ from types import SimpleNamespace
 import pytest
 
 from backends.errors import CannotWrite
-from conformance import options, results
-from conformance.main_run import MainRun
+from conformance import results
+from conformance.run import options
+from conformance.run.main import MainRun
 from tests.fake import Reply, as_json, error, serving
 from tests.reports_data import check, wire, write
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.known import Deviation
-from conformance.causes import Cause, causes, gist, shown_by
-from conformance.judge import UNKNOWN_PATHS
+from conformance.kit.refusals import expect_rejection
 from conformance.outcomes import Fail, Level, Outcome
-from conformance.refusals import expect_rejection
 from conformance.results import CheckResult, Finding, read
+from conformance.results.causes import Cause, causes, gist, shown_by
+from conformance.run.judge import UNKNOWN_PATHS
 from tests import made, reports_data
 
 ABSENT = "POST /v1/embeddings is absent (404)"

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from conformance import comparisons as words
-from conformance import notes
-from conformance.outcomes import Fail
+from conformance.outcomes import Fail, notes
+from conformance.outcomes import comparisons as words
 
 USAGE = "`usage.completion_tokens`"
 

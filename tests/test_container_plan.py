@@ -23,8 +23,8 @@ from backends.containers.plan import Service
 from backends.errors import CannotStart
 from backends.find import backends
 from backends.target import Wanted
-from conformance.judge import Judge
-from conformance.main_run import MainRun
+from conformance.run.judge import Judge
+from conformance.run.main import MainRun
 from tests.fake import as_json, serving
 from tests.test_bad_input import HELLO
 

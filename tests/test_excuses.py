@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.answers import Answer, view
-from conformance.excuses import excuse, no_end
+from conformance.run.excuses import excuse, no_end
 from fixtures.requests import chat
 from tests.made import chat_body, exchange
 

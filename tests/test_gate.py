@@ -5,8 +5,8 @@ That each fault really does what is declared takes minutes: `.ci/gate`.
 
 from __future__ import annotations
 
-from conformance import catalogue
 from conformance.outcomes import Outcome
+from conformance.run import catalogue
 from tests.reference.bench import Bench
 from tests.reference.faults import FAULTS
 from tests.reference.gate import DECLARED, LEGAL

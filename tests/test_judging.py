@@ -10,16 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance import catalogue, matrix
 from conformance.answers import Answer, Chat, Missing
-from conformance.check import Check, check
-from conformance.every import Every
-from conformance.grading import Agreement, Status, agreement, grade, status
-from conformance.judge import LONG, SHORT, Judge
-from conformance.musts import of_model
+from conformance.kit.every import Every
+from conformance.kit.refusals import expect_rejection
 from conformance.outcomes import Blocked, Inconclusive, Level, Outcome, ignored_unless, inconclusive_unless, lenient
-from conformance.refusals import expect_rejection
+from conformance.requirements import matrix
+from conformance.requirements.check import Check, check
+from conformance.requirements.musts import of_model
 from conformance.results import CheckResult
+from conformance.results.grading import Agreement, Status, agreement, grade, status
+from conformance.run import catalogue
+from conformance.run.judge import LONG, SHORT, Judge
 from tests.made import answer, chat_body, refusal
 
 CHECK = Check(
@@ -380,7 +381,9 @@ def test_rows_with_several_core_checks_name_each() -> None:
             several.setdefault(one.feature, []).append(one.id)
     for row in matrix.features().values():
         needed = several[row.id] if len(several[row.id]) > 1 else []
-        assert sorted(row.cores) == sorted(needed), f"name the core checks of {row.id} in conformance/matrix.toml"
+        assert sorted(row.cores) == sorted(needed), (
+            f"name the core checks of {row.id} in conformance/requirements/matrix.toml"
+        )
 
 
 @given(st.lists(graded), graded)

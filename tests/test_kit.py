@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance.every import Every
+from conformance.answers.recording import Recording
 from conformance.kit import (
     Answer,
     Chat,
@@ -22,8 +22,8 @@ from conformance.kit import (
     markup_in,
     tokens,
 )
+from conformance.kit.every import Every
 from conformance.outcomes import Blocked, Inconclusive
-from conformance.recording import Recording
 from fixtures import scenario
 from tests.made import answer, chat_body, chunk, stream
 

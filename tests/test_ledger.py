@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance import catalogue, ledger
-from conformance.check import Check
+from conformance import ledger
 from conformance.ledger import TITLES, Entry, Row
 from conformance.ledger.__main__ import PAGE
+from conformance.requirements.check import Check
+from conformance.run import catalogue
 from tests.ledger_names import names
 
 ENDPOINTS = list(TITLES)

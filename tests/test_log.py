@@ -12,8 +12,8 @@ from backends import log
 from backends.access import Access
 from backends.target import Deployment, Target
 from conformance import results
-from conformance.recording import Recording
-from conformance.sending import Sender
+from conformance.answers.recording import Recording
+from conformance.run.sending import Sender
 from fixtures.scenario import SCENARIOS
 from fixtures.scenarios import common
 from tests.fake import Reply, as_json, serving

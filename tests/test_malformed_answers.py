@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.answers import Answer, Chat
-from conformance.certainty import certainty, tokens
+from conformance.kit.certainty import certainty, tokens
+from conformance.kit.refusals import expect_rejection
 from conformance.outcomes import Verdict
-from conformance.refusals import expect_rejection
 from conformance.sdk.reading import reading
 from tests.made import answer, chat_body, chunk, refusal, stream
 from tests.test_response_answers import EVENTS, WHOLE

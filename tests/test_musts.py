@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance import catalogue
-from conformance.check import SOURCES, Check
-from conformance.musts import TABLE, Must, by_check, label, left_to_model, musts, of_model
 from conformance.outcomes import Level
+from conformance.requirements.check import SOURCES, Check
+from conformance.requirements.musts import TABLE, Must, by_check, label, left_to_model, musts, of_model
+from conformance.run import catalogue
 
 ROOT = Path(__file__).parent.parent
 LABEL_WORDS = 6
@@ -65,10 +65,12 @@ def test_what_to_do_is_said() -> None:
     other = Check(**{**vars(checks["stop.ends_the_text"]), "id": "stop.other"})
     [said] = missing({other.id: other})
     assert re.match(r"conformance/checks/test_stop\.py:\d+: stop\.other is a MUST without a published sentence", said)
-    assert 'in conformance/musts.toml add the line  "stop.other" = "what a user sees"' in said
+    assert 'in conformance/requirements/musts.toml add the line  "stop.other" = "what a user sees"' in said
     gone = {id: one for id, one in checks.items() if id != "stop.ends_the_text"}
     [said] = left_over(gone)
-    assert re.fullmatch(r"conformance/musts\.toml:\d+: there is no check stop\.ends_the_text; delete this line", said)
+    assert re.fullmatch(
+        r"conformance/requirements/musts\.toml:\d+: there is no check stop\.ends_the_text; delete this line", said
+    )
 
 
 def test_no_check_has_two_sentences() -> None:

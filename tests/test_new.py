@@ -37,14 +37,18 @@ def removed(path: str, text: str) -> list[str]:
         ),
         (
             ["stop.new", "--level=MUST", f"--source={STOP}", "--scenario=count_stop"],
-            {"conformance/checks/test_stop.py", "tests/reference/faults/chat.py", "conformance/musts.toml"},
+            {
+                "conformance/checks/test_stop.py",
+                "tests/reference/faults/chat.py",
+                "conformance/requirements/musts.toml",
+            },
         ),
         (
             ["fresh.new", "--row=embeddings", "--level=MUST", "--source=openapi:CreateEmbeddingRequest.model"],
             {
                 *("conformance/checks/test_fresh.py", "fixtures/scenarios/fresh.py"),
                 *("tests/reference/faults/embeddings.py", "conformance/ledger/embeddings.toml"),
-                "conformance/musts.toml",
+                "conformance/requirements/musts.toml",
             },
         ),
         (
@@ -84,7 +88,7 @@ def test_it_only_adds(arguments: list[str], files: set[str]) -> None:
         (["stop.new", "--level=MAY", "--source=docs"], "--source=docs: write openapi:…"),
         (["stop.new", "--level=MAY", "--source=sdk:foo"], "--source=sdk:foo has no link"),
         (["stop.new", "--level=MUST", "--source=de-facto:foo"], "--level=MUST needs a published source"),
-        (["foo.new", "--level=MAY", "--source=docs:x"], "conformance/matrix.toml has no row 'foo'"),
+        (["foo.new", "--level=MAY", "--source=docs:x"], "conformance/requirements/matrix.toml has no row 'foo'"),
         (["chat.new", "--row=chat", "--level=MAY", "--source=docs:x"], "the ledger's row does not follow"),
         (["usage.new", "--level=MAY", "--source=docs:x", "--covers=chat:request.foo"], "names.json has no such name"),
         (["stop.new", "--level=MAY", f"--source={STOP}", "--endpoint=foo"], "--endpoint=foo: write one of chat, "),

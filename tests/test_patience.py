@@ -17,12 +17,12 @@ import pytest
 from backends import patience
 from backends.target import Deployment, Target
 from conformance.answers import Missing
+from conformance.answers.recording import Recording
 from conformance.checks import test_wire
-from conformance.every import Every
-from conformance.findings import findings
+from conformance.kit.every import Every
 from conformance.outcomes import Fail
-from conformance.recording import Recording
-from conformance.sending import Recorder
+from conformance.results.findings import findings
+from conformance.run.sending import Recorder
 from fixtures.requests import chat
 from fixtures.scenario import SCENARIOS, Scenario
 from tests.fake import Reply, as_json, error, serving

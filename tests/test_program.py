@@ -15,9 +15,9 @@ from backends.access import Access
 from backends.program import ADDRESS, CannotRun, Ended, Program
 from backends.wire import MODEL, Exchange
 from conformance.answers import Answer
+from conformance.answers.ran import Ran
+from conformance.answers.recording import Recording
 from conformance.outcomes import Blocked, Outcome, Verdict
-from conformance.ran import Ran
-from conformance.recording import Recording
 from conformance.sdk import read_by_node, read_by_python, reading
 from fixtures.scenario import Scenario
 from fixtures.scenarios.examples import EXAMPLES, NAMES

@@ -15,10 +15,10 @@ import pytest
 
 from backends.access import Access
 from backends.target import Deployment, Target
-from conformance import sending
-from conformance.options import Options
-from conformance.run import Run, WorkerRun
-from conformance.sending import Recorder
+from conformance.run import sending
+from conformance.run.options import Options
+from conformance.run.process import Run, WorkerRun
+from conformance.run.sending import Recorder
 from fixtures.requests import chat
 from fixtures.scenario import SCENARIOS, Scenario
 from tests.fake import Reply, as_json, serving

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from conformance import catalogue, kit, matrix, new, sdk, steadiness
-from conformance.check import check
+from conformance import kit, new, sdk
+from conformance.kit import steadiness
 from conformance.outcomes import Level
+from conformance.requirements import matrix
+from conformance.requirements.check import check
+from conformance.run import catalogue
 from fixtures import scenario
 
 ROOT = Path(__file__).parent.parent
@@ -24,8 +27,8 @@ def test_every_row_has_a_core_check() -> None:
     core = {c.feature for c in catalogue.load().values() if c.core}
     without = [row for row in matrix.features() if row not in core]
     assert not without, (
-        "these rows of conformance/matrix.toml have no core check. Add core=True to the @check in conformance/checks/ "
-        f"that shows that the feature works, by its effect: {', '.join(without)}"
+        "these rows of conformance/requirements/matrix.toml have no core check. Add core=True to the @check in "
+        f"conformance/checks/ that shows that the feature works, by its effect: {', '.join(without)}"
     )
 
 
@@ -37,7 +40,12 @@ def test_every_parameter_of_a_check_is_a_scenario() -> None:
 
 def test_nothing_is_left_to_fill_in() -> None:
     """What `python -m conformance.new` left to its user."""
-    folders = ("conformance/checks", "conformance/musts.toml", "fixtures/scenarios", "tests/reference/faults")
+    folders = (
+        "conformance/checks",
+        "conformance/requirements/musts.toml",
+        "fixtures/scenarios",
+        "tests/reference/faults",
+    )
     files = [file for name in folders for file in ((ROOT / name).rglob("*.py") if "." not in name else [ROOT / name])]
     left = [
         f"\n  {file.relative_to(ROOT)}:{number}: {line.strip()}"

@@ -13,7 +13,7 @@ import pytest
 from backends.program import Ended, Program
 from backends.target import Deployment, Target
 from backends.wire import MODEL, REDACTED, Exchange, Request
-from conformance.recording import Recording, Replay, answers
+from conformance.answers.recording import Recording, Replay, answers
 from fixtures.requests import chat, user
 from fixtures.scenario import SCENARIOS, Built, Scenario
 from tests.made import chat_body

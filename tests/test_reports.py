@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.grading import Agreement
 from conformance.outcomes import Level
+from conformance.results.grading import Agreement
 from reports import known, page, terminal
 from reports.__main__ import main
 from reports.curl import curl, raw_body

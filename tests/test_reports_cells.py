@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import matrix
+from conformance.requirements import matrix
 from reports import markdown, page, terminal
 from reports.table import Table, table
 from tests.reports_data import check, results

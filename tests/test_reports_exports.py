@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from conformance import catalogue
 from conformance.outcomes import Outcome
 from conformance.results import Results
+from conformance.run import catalogue
 from reports import exports, markdown
 from reports.__main__ import main
 from reports.exports import badge, capabilities

@@ -1,4 +1,4 @@
-"""`conformance/results.schema.json` describes every line that the suite writes."""
+"""`conformance/results/results.schema.json` describes every line that the suite writes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from conformance import catalogue
 from conformance import results as module
-from conformance.grading import Status
 from conformance.outcomes import Level, Outcome
 from conformance.results import Finding
+from conformance.results.grading import Status
+from conformance.run import catalogue
 from reports import words
 from tests.reports_data import HOSTILE, check, lines, stream, wire, write
 

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends import node, suite
-from conformance import catalogue, results
+from conformance import results
 from conformance.outcomes import Level, Outcome
 from conformance.results import BadResults, CheckResult, Writer, read, read_all
+from conformance.run import catalogue
 
 PLANNED = [
     {"id": i, "feature": "stop", "level": "MUST", "core": True, "source": "openapi:X", "requirement": "So."}
@@ -115,7 +116,7 @@ def test_renamed_checks_are_read_by_their_new_id(tmp_path: Path, monkeypatch: py
 def test_renames_lead_to_checks() -> None:
     known = catalogue.load()
     wrong = [f"{old} = {new}" for old, new in results.renamed().items() if old in known or new not in known]
-    assert not wrong, f"conformance/renamed.toml: the old id must be gone, and the new one must exist: {wrong}"
+    assert not wrong, f"conformance/results/renamed.toml: the old id must be gone, and the new one must exist: {wrong}"
 
 
 def test_the_header_names_suite_and_sdks(tmp_path: Path) -> None:

@@ -36,3 +36,33 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
     assert files
     wrong = [f"{file} imports {name}" for file, name in found if not f"{name}.".startswith(allowed)]
     assert not wrong, f"{room}/ may import no other room than {', '.join(MAY_IMPORT[room]) or 'itself'}: {wrong}"
+
+
+FLOORS = (
+    ("outcomes",),
+    ("requirements",),
+    ("answers", "results"),
+    ("kit", "sdk"),
+    ("checks",),
+    ("run",),
+    ("ledger", "plugin"),
+    ("new",),
+)
+"""The parts of conformance/, from the ground up."""
+
+
+def test_conformance_imports_downwards() -> None:
+    """A part of conformance/ imports itself and the floors beneath its own."""
+    floor = {f"conformance.{part}": number for number, parts in enumerate(FLOORS) for part in parts}
+    wrong = []
+    for file in sorted((ROOT / "conformance").rglob("*.py")):
+        part = ".".join((*file.relative_to(ROOT).parts[:-1], file.stem)).removesuffix(".__init__")
+        if part == "conformance":
+            continue
+        part = ".".join(part.split(".")[:2])
+        assert part in floor, f"{file.name}: add {part} to FLOORS"
+        for name in imported(ast.parse(file.read_bytes())):
+            other = ".".join(name.split(".")[:2])
+            if other in floor and other != part and floor[other] >= floor[part]:
+                wrong.append(f"{file.relative_to(ROOT)} imports {name}")
+    assert not wrong, f"move what they have in common to a lower floor: {wrong}"

@@ -17,8 +17,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent
 from openai.types.shared import ErrorObject
 
-from conformance import sse
-from conformance.schema import MISSING, SCHEMAS, Problem, check_schema, names, validate_against, violations
+from conformance.answers import sse
+from conformance.kit.schema import MISSING, SCHEMAS, Problem, check_schema, names, validate_against, violations
 
 RECORDED = json.loads((Path(__file__).parent / "data" / "ollama-0.33.0-rc2.json").read_text("utf-8"))
 

@@ -18,7 +18,7 @@ from backends.address import Address
 from backends.errors import CannotMeasure
 from backends.wire import Request, send
 from conformance import results
-from conformance.options import shown
+from conformance.run.options import shown
 from tests.fake import Reply, as_json, error, serving
 from tests.reference.app import create_app
 from tests.reference.server import running

@@ -8,8 +8,9 @@ import re
 import pytest
 
 from backends import node
-from conformance import catalogue, sources
-from conformance.musts import musts
+from conformance.requirements import sources
+from conformance.requirements.musts import musts
+from conformance.run import catalogue
 from tests.openapi_lines import lines
 
 COMMIT = json.loads(sources.LINES.read_bytes())["commit"]
@@ -32,8 +33,8 @@ def test_every_source_is_a_link_of_its_form(source: str) -> None:
     found = sources.url(source)
     if kind in FORMS:
         assert re.fullmatch(FORMS[kind], found or ""), (
-            f"{source} gives no link. Begin the source with a name of conformance/openapi_lines.json (openapi:), "
-            f"a page (docs:), a number (rfc:), or a key of SDK in conformance/sources.py (sdk:); got {found}"
+            f"{source} gives no link. Begin the source with a name of openapi_lines.json (openapi:), a page (docs:), a "
+            f"number (rfc:), or a key of SDK in sources.py (sdk:), both in conformance/requirements/; got {found}"
         )
     else:
         assert found is None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance import sse
-from conformance.sse import Event, Parsed, Violation, parse, timed
+from conformance.answers import sse
+from conformance.answers.sse import Event, Parsed, Violation, parse, timed
 
 DATA = Path(__file__).parent / "data" / "ollama-0.33.0-rc2.json"
 

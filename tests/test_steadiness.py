@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 
 from conformance.answers import Chat
-from conformance.judge import Judge
-from conformance.notes import Drift, tolerant
-from conformance.outcomes import Fail, Inconclusive, Outcome, ignored_unless
-from conformance.recording import Recording
-from conformance.steadiness import (
+from conformance.answers.recording import Recording
+from conformance.kit.steadiness import (
     assert_mostly_same,
     assert_same_calls,
     assert_same_text,
@@ -22,6 +19,9 @@ from conformance.steadiness import (
     says,
     unsteady,
 )
+from conformance.outcomes import Fail, Inconclusive, Outcome, ignored_unless
+from conformance.outcomes.notes import Drift, tolerant
+from conformance.run.judge import Judge
 from fixtures import scenario
 from tests.made import answer, chat_body, exchange, refusal
 from tests.test_judging import CHECK
@@ -202,7 +202,7 @@ def test_only_an_unsteady_target_is_judged_tolerantly(check: Any, text: str, sou
 
 
 def uses_fewer_tokens(subject: Chat, control: Chat) -> None:
-    """Compares what was generated without a word of `conformance/steadiness.py`."""
+    """Compares what was generated without a word of `conformance/kit/steadiness.py`."""
     assert subject.tokens("completion") < control.tokens("completion"), "expected fewer tokens"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.answers import Missing
 from conformance.checks import test_models, test_wire
-from conformance.every import Every
+from conformance.kit.every import Every
 from conformance.outcomes import Inconclusive, TimedOut
 from tests.made import answer, chat_body
 

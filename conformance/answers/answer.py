@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from backends.wire import Exchange
-from conformance import sse
+from conformance.answers import sse
 from conformance.answers.values import expect, parsed
 from conformance.outcomes import Blocked, Fail, NotRun, Outcome, TimedOut, Verdict
 

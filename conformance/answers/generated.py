@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from conformance import notes
 from conformance.answers.answer import Answer
 from conformance.answers.values import T, distinct, expect, optional, parsed, written
-from conformance.comparisons import shown
-from conformance.outcomes import Blocked, Fail
+from conformance.outcomes import Blocked, Fail, notes
+from conformance.outcomes.comparisons import shown
 
 _TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "([^"\\]|\\.)+"')
 """A generated string in a chunk, as `json.dumps` writes it."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from conformance.answers.answer import Answer
 from conformance.answers.values import expect
-from conformance.comparisons import shown
 from conformance.outcomes import Fail
+from conformance.outcomes.comparisons import shown
 
 
 class Embeddings(Answer):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from conformance import notes
 from conformance.answers.answer import Answer
 from conformance.answers.generated import Choice, ToolCall
 from conformance.answers.values import expect, optional, written
-from conformance.comparisons import shown
-from conformance.outcomes import Fail
+from conformance.outcomes import Fail, notes
+from conformance.outcomes.comparisons import shown
 
 ENDINGS = ("response.completed", "response.incomplete", "response.failed")
 """The types of the event that ends a stream of the Responses API."""

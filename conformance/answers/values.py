@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from conformance.comparisons import shown
 from conformance.outcomes import Fail
+from conformance.outcomes.comparisons import shown
 
 T = TypeVar("T")
 

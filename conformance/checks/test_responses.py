@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from conformance.every import is_bad
 from conformance.kit import (
     MUST,
     SHOULD,
@@ -24,6 +23,7 @@ from conformance.kit import (
     reproduced_at_most,
     shown,
 )
+from conformance.kit.every import is_bad
 
 DAY = 24 * 60 * 60
 REQUEST = "openapi:CreateResponse"

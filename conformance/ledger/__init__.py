@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from conformance import catalogue
+from conformance.run import catalogue
 
 HERE = Path(__file__).parent
 TITLES = {

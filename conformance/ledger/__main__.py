@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from conformance import catalogue, sources
 from conformance.ledger import TITLES, Row, census, coverage, general, resolve
+from conformance.requirements import sources
+from conformance.run import catalogue
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 STATES = ("covered", "excluded", "open")

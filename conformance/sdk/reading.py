@@ -9,8 +9,8 @@ from backends import bounds
 from conformance.answers import Answer, Completion, Embeddings, Generated, Models, Response
 from conformance.answers.lists import unpacked
 from conformance.answers.values import expect
-from conformance.comparisons import assert_equal
 from conformance.outcomes import Blocked, Fail
+from conformance.outcomes.comparisons import assert_equal
 
 Reading = dict[str, Any]
 """JSON data; what it holds depends on the endpoint."""

@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from conformance.causes import Cause
 from conformance.outcomes import Outcome
+from conformance.results.causes import Cause
 from reports.table import Column, Table
 
 FORMAT = 1

@@ -24,16 +24,17 @@ from backends import launch, room, wire
 from backends.access import Access
 from backends.target import Deployment, Target
 from backends.wire import Exchange, Request, Role
-from conformance import absence, catalogue, schema, shapes, steadiness
-from conformance.absence import given
-from conformance.answers import Missing
-from conformance.check import Check
-from conformance.every import Every
-from conformance.judge import Judge
+from conformance.answers import Missing, absence
+from conformance.answers.absence import given
+from conformance.answers.recording import Recording, Source, answers
+from conformance.kit import schema, shapes, steadiness
+from conformance.kit.every import Every
 from conformance.outcomes import Outcome
-from conformance.recording import Recording, Source, answers
+from conformance.requirements.check import Check
 from conformance.results import CheckResult
-from conformance.sending import Sender
+from conformance.run import catalogue
+from conformance.run.judge import Judge
+from conformance.run.sending import Sender
 from fixtures import scenario
 from fixtures.scenario import SCENARIOS, Scenario
 from tests.reference import kills

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from conformance import catalogue
 from conformance.outcomes import Outcome
+from conformance.run import catalogue
 from tests.reference import kills
 from tests.reference.bench import Bench, bench
 from tests.reference.faults import FAULTS

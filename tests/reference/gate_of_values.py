@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from backends.wire import Exchange
+from conformance.answers.recording import Recording
 from conformance.outcomes import Outcome
-from conformance.recording import Recording
 from tests.reference.bench import Bench
 from tests.reference.fault import area_of
 

@@ -10,8 +10,8 @@ from collections import defaultdict
 from html import escape
 from pathlib import Path
 
-from conformance import catalogue
-from conformance.check import Check
+from conformance.requirements.check import Check
+from conformance.run import catalogue
 from tests.reference import kills
 from tests.reference.fault import Fault
 from tests.reference.faults import FAULTS

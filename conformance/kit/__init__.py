@@ -1,10 +1,26 @@
 """Everything that a file of checks needs, in one import."""
 
 from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, Response, ToolCall
+from conformance.answers.ran import Ran
 from conformance.answers.values import utf8
-from conformance.certainty import certainty, entries, joined, lead, tokens
-from conformance.check import check
-from conformance.comparisons import (
+from conformance.kit.certainty import certainty, entries, joined, lead, tokens
+from conformance.kit.every import Every
+from conformance.kit.evidence import responding_model
+from conformance.kit.markup import markup_in
+from conformance.kit.refusals import expect_rejection
+from conformance.kit.schema import validate_against, violations
+from conformance.kit.shapes import assert_matches_schema
+from conformance.kit.steadiness import (
+    assert_mostly_same,
+    assert_same_calls,
+    assert_same_text,
+    changed_seeded,
+    reproduced,
+    reproduced_at_most,
+    says,
+)
+from conformance.outcomes import Fail, Level, ignored_unless, inconclusive_unless, lenient
+from conformance.outcomes.comparisons import (
     assert_at_least,
     assert_at_most,
     assert_contains,
@@ -16,23 +32,7 @@ from conformance.comparisons import (
     assert_not_equal,
     shown,
 )
-from conformance.every import Every
-from conformance.evidence import responding_model
-from conformance.markup import markup_in
-from conformance.outcomes import Fail, Level, ignored_unless, inconclusive_unless, lenient
-from conformance.ran import Ran
-from conformance.refusals import expect_rejection
-from conformance.schema import validate_against, violations
-from conformance.shapes import assert_matches_schema
-from conformance.steadiness import (
-    assert_mostly_same,
-    assert_same_calls,
-    assert_same_text,
-    changed_seeded,
-    reproduced,
-    reproduced_at_most,
-    says,
-)
+from conformance.requirements.check import check
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 

@@ -17,15 +17,17 @@ from backends.access import Access
 from backends.printable import printable
 from backends.process import KEY
 from backends.target import Deployment, Target
-from conformance import catalogue, results, steadiness
-from conformance.check import Check
-from conformance.every import Every
-from conformance.judge import Judge
-from conformance.options import Options
+from conformance import results
+from conformance.answers.recording import Recording, Replay, Source
+from conformance.kit import steadiness
+from conformance.kit.every import Every
 from conformance.outcomes import NotRun, Outcome, Verdict
-from conformance.recording import Recording, Replay, Source
+from conformance.requirements.check import Check
 from conformance.results import CheckResult, Exchanges
-from conformance.sending import Recorder
+from conformance.run import catalogue
+from conformance.run.judge import Judge
+from conformance.run.options import Options
+from conformance.run.sending import Recorder
 from fixtures import scenario
 
 

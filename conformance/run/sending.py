@@ -21,8 +21,8 @@ from backends.patience import LONGEST, OUTAGE, Patience, Sent
 from backends.program import CannotRun, Ended, Program
 from backends.target import Deployment, Target
 from backends.wire import Exchange
+from conformance.answers.recording import IN_MEMORY, LARGE, OnDisk, Recording, Source, answers
 from conformance.outcomes import Verdict
-from conformance.recording import IN_MEMORY, LARGE, OnDisk, Recording, Source, answers
 from fixtures.scenario import SCENARIOS, Scenario, runs_alone, with_needs
 
 PATIENCE = 5.0

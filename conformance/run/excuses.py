@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from backends.wire import limit_of
 from conformance.answers import Answer, Chat, Generated, Response
-from conformance.every import is_bad
+from conformance.kit.every import is_bad
 from conformance.outcomes import Verdict
 
 UNLIMITED = ("/chat/completions", "/responses")

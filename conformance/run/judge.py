@@ -9,20 +9,19 @@ from typing import Any
 from backends import redaction
 from backends.printable import printable
 from backends.redaction import Secrets
-from conformance import notes
-from conformance.absence import is_unknown
 from conformance.answers import Answer, Missing, Refused
-from conformance.check import Check
-from conformance.comparisons import shown
-from conformance.every import Every
-from conformance.evidence import plain_requests, unproved
-from conformance.excuses import excuse, no_end
-from conformance.notes import Drift, tolerant
-from conformance.outcomes import EndpointAbsent, Outcome, TimedOut, Verdict
-from conformance.recording import Source, answers
+from conformance.answers.absence import is_unknown
+from conformance.answers.recording import Source, answers
+from conformance.kit.every import Every
+from conformance.kit.evidence import plain_requests, unproved
+from conformance.kit.shapes import misshapen
+from conformance.kit.steadiness import unsteady
+from conformance.outcomes import EndpointAbsent, Outcome, TimedOut, Verdict, notes
+from conformance.outcomes.comparisons import shown
+from conformance.outcomes.notes import Drift, tolerant
+from conformance.requirements.check import Check
 from conformance.results import CheckResult
-from conformance.shapes import misshapen
-from conformance.steadiness import unsteady
+from conformance.run.excuses import excuse, no_end
 
 UNKNOWN_PATHS = "Errors of unknown paths and methods are not those of the API"
 """The cause of checks that fail only on these errors."""

@@ -10,8 +10,7 @@ import json
 from collections.abc import Container
 from typing import Any
 
-from conformance import notes
-from conformance.outcomes import Fail
+from conformance.outcomes import Fail, notes
 
 LONG = 200
 """Characters of a value that a message shows."""

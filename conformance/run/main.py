@@ -19,13 +19,14 @@ from backends import find, known, redaction, scratch
 from backends.errors import CannotMeasure, CannotWrite, Unreachable
 from backends.printable import printable
 from backends.target import Running, Target
-from conformance import catalogue, findings, results
-from conformance.check import Check
-from conformance.options import Options, shown
+from conformance import results
 from conformance.outcomes import Level, Outcome
-from conformance.results import CheckResult
-from conformance.run import Run
-from conformance.sending import Recorder
+from conformance.requirements.check import Check
+from conformance.results import CheckResult, findings
+from conformance.run import catalogue
+from conformance.run.options import Options, shown
+from conformance.run.process import Run
+from conformance.run.sending import Recorder
 from fixtures import scenario
 
 SHOWN: dict[Outcome, tuple[str, str, str]] = {

@@ -13,9 +13,9 @@ from typing import cast
 from backends.absent import ABSENT, looks_absent
 from backends.wire import Exchange
 from conformance.answers import Absent, Answer, Missing
+from conformance.answers.ran import Ran
+from conformance.answers.recording import Source, answers
 from conformance.outcomes import EndpointAbsent
-from conformance.ran import Ran
-from conformance.recording import Source, answers
 from fixtures.scenario import with_needs
 
 

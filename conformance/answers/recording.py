@@ -13,8 +13,8 @@ from backends.program import Ended, Program
 from backends.target import Target
 from backends.wire import Exchange
 from conformance.answers import Answer, Missing, view
+from conformance.answers.ran import Ran
 from conformance.outcomes import Verdict
-from conformance.ran import Ran
 from fixtures.scenario import SCENARIOS, Built, Scenario
 
 LARGE = 1 << 20

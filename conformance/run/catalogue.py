@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from conformance.check import CHECKS, Check
+from conformance.requirements.check import CHECKS, Check
 
 
 def load() -> dict[str, Check]:

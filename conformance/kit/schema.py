@@ -17,7 +17,7 @@ from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 
-SCHEMAS = Path(__file__).parent / "schemas"
+SCHEMAS = Path(__file__).parent.parent / "schemas"
 """One file an object, draft 2020-12: `NAME.json` is what a client needs (MUST), `NAME.full.json` the complete
 published form (SHOULD)."""
 

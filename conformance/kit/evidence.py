@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.answers import Answer, Missing
-from conformance.every import Every
+from conformance.answers.recording import Source, answers
+from conformance.kit.every import Every
 from conformance.outcomes import Inconclusive
-from conformance.recording import Source, answers
 
 PLAIN = {
     "/chat/completions": "capital",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TypeVar, cast
 
-from conformance.absence import standing_in
 from conformance.answers import Absent, Answer, view
+from conformance.answers.absence import standing_in
+from conformance.answers.recording import OnDisk, Source
 from conformance.outcomes import Blocked
-from conformance.recording import OnDisk, Source
 from fixtures.scenario import SCENARIOS
 
 A = TypeVar("A", bound=Answer)

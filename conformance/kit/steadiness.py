@@ -16,13 +16,12 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from conformance import notes
 from conformance.answers import Chat, Generated, Response
-from conformance.check import Check
-from conformance.comparisons import shown
-from conformance.notes import Drift
-from conformance.outcomes import Fail, Inconclusive, inconclusive_unless
-from conformance.recording import Source, answers
+from conformance.answers.recording import Source, answers
+from conformance.outcomes import Fail, Inconclusive, inconclusive_unless, notes
+from conformance.outcomes.comparisons import shown
+from conformance.outcomes.notes import Drift
+from conformance.requirements.check import Check
 
 Written = Generated | Response
 
@@ -50,7 +49,7 @@ def is_used_by(check: Check) -> bool:
 def assert_same_text(text: str, other: str, where: str = "`choices[0].message.content`") -> None:
     """Both responses must have the same text. Two empty ones show nothing, and are `inconclusive`.
 
-    `where` is the field of the first text, as in `conformance/comparisons.py`.
+    `where` is the field of the first text, as in `conformance/outcomes/comparisons.py`.
     """
     if text == other:
         inconclusive_unless(text, f"expected text to compare, got two empty strings ({where})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from conformance import notes
+from conformance.outcomes import notes
 
 
 class Level(StrEnum):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, AnyStr
 
 from conformance.answers import Chat
+from conformance.kit.schema import violations
 from conformance.outcomes import inconclusive_unless
-from conformance.schema import violations
 
 
 def tokens(answer: Chat) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from conformance import matrix
 from conformance.outcomes import Level
+from conformance.requirements import matrix
 
 SOURCES = ("openapi", "docs", "sdk", "rfc", "guide", "de-facto")
 """Where a requirement comes from: OpenAI's OpenAPI document, its guides and reference pages, an official client that
@@ -49,7 +49,8 @@ def check(feature: str, level: Level, source: str, *, core: bool = False) -> Cal
             raise ValueError(f"{function.__name__}: source {source!r} is not one of {SOURCES} with ':where'")
         if feature not in matrix.features():
             raise ValueError(
-                f"{function.__name__}: conformance/matrix.toml has no row {feature!r}; add it, or use another"
+                f"{function.__name__}: conformance/requirements/matrix.toml has no row {feature!r}; add it, "
+                "or use another"
             )
         doc = inspect.getdoc(function)
         if not doc:

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from conformance.answers import Answer
+from conformance.kit.schema import validate_against, violations
 from conformance.outcomes import Fail, Verdict
-from conformance.schema import validate_against, violations
 
 SHAPES = (
     ("POST", "/chat/completions", "chat.completion", "chat.completion.chunk"),

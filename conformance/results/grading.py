@@ -9,8 +9,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Protocol
 
-from conformance.musts import by_check, label, of_model
 from conformance.outcomes import Level, Outcome
+from conformance.requirements.musts import by_check, label, of_model
 
 
 class Status(StrEnum):
