@@ -22,7 +22,7 @@ from conformance.kit import (
     markup_in,
     tokens,
 )
-from conformance.kit.every import Every
+from conformance.kit.every import Every, Recorded
 from conformance.outcomes import Blocked, Inconclusive
 from fixtures import scenario
 from tests.made import answer, chat_body, chunk, stream
@@ -240,7 +240,7 @@ def test_pairs_are_readable_both_unless_refusals_count_too() -> None:
     assert [named(pair) for pair in chosen] == [["plain", "two"]]
 
 
-class Recorded:
+class Sent:
     """A source with one exchange of each scenario, but of those that were not sent."""
 
     def recording(self, name: str) -> Recording:
@@ -250,5 +250,5 @@ class Recorded:
 
 def test_what_was_not_sent_and_what_shared_a_connection_is_left_out() -> None:
     scenario.load()
-    every = Every.of_scenarios(Recorded(), ["capital", "capital_after_stream", "count", "count_streamed"])
+    every = Every.of_recorded(Recorded(Sent(), ["capital", "capital_after_stream", "count", "count_streamed"]))
     assert named(every.of(Chat)) == ["count", "count_streamed[1]", "count_streamed[2]"]

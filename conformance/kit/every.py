@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from conformance.answers import Absent, Answer, view
 from conformance.answers.absence import standing_in
@@ -26,14 +26,9 @@ class Every:
     """
 
     @classmethod
-    def of_scenarios(cls, source: Source, names: Iterable[str]) -> Every:
-        """The responses to the scenarios that were sent.
-
-        Scenarios that share a connection are left out: whether a server closes it before the next request arrives is a
-        race, which has its own check.
-        """
-        recorded = _Recorded(source, names)
-        return cls(recorded, recorded.absent, recorded.fatal)
+    def of_recorded(cls, recorded: Recorded) -> Every:
+        """The recorded responses, for one of the checks that judge them."""
+        return cls(recorded, list(recorded.absent.values()), recorded.fatal)
 
     def __init__(self, answers: Iterable[Answer], absent: Sequence[Absent] = (), fatal: Sequence[str] = ()) -> None:
         self.fatal = list(fatal)
@@ -45,6 +40,7 @@ class Every:
         self._only: Answer | None = None
         self._by_request: dict[str, set[str]] | None = None
         """Names of answers by what was asked."""
+        self._plain_ones: dict[type, dict[str, Any]] = {}
 
     @property
     def judged_with(self) -> list[Answer]:
@@ -63,7 +59,7 @@ class Every:
 
     def named(self, names: Collection[str]) -> list[Answer]:
         """The responses with these names."""
-        among = self._all.of(names) if isinstance(self._all, _Recorded) else self._all
+        among = self._all.of(names) if isinstance(self._all, Recorded) else self._all
         return [answer for answer in _with_body(among) if answer.name in names]
 
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
@@ -111,13 +107,7 @@ class Every:
 
         Both are complete and, unless `accepted` is false, 2xx and readable. `where` selects streams.
         """
-        plain: dict[str, A | str] = {
-            a.asked: a.name if len(a.exchange.body) > LARGE else a  # Large ones would add up in memory.
-            for accepted_ones in (False, True)  # An accepted one tells more, and replaces a rejected one.
-            for a in self._answers
-            if a.ok is accepted_ones and isinstance(a, kind) and _whole(a)
-            if not a.streamed and "stream_options" not in a.sent
-        }
+        plain = self._plain(kind)
         others: dict[str, A] = {}
         """The twin of the last stream, by its name."""
 
@@ -132,6 +122,18 @@ class Every:
 
         for streamed in self.of(kind, is_twin, what=f"plain and streamed {kind.__name__}"):
             yield others[streamed.name], streamed
+
+    def _plain(self, kind: type[A]) -> dict[str, A | str]:
+        """By what was asked: the plain responses of a kind, or the names of large ones, to save memory."""
+        if kind not in self._plain_ones:
+            self._plain_ones[kind] = {
+                a.asked: a.name if len(a.exchange.body) > LARGE else a
+                for accepted_ones in (False, True)  # An accepted one tells more, and replaces a rejected one.
+                for a in self._answers
+                if a.ok is accepted_ones and isinstance(a, kind) and _whole(a)
+                if not a.streamed and "stream_options" not in a.sent
+            }
+        return self._plain_ones[kind]
 
     def rejected(self) -> Iterator[Answer]:
         """The responses with a 4xx or 5xx."""
@@ -148,13 +150,17 @@ def _with_body(answers: Iterable[Answer]) -> Iterator[Answer]:
     return (a for a in of_the_api if a.exchange.request.method not in ("OPTIONS", "HEAD"))
 
 
-class _Recorded:
-    """The responses to scenarios. Large ones are read on each iteration, and not kept in memory."""
+class Recorded:
+    """The responses to scenarios. Large ones are read on each iteration, and not kept in memory.
+
+    Scenarios that share a connection are left out: whether a server closes it before the next request arrives is a
+    race, which has its own check.
+    """
 
     def __init__(self, source: Source, names: Iterable[str]) -> None:
         self._source = source
         self.fatal: list[str] = []
-        self.absent: list[Absent] = []
+        self.absent: dict[str, Absent] = {}
         self._parts: dict[str, list[Answer] | None] = {}  # None: read anew
         for name in names:
             recording = source.recording(name)  # Waits until it has been sent.
@@ -177,7 +183,7 @@ class _Recorded:
     def _read(self, name: str) -> list[Answer]:
         got = standing_in(self._source, self._source.recording(name).answers(SCENARIOS[name]))
         several = got if isinstance(got, list) else [got]
-        self.absent += [one for one in several if isinstance(one, Absent)]
+        self.absent |= {one.name: one for one in several if isinstance(one, Absent)}
         return [one for one in several if isinstance(one, Answer)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -20,7 +21,7 @@ from backends.target import Deployment, Target
 from conformance import results
 from conformance.answers.recording import Recording, Replay, Source
 from conformance.kit import steadiness
-from conformance.kit.every import Every
+from conformance.kit.every import Every, Recorded
 from conformance.outcomes import NotRun, Outcome, Verdict
 from conformance.requirements.check import Check
 from conformance.results import CheckResult, Exchanges
@@ -50,6 +51,7 @@ class Run:
         self._known: dict[str, list[known.Deviation]] = {}
         self._needed: list[str] = []
         self._sources: dict[str, Source] = {}
+        self._responses: dict[str, Recorded] = {}
         self._turns: dict[str, int] = {}
         """By target, the number of the slot that this process shares with others, where there are fewer than these."""
 
@@ -63,7 +65,10 @@ class Run:
 
     def every(self, target: str) -> Every:
         """The answers to all scenarios that the selected checks need, or to all there are."""
-        return Every.of_scenarios(self.source(target), scenario.with_needs(self._needed or scenario.SCENARIOS))
+        source = self.source(target)
+        if target not in self._responses:
+            self._responses[target] = Recorded(source, scenario.with_needs(self._needed or scenario.SCENARIOS))
+        return Every.of_recorded(self._responses[target])
 
     def _record(self, directory: Path, on_wait: Callable[[str, float], None] | None = None) -> None:
         last: dict[str, Recorder] = {}
@@ -109,6 +114,7 @@ class Run:
             self._needed += steadiness.CONTROLS
         if any("every" in c.scenarios for c in checks) and not self._needed:
             self._needed = list(scenario.SCENARIOS)
+        gc.freeze()  # Modules and checks stay until the end: searching them for garbage again and again takes seconds.
         return checks
 
     # Judging

@@ -28,7 +28,7 @@ from conformance.answers import Missing, absence
 from conformance.answers.absence import given
 from conformance.answers.recording import Recording, Source, answers
 from conformance.kit import schema, shapes, steadiness
-from conformance.kit.every import Every
+from conformance.kit.every import Every, Recorded
 from conformance.outcomes import Outcome
 from conformance.requirements.check import Check
 from conformance.results import CheckResult
@@ -229,7 +229,8 @@ class Bench:
         try:
             for name in check.scenarios:
                 chosen = few if check.id.startswith("sdk_") else anew
-                arguments[name] = Every.of_scenarios(source, chosen) if name == "every" else given(source, name)
+                every = name == "every"
+                arguments[name] = Every.of_recorded(Recorded(source, chosen)) if every else given(source, name)
             check.function(**arguments)
         except Exception as raised:
             problem = raised
