@@ -85,9 +85,10 @@ def read(backend: str) -> list[Deviation]:
             f"backends/{backend}/known.toml: there is no key {min(strange)!r}; it may have versions and [[deviation]]."
         )
     found: list[Deviation] = []
+    code_paths = _code_paths(backend)
     for number, entry in enumerate(entries, start=1):
         complete = {"versions": listed.get("versions"), **entry}
-        if wrong := _wrong(complete, _code_paths(backend)) or _listed_twice(complete, found):
+        if wrong := _wrong(complete, code_paths) or _listed_twice(complete, found):
             named = entry.get("checks")
             of = f" ({named[0]} …)" if isinstance(named, list) and named else ""
             raise BadKnown(f"backends/{backend}/known.toml, deviation {number}{of}: {wrong}.")
