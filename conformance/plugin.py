@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance.answers.absence import given
-from conformance.kit.every import Every
 from conformance.outcomes import Level
 from conformance.requirements import matrix
-from conformance.run import options
+from conformance.run import internals, options
 from conformance.run.main import MainRun
 from conformance.run.process import Run, WorkerRun
 from fixtures import scenario
+
+EVERY = "every"
+"""The parameter of a check that judges all recorded answers."""
 
 CHECKS_DIRECTORY = Path(__file__).parent / "checks"
 
@@ -39,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     run = MainRun(config, asked) if worker is None else WorkerRun(config, asked, worker["conformance"])
     config.pluginmanager.register(run, "conformance-run")
-    config.pluginmanager.register(_scenario_fixtures(run), "conformance-scenarios")
+    answers = internals.fixtures([EVERY, *scenario.SCENARIOS], partial(_answer, run))
+    config.pluginmanager.register(answers, "conformance-scenarios")
 
 
 def _measures(config: pytest.Config) -> bool:
@@ -51,21 +54,6 @@ def _measures(config: pytest.Config) -> bool:
     return any(CHECKS_DIRECTORY.is_relative_to(p) or p.is_relative_to(CHECKS_DIRECTORY) for p in paths)
 
 
-def _scenario_fixtures(run: Run) -> object:
-    """A plugin with a fixture for each scenario: that is how a check's parameters find their answers."""
-
-    def make(name: str) -> Callable[..., Any]:
-        def answer(self: object, target: str) -> Any:
-            return given(run.source(target), name)
-
-        return pytest.fixture(name=name)(answer)
-
-    class ScenarioFixtures:
-        @pytest.fixture
-        def every(self, target: str) -> Every:
-            """All recorded answers."""
-            return run.every(target)
-
-    for name in scenario.SCENARIOS:
-        setattr(ScenarioFixtures, name, make(name))
-    return ScenarioFixtures()
+def _answer(run: Run, name: str, target: str) -> Any:
+    """What a check gets for its parameter `name`."""
+    return run.every(target) if name == EVERY else given(run.source(target), name)

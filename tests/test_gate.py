@@ -5,6 +5,8 @@ That each fault really does what is declared takes minutes: `.ci/gate`.
 
 from __future__ import annotations
 
+import typing
+
 from conformance.outcomes import Outcome
 from conformance.run import catalogue
 from tests.reference.bench import Bench
@@ -21,6 +23,23 @@ def test_the_reference_passes_every_check(on: Bench) -> None:
         "the reference server must pass every check. Correct the check, its scenario "
         "(fixtures/scenarios/), or the reference (tests/reference/):\n  " + "\n  ".join(others)
     )
+
+
+def test_annotations_say_what_checks_get(on: Bench) -> None:
+    wrong = [
+        f"{check.id}: {name} is {written}, not {type(found).__name__}"
+        for check in on.checks
+        for name, written in typing.get_type_hints(check.function).items()
+        if name in check.scenarios and name != "every" and not _is(found := on.answers(name), written)
+    ]
+    assert not wrong, "correct the annotations of these parameters:\n  " + "\n  ".join(wrong)
+
+
+def _is(found: object, written: typing.Any) -> bool:
+    """Whether a value is of a class, or a list of values of one."""
+    if typing.get_origin(written) is list:
+        return isinstance(found, list) and all(isinstance(one, *typing.get_args(written)) for one in found)
+    return isinstance(found, written)
 
 
 def test_every_check_is_failed_by_a_sharp_fault() -> None:

@@ -10,7 +10,6 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import pytest
-from _pytest.mark.expression import Expression
 
 from backends import access, address, data, find
 from backends.containers.device import DEVICES
@@ -18,6 +17,7 @@ from backends.errors import CannotMeasure
 from backends.target import RUNTIMES, Wanted
 from backends.wire import REDACTED, Role, api_key
 from conformance.outcomes import Level
+from conformance.run import internals
 
 DEFAULT_BACKEND = "llamacpp"
 TIMEOUT = 60.0
@@ -171,11 +171,9 @@ def parse(config: pytest.Config) -> Options:
 def _must_be_expressions(config: pytest.Config) -> None:
     """`-k` and `-m`; pytest itself looks when a server has been started, and fails with `-n` without saying why."""
     for option, asked in (("-k", config.option.keyword), ("-m", config.option.markexpr)):
-        try:
-            Expression.compile(asked or "any")
-        except SyntaxError as wrong:
+        if wrong := internals.misspelt(asked):
             how = "names are joined with `and`, `or`, `not` and brackets"
-            raise pytest.UsageError(f"{option}: {asked!r} cannot be read: {wrong.msg}; {how}.") from None
+            raise pytest.UsageError(f"{option}: {asked!r} cannot be read: {wrong}; {how}.")
 
 
 def _must_be_marks(config: pytest.Config) -> None:

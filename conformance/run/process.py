@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from conformance.kit.every import Every, Recorded
 from conformance.outcomes import NotRun, Outcome, Verdict
 from conformance.requirements.check import Check
 from conformance.results import CheckResult, Exchanges
-from conformance.run import catalogue
+from conformance.run import catalogue, internals
 from conformance.run.judge import Judge
 from conformance.run.options import Options
 from conformance.run.sending import Recorder
@@ -138,10 +139,9 @@ class Run:
         found, problem = _check_of(item), call.excinfo
         if found is None or (call.when != "call" and not problem):
             return (yield)
-        if problem and isinstance(problem.value, Verdict | AssertionError):
-            call.excinfo = None  # pytest would format a traceback, which takes longer than the check and is not shown.
-        report = yield
-        call.excinfo = problem
+        judged = problem and isinstance(problem.value, Verdict | AssertionError)
+        with internals.without_traceback(call) if judged else nullcontext():
+            report = yield
         given = getattr(item, "funcargs", {})
         result = self._judge.result(
             found,
