@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from conformance.results import BadResults, read_all
+from conformance.results.curl import raw_body
 from reports import diff_text, history, merge, nightly, page, site
-from reports.curl import raw_body
 from reports.diff import Diff, diff
 from reports.exports import OF_COLUMN, OF_TABLE
 from reports.hostile import visible

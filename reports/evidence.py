@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from backends.program import KEPT
 from conformance.answers import sse
 from conformance.results import CheckResult
-from reports.curl import curl, kept_bytes
+from conformance.results.curl import curl, kept_bytes
 from reports.hostile import cut
 from reports.pretty import parsed, pretty
 from reports.table import Column

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.outcomes import Level
+from conformance.results.curl import curl, raw_body
 from conformance.results.grading import Agreement
 from reports import known, page, terminal
 from reports.__main__ import main
-from reports.curl import curl, raw_body
 from reports.evidence import differences, evidence
 from reports.hostile import cut, difference, line, visible
 from reports.pretty import pretty

@@ -45,7 +45,7 @@ FLOORS = (
     ("kit", "sdk"),
     ("checks",),
     ("run",),
-    ("ledger", "plugin"),
+    ("ledger", "plugin", "replay_request"),
     ("new",),
 )
 """The parts of conformance/, from the ground up."""

@@ -8,19 +8,19 @@ import re
 import shlex
 from typing import Any
 
+from backends.printable import visible
 from backends.wire import Request
-from reports.hostile import visible
 
 WHOLE = 10_000
 """Characters of a body that a command repeats: a page shows it whole, and a shell takes it as one argument."""
 
 
-def curl(request: dict[str, Any], *, recorded_as: tuple[str, str, int]) -> str:
+def curl(request: dict[str, Any], *, recorded_as: tuple[str, str, int] | None) -> str:
     """A shell command for a request as results files keep it.
 
     The key is `$OPENAI_API_KEY`; `$OPENAI_BASE_URL`, where set, takes the place of the address that was measured,
     since a server that the suite started is gone. `recorded_as` is target, scenario and number, under which
-    `python -m reports body` finds a very long body.
+    `python -m reports body` finds a very long body; with None, the command has any body whole.
     """
     body = _body(request)
     given = {name.lower() for name, _ in request["headers"]}
@@ -57,14 +57,14 @@ def _address(request: dict[str, Any]) -> str:
     return f'"${{OPENAI_BASE_URL:-{base}}}{path}"' if bare else f'"${{OPENAI_BASE_URL:-{base}}}"{shlex.quote(path)}'
 
 
-def _data(body: str | bytes, recorded_as: tuple[str, str, int]) -> tuple[str, str]:
+def _data(body: str | bytes, recorded_as: tuple[str, str, int] | None) -> tuple[str, str]:
     """What stands before the command, and its data option."""
     if isinstance(body, bytes):
         quoted = "'" + "".join(f"\\{byte:03o}" for byte in body) + "'"
         found = f"printf {quoted}"
     else:
         quoted, found = shlex.quote(body), ""
-    if len(quoted) > WHOLE:
+    if recorded_as and len(quoted) > WHOLE:
         target, scenario, number = recorded_as
         found = f"python -m reports body results.jsonl {shlex.quote(target)} {shlex.quote(scenario)} --number {number}"
     return (f"{found} | \\\n", "--data-binary @-") if found else ("", f"--data-raw {quoted}")
