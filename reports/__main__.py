@@ -14,7 +14,7 @@ from pathlib import Path
 
 from conformance.results import BadResults, read_all
 from conformance.results.curl import raw_body
-from reports import diff_text, history, merge, nightly, page, site
+from reports import accept, diff_text, history, merge, nightly, page, site
 from reports.diff import Diff, diff
 from reports.exports import OF_COLUMN, OF_TABLE
 from reports.hostile import visible
@@ -77,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     alarm.add_argument("data", type=Path, metavar="DATA", help="the directory of many runs")
     alarm.add_argument("--hours", type=float, default=24, help="the age up to which a run is news (default: 24)")
     alarm.add_argument("--link", default="", metavar="URL", help="where the whole diff can be read")
+
+    accepted = command("accept", _accept, "whether a contributed results file can become a column: whole, and proved")
+    accepted.add_argument("results", type=Path, metavar="FILE")
 
     body = command("body", _body, "the body of a recorded request, as it was sent, for curl --data-binary @-")
     body.add_argument("results", type=Path, metavar="RESULTS")
@@ -171,6 +174,13 @@ def _alarm(asked: argparse.Namespace) -> int:
     except subprocess.CalledProcessError as problem:
         return _complain(f"gh {problem.cmd[1]} {problem.cmd[2]} failed: {' '.join(problem.stderr.split())}")
     return 0
+
+
+def _accept(asked: argparse.Namespace) -> int:
+    found = accept.problems(asked.results)
+    for sentence in found or ["The results can become a column: every outcome follows from the file's own exchanges."]:
+        print(visible(sentence))
+    return int(bool(found))
 
 
 def _body(asked: argparse.Namespace) -> int:

@@ -12,7 +12,14 @@ MAY_IMPORT = {
     "backends": (),
     "fixtures": ("backends.wire", "backends.program"),
     "conformance": ("backends", "fixtures"),
-    "reports": ("conformance", "backends.wire", "backends.program", "backends.known", "backends.printable"),
+    "reports": (
+        "conformance",
+        "backends.wire",
+        "backends.program",
+        "backends.known",
+        "backends.printable",
+        "backends.suite",
+    ),
 }
 
 

@@ -28,12 +28,11 @@ from conformance.answers import Missing, absence
 from conformance.answers.absence import given
 from conformance.answers.recording import Recording, Source, answers
 from conformance.kit import schema, shapes, steadiness
-from conformance.kit.every import Every, Recorded
 from conformance.outcomes import Outcome
 from conformance.requirements.check import Check
 from conformance.results import CheckResult
 from conformance.run import catalogue
-from conformance.run.judge import Judge
+from conformance.run.again import judged
 from conformance.run.sending import Sender
 from fixtures import scenario
 from fixtures.scenario import SCENARIOS, Scenario
@@ -225,20 +224,8 @@ class Bench:
     def _judged(
         self, check: Check, recordings: dict[str, Recording], anew: Collection[str], few: Collection[str]
     ) -> CheckResult:
-        source = _Source(recordings)
-        judge = Judge()
-        judge.begin()
-        arguments: dict[str, Any] = {}
-        problem: Exception | None = None
-        try:
-            for name in check.scenarios:
-                chosen = few if check.id.startswith("sdk_") else anew
-                every = name == "every"
-                arguments[name] = Every.of_recorded(Recorded(source, chosen)) if every else given(source, name)
-            check.function(**arguments)
-        except Exception as raised:
-            problem = raised
-        return judge.result(check, target="reference", problem=problem, arguments=arguments, duration=0, source=source)
+        chosen = few if check.id.startswith("sdk_") else anew
+        return judged(check, _Source(recordings), chosen, "reference")
 
 
 @lru_cache(maxsize=1 << 14)
