@@ -115,6 +115,26 @@ def test_what_says_the_same_of_an_ignored_parameter_is_its_cause_too() -> None:
     ]
 
 
+def test_what_a_row_says_of_an_ignored_parameter_is_one_cause() -> None:
+    logprobs: dict[str, Any] = {"feature": "logprobs", "exchanges": ["capital_logprobs"]}
+    source = "openapi:CreateChatCompletionRequest.logprobs"
+    some = [
+        check("logprobs.a", "ignored", "accepted, but none came", source=source, core=True, **logprobs),
+        check("logprobs.b", message="expected an array, got nothing (`logprobs`)", source="docs:x", **logprobs),
+        check("logprobs.c", "ignored", "accepted, but none is there", source=f"{source}.top", **logprobs),
+        check(
+            "logprobs.d", message="expected HTTP status 400, got 500", feature="logprobs", exchanges=["bad_logprobs"]
+        ),
+        check("logprobs.e", message="two was rejected: 500", feature="logprobs", exchanges=["two"]),
+        check("usage.f", message="expected an array, got nothing (`logprobs`)", source="docs:x"),
+    ]
+    folded = sorted([one.id for one in cause.checks] for cause in causes(some))
+    assert folded == [["logprobs.a", "logprobs.b", "logprobs.c"], ["logprobs.d"], ["logprobs.e"], ["usage.f"]]
+    works = check("logprobs.g", "pass", core=True, **logprobs)
+    folded = sorted([one.id for one in cause.checks] for cause in causes([*some, works]))
+    assert ["logprobs.a", "logprobs.b", "logprobs.c"] not in folded
+
+
 def test_formats_of_chats_and_of_responses_are_two_parameters() -> None:
     source = "openapi:ResponseFormatJsonSchema"
     some = [
