@@ -121,12 +121,12 @@ class Patience:
         self._stopped = stopped
         self._not_before = 0.0
         self._own: Counter[str] = Counter()
-        self._answered = 0.0
+        self._last_byte = 0.0
         self._lock = threading.Lock()
 
     def send(self, ask: Callable[[], Sequence[Exchange]]) -> Sent:
         """Send with `ask`, again while what comes is passing; what comes again while others are answered is judged."""
-        begun = time.monotonic()
+        begun = time.time()
         first = got = self._ask(ask)
         failed = time.monotonic()
         again: list[str] = []
@@ -177,7 +177,7 @@ class Patience:
     def _down(self, since: float) -> str | None:
         """Why the server is taken for gone: what plain requests get all the time. None: one is answered.
 
-        A server that completed a response to anybody `since` then is slow, and not gone.
+        A server that sent a part of a response to anybody `since` then is slow, and not gone.
         """
         begun, wait = time.monotonic(), WAITS[0]
         while True:
@@ -186,7 +186,7 @@ class Patience:
                 return None
             if seen.status == TOO_MANY:
                 wait = max(wait, asked_to_wait(seen) or 0.0)
-            if seen.error == "timeout" and self._answered > since:
+            if seen.error == "timeout" and self._last_byte > since:
                 return None
             left = begun + (GONE if seen.error else OUTAGE) - time.monotonic()
             if seen.error == "timeout" or wait > left or self._stopped():
@@ -198,8 +198,10 @@ class Patience:
         while (left := self._not_before - time.monotonic()) > 0 and not self._stopped():
             time.sleep(min(left, 0.2))
         got = list(ask())
-        if any(one.request.method == "POST" and one.status == 200 and one.error is None for one in got):
-            self._answered = time.monotonic()
+        generated = [one for one in got if one.request.method == "POST" and one.status == 200 and one.reads]
+        last = max((one.started_at + one.reads[-1][0] for one in generated), default=0.0)
+        with self._lock:
+            self._last_byte = max(self._last_byte, last)
         return got
 
     def _pause(self, seconds: float) -> None:

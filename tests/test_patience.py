@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -261,13 +262,17 @@ def late(after: list[Any]) -> Any:
 def test_a_slow_server_is_not_taken_for_gone() -> None:
     """A plain request waits behind the others, too."""
     sender = patience.Patience(lambda: late([])[0])
-    answered = [lambda: sender.send(lambda: [exchange(chat_body())])]
+    answered = [lambda: sender.send(lambda: [exchange(chat_body(), started_at=time.time())])]
     assert sender.send(lambda: late([])).gone == "no answer in time (timed out)"
     sent = sender.send(lambda: late(answered))
     assert (sent.gone, [one.error for one in sent.exchanges]) == ("", ["timeout"])
+    time.sleep(0.05)  # The body of a made response comes 0.01 s after its request.
     assert sender.send(lambda: late([])).gone == "no answer in time (timed out)"
-    listed = [lambda: sender.send(lambda: [exchange({"data": []}, path="/models", method="GET")])]
-    assert sender.send(lambda: late(listed)).gone != ""  # A list of models is no sign that anything is generated.
+    streams = [replace(exchange(chat_body(), started_at=time.time()), error="timeout")]
+    assert sender.send(lambda: [*late([]), *streams]).gone == ""
+    time.sleep(0.05)
+    listed = exchange({"data": []}, path="/models", method="GET", started_at=time.time())
+    assert sender.send(lambda: late([lambda: sender.send(lambda: [listed])])).gone != ""  # Nothing was generated.
 
 
 def test_what_fails_slowly_is_sent_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
