@@ -18,7 +18,8 @@ def looks_absent(answer: Exchange, unknown: Exchange | None = None) -> bool:
     """Whether an answer says that the server has no such endpoint, whatever the form of its body.
 
     A 404 that is about the model, or about the response in the path, comes from an endpoint that is there; but not if
-    `unknown`, the answer to a path that is none of the API's, is the same.
+    `unknown`, the answer to a path that is none of the API's, is the same. A 405 is never about them, and a 501 only if
+    the model of the request cannot do what is asked.
     """
     if answer.status not in ABSENT or answer.error:
         return False
@@ -31,10 +32,20 @@ def looks_absent(answer: Exchange, unknown: Exchange | None = None) -> bool:
         return True
     if text.startswith("<"):
         return True  # An API says in JSON that it has no such model.
-    about = ["model", *(rf"(?<!\w){re.escape(name)}(?!\w)" for name in _named(answer.request))]
-    if answer.request.path.startswith("/responses/"):
-        about += ["response", re.escape(answer.request.path.split("/")[2])]
-    return not re.search("|".join(about), text, re.IGNORECASE)
+    about = _told_of(answer)
+    return not about or not re.search("|".join(about), text, re.IGNORECASE)
+
+
+def _told_of(answer: Exchange) -> list[str]:
+    """Patterns of what an error speaks of if it comes from an endpoint that is there."""
+    request = answer.request
+    in_path = request.body is None
+    if answer.status == 405 or (answer.status == 501 and in_path):
+        return []
+    about = ["model", *(rf"(?<!\w){re.escape(name)}(?!\w)" for name in _named(request))]
+    if request.path.startswith("/responses/"):
+        about += ["response", re.escape(request.path.split("/")[2])]
+    return about
 
 
 def _text(answer: Exchange) -> str:

@@ -28,6 +28,9 @@ for 30 or 60 s after some failures, whoever caused them."""
 GONE = 15.0
 """The same where nothing answers at all."""
 
+SLOW = 2.0
+"""Seconds after which a failure that came again is not sent once more: a wait of all `WAITS` has passed meanwhile."""
+
 OWN = 3
 """Requests whose failure with a status came again each time after which a failure with it is taken for the server's own
 answer at its second coming, as long as none has passed."""
@@ -118,11 +121,14 @@ class Patience:
         self._stopped = stopped
         self._not_before = 0.0
         self._own: Counter[str] = Counter()
+        self._last_byte = 0.0
         self._lock = threading.Lock()
 
     def send(self, ask: Callable[[], Sequence[Exchange]]) -> Sent:
         """Send with `ask`, again while what comes is passing; what comes again while others are answered is judged."""
+        begun = time.time()
         first = got = self._ask(ask)
+        failed = time.monotonic()
         again: list[str] = []
         waited = 0.0
         while refused := _first_passing(got):
@@ -130,7 +136,8 @@ class Patience:
             if len(again) >= (1 if own else len(WAITS)) or self._stopped():
                 break
             wait = _wait(refused, len(again))
-            if waited + wait > LONGEST:
+            in_short = refused.status != TOO_MANY and asked_to_wait(refused) is None
+            if waited + wait > LONGEST or (again and in_short and time.monotonic() - failed > SLOW):
                 break
             again.append(f"{passing(refused)}; sent again after {wait:g} s")
             waited += wait
@@ -145,7 +152,7 @@ class Patience:
             return Sent(got, again)
         if refused is not None and self._own[passing(refused) or ""] >= OWN:
             return Sent(got, [f"{passing(refused)}; {CAME_AGAIN}"])
-        if down := self._down():
+        if down := self._down(begun):
             return Sent(first, again, gone=down)
         if refused is None:
             return Sent(got, again)
@@ -167,8 +174,11 @@ class Patience:
             for why in again:
                 self._own[why.partition(";")[0]] = -OWN
 
-    def _down(self) -> str | None:
-        """Why the server is taken for gone: what plain requests get all the time. None: one is answered."""
+    def _down(self, since: float) -> str | None:
+        """Why the server is taken for gone: what plain requests get all the time. None: one is answered.
+
+        A server that sent a part of a response to anybody `since` then is slow, and not gone.
+        """
         begun, wait = time.monotonic(), WAITS[0]
         while True:
             seen = self._plain()
@@ -176,6 +186,8 @@ class Patience:
                 return None
             if seen.status == TOO_MANY:
                 wait = max(wait, asked_to_wait(seen) or 0.0)
+            if seen.error == "timeout" and self._last_byte > since:
+                return None
             left = begun + (GONE if seen.error else OUTAGE) - time.monotonic()
             if seen.error == "timeout" or wait > left or self._stopped():
                 return _said(seen)
@@ -185,7 +197,12 @@ class Patience:
     def _ask(self, ask: Callable[[], Sequence[Exchange]]) -> list[Exchange]:
         while (left := self._not_before - time.monotonic()) > 0 and not self._stopped():
             time.sleep(min(left, 0.2))
-        return list(ask())
+        got = list(ask())
+        generated = [one for one in got if one.request.method == "POST" and one.status == 200 and one.reads]
+        last = max((one.started_at + one.reads[-1][0] for one in generated), default=0.0)
+        with self._lock:
+            self._last_byte = max(self._last_byte, last)
+        return got
 
     def _pause(self, seconds: float) -> None:
         """Send nothing for so long."""

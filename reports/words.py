@@ -21,7 +21,7 @@ OUTCOME = {
 }
 """Of a check."""
 
-CAUSE = {"absent": "⊖", "finding": "✕"}
+CAUSE = {"absent": "⊖", "finding": "•"}
 """Of a cause without violations: an endpoint that is absent, a finding about the whole server."""
 
 AGREEMENT = {

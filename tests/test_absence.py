@@ -121,6 +121,14 @@ def test_an_unknown_id_is_no_absent_path(path: str, body: bytes, is_absent: bool
     assert looks_absent(got(body, path=path, method="GET")) is is_absent
 
 
+@pytest.mark.parametrize("path", ["/models/org/m:1", "/responses/resp_1", "/responses/resp_1/input_items"])
+def test_what_is_not_implemented_is_absent_whatever_it_says(path: str) -> None:
+    for said in (b"responses api not yet implemented in gateway mode", b"no models here: resp_1, org/m:1"):
+        assert looks_absent(got(said, 501, path, method="GET"))
+        assert looks_absent(got(said, 501, path, method="DELETE"))
+        assert looks_absent(got(said, 405, path))
+
+
 class Recorded:
     """A source with the same answer for each witness of POST /embeddings."""
 
@@ -196,6 +204,7 @@ def test_errors_of_unknown_paths_are_one_cause_of_few_failures(on: Bench, style:
 
 
 GATE = [*zip(list(VARIATIONS)[:-1], STYLES, strict=False), ("only-embeddings", "fastapi"), ("no-completions", "honest")]
+GATE += [("no-stored-responses", "gateway")]
 
 
 @pytest.mark.parametrize(("variation", "style"), GATE)

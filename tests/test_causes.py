@@ -96,6 +96,59 @@ def test_a_parameter_that_is_ignored_is_the_cause_of_what_fails_with_it() -> Non
     assert folded == [["n.a", "n.b", "n.c"], ["n.d"], ["n.e"], ["n.f"]]
 
 
+def test_what_says_the_same_of_an_ignored_parameter_is_its_cause_too() -> None:
+    one_choice = "accepted, but expected several choices, got 1 (`choices`)"
+    usage = "openapi:ChatCompletionStreamOptions.include_usage"
+    some = [
+        check("n.a", "ignored", one_choice, source="openapi:CreateChatCompletionRequest.n"),
+        check("n.b", "ignored", one_choice, source="openapi:CompletionUsage.completion_tokens"),
+        check("n.c", "fail", one_choice, source="openapi:CompletionUsage.total_tokens"),
+        check("usage.a", "ignored", "accepted, but no chunk has `usage`", source=usage),
+        check("usage.b", message="expected an object, got nothing (`usage`)", source=usage),
+        check("usage.c", message="expected an end, got none (data)", source=f"{usage} [DONE]"),
+    ]
+    assert sorted([one.id for one in cause.checks] for cause in causes(some)) == [
+        ["n.a", "n.b"],
+        ["n.c"],
+        ["usage.a", "usage.b"],
+        ["usage.c"],
+    ]
+
+
+def test_what_a_row_says_of_an_ignored_parameter_is_one_cause() -> None:
+    logprobs: dict[str, Any] = {"feature": "logprobs", "exchanges": ["capital_logprobs"]}
+    source = "openapi:CreateChatCompletionRequest.logprobs"
+    some = [
+        check("logprobs.a", "ignored", "accepted, but none came", source=source, core=True, **logprobs),
+        check("logprobs.b", message="expected an array, got nothing (`logprobs`)", source="docs:x", **logprobs),
+        check("logprobs.c", "ignored", "accepted, but none is there", source=f"{source}.top", **logprobs),
+        check(
+            "logprobs.d", message="expected HTTP status 400, got 500", feature="logprobs", exchanges=["bad_logprobs"]
+        ),
+        check("logprobs.e", message="two was rejected: 500", feature="logprobs", exchanges=["two"]),
+        check("usage.f", message="expected an array, got nothing (`logprobs`)", source="docs:x"),
+    ]
+    folded = sorted([one.id for one in cause.checks] for cause in causes(some))
+    assert folded == [["logprobs.a", "logprobs.b", "logprobs.c"], ["logprobs.d"], ["logprobs.e"], ["usage.f"]]
+    works = check("logprobs.g", "pass", core=True, **logprobs)
+    folded = sorted([one.id for one in cause.checks] for cause in causes([*some, works]))
+    assert ["logprobs.a", "logprobs.b", "logprobs.c"] not in folded
+
+
+def test_formats_of_chats_and_of_responses_are_two_parameters() -> None:
+    source = "openapi:ResponseFormatJsonSchema"
+    some = [
+        check(f"{row}.a", "ignored", f"{row}: no", source=source, feature=row)
+        for row in ("json_schema", "responses_format")
+    ]
+    assert sorted(said(causes(some))) == ["`response_format`: json_schema: no", "`text.format`: responses_format: no"]
+
+
+def test_a_finding_without_checks_is_no_violation() -> None:
+    (found,) = causes([], [Finding(target="t", sentence="Requests were rejected temporarily and sent again: 429")])
+    assert (found.told, found.violations, found.level) == (True, (), Level.MAY)
+
+
 def test_invalid_requests_that_are_accepted_are_one_cause() -> None:
     some = []
     for name in ("bad_one", "bad_two"):

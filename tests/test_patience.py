@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -249,3 +250,39 @@ def test_how_long_to_wait(value: str, seconds: float | None) -> None:
     got = exchange(b"", status=429)
     got = type(got)(**{**got.__dict__, "headers": (("Retry-After", value),)})
     assert patience.asked_to_wait(got) == seconds
+
+
+def late(after: list[Any]) -> Any:
+    """A request that gets no response in time; meanwhile `after` are called."""
+    for call in after:
+        call()
+    return [exchange(b"", status=0, error="timeout", error_detail="timed out")]
+
+
+def test_a_slow_server_is_not_taken_for_gone() -> None:
+    """A plain request waits behind the others, too."""
+    sender = patience.Patience(lambda: late([])[0])
+    answered = [lambda: sender.send(lambda: [exchange(chat_body(), started_at=time.time())])]
+    assert sender.send(lambda: late([])).gone == "no answer in time (timed out)"
+    sent = sender.send(lambda: late(answered))
+    assert (sent.gone, [one.error for one in sent.exchanges]) == ("", ["timeout"])
+    time.sleep(0.05)  # The body of a made response comes 0.01 s after its request.
+    assert sender.send(lambda: late([])).gone == "no answer in time (timed out)"
+    streams = [replace(exchange(chat_body(), started_at=time.time()), error="timeout")]
+    assert sender.send(lambda: [*late([]), *streams]).gone == ""
+    time.sleep(0.05)
+    listed = exchange({"data": []}, path="/models", method="GET", started_at=time.time())
+    assert sender.send(lambda: late([lambda: sender.send(lambda: [listed])])).gone != ""  # Nothing was generated.
+
+
+def test_what_fails_slowly_is_sent_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "SLOW", 0.0)
+    asked: list[int] = []
+    sender = patience.Patience(lambda: exchange(chat_body()))
+
+    def fails() -> list[Any]:
+        asked.append(1)
+        return [exchange(refusal(), status=500)]
+
+    assert sender.send(fails).again == [f"500; {patience.CAME_AGAIN}"]
+    assert len(asked) == 3  # The third after a plain request was answered.

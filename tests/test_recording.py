@@ -20,17 +20,17 @@ from conformance.run.options import Options
 from conformance.run.process import Run, WorkerRun
 from conformance.run.sending import Recorder
 from fixtures.requests import chat
-from fixtures.scenario import SCENARIOS, Scenario
+from fixtures.scenario import SCENARIOS, Scenario, in_order, load
 from tests.fake import Reply, as_json, serving
 from tests.made import chat_body
 
 
 @pytest.fixture
 def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def add(*names: str, alone: bool = False) -> None:
-        kind = dict.fromkeys(("control", "together", "one_connection", "keyed"), False)
+    def add(*names: str, alone: bool = False, risky: bool = False) -> None:
+        kind = {**dict.fromkeys(("control", "together", "one_connection", "keyed"), False), "alone": alone}
         for name in names:
-            made = Scenario(name=name, build=lambda: chat("Hello"), needs=(), purpose="", alone=alone, **kind)  # type: ignore[arg-type]
+            made = Scenario(name=name, build=lambda name=name: chat(name), needs=(), purpose="", risky=risky, **kind)  # type: ignore[arg-type]
             monkeypatch.setitem(SCENARIOS, name, made)
 
     return add
@@ -152,6 +152,38 @@ def test_what_is_closed_sends_nothing_more(
         with pytest.raises(CancelledError):
             made.recording(name)
     assert server.asked == 1
+
+
+def test_what_may_stop_a_server_is_sent_last(declare: Callable[..., None], tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def reply(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        asked.append(json.loads(body)["messages"][0]["content"])
+        return as_json(chat_body())
+
+    declare("risk", "risk_too", risky=True)
+    declare("alone", alone=True)
+    declare("usual", "usual_too")
+    names = ["risk", "alone", "usual", "risk_too", "usual_too"]
+    with serving(reply) as origin:
+        at = Deployment(role="chat", base_url=f"{origin}/v1", model="m")
+        target = Target(name="t", backend="url", found="", deployments=(at,), slots=2)
+        recorder = Recorder(target, tmp_path, timeout=5)
+        recorder.prefetch(names)
+        assert all(recorder.recording(name).exchanges[0].status == 200 for name in names)
+        recorder.close()
+    assert [sorted(asked[:2]), asked[2], sorted(asked[3:])] == [["usual", "usual_too"], "alone", ["risk", "risk_too"]]
+
+
+def test_risky_scenarios_come_after_what_they_need() -> None:
+    usual, alone, risky = in_order(load())
+    assert {"capital", "greedy"} <= {*usual, *alone}
+    assert {"local_parameters", "capital_after_forms", "bad_role"} <= set(risky)
+    before: set[str] = set()
+    for name in (*usual, *alone, *risky):
+        assert before.issuperset(SCENARIOS[name].needs)
+        before.add(name)
+    assert before == set(SCENARIOS)
 
 
 def test_models_of_one_server_are_recorded_one_after_the_other(declare: Callable[..., None], tmp_path: Path) -> None:

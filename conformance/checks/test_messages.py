@@ -1,7 +1,6 @@
 """`messages`: instructions, earlier turns and all forms of `content` reach the model."""
 
 from conformance.kit import (
-    MAY,
     MUST,
     SHOULD,
     Chat,
@@ -194,14 +193,6 @@ def test_all_parts_of_any_message_are_read(parts_longer: list[Chat]) -> None:
 def test_name_is_accepted(capital: Chat, capital_named: Chat) -> None:
     """A user message may have a `name`; its `content` still reaches the model."""
     assert_at_least(capital_named.tokens("prompt"), capital.tokens("prompt"), f"{PROMPT_TOKENS} with a `name`")
-
-
-@check("chat", MAY, "openapi:ChatCompletionRequestUserMessage.name")
-def test_name_reaches_the_model(capital: Chat, capital_named: Chat) -> None:
-    """The `name` of a user message reaches the model."""
-    ignored_unless(
-        capital_named.tokens("prompt") != capital.tokens("prompt"), f"{PROMPT_TOKENS} is the same as without `name`"
-    )
 
 
 @check("chat", SHOULD, "openapi:ChatCompletionRequestAssistantMessage.name")

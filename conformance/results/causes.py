@@ -6,7 +6,8 @@ Each check belongs to one cause, by the first rule that fits:
 2. a finding about the whole server has the exchange on which the check failed;
 3. `known.toml` lists the check with this outcome: its entry is the cause;
 4. the judge saw that it failed only on errors of unknown paths;
-5. a parameter is ignored, and the source of the check is that parameter too;
+5. a parameter is ignored, and the check is about it: its source is that parameter too, or its message is the same, or
+   it is in the parameter's row, in which no core check passed;
 6. other checks have the same outcome and message, apart from names of exchanges and numbers (but a comparison counts
    as the same only with the same numbers and the same field, or on the same exchanges);
 7. other checks failed on the same single exchange;
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +45,7 @@ Kind = Literal["absent", "finding", "known", "paths", "parameter", "message", "e
 _PARAMETERS = {
     "ChatCompletionAllowedTools": "tool_choice",
     "ChatCompletionNamedToolChoice": "tool_choice",
+    "ChatCompletionStreamOptions": "stream_options",
     "ChatCompletionToolChoiceOption": "tool_choice",
     "ParallelToolCalls": "parallel_tool_calls",
     "ResponseFormat": "response_format",
@@ -79,9 +81,9 @@ class Cause:
 
     @property
     def level(self) -> Level:
-        """The highest level among its violations, or among its checks if none is one."""
+        """The highest level among its violations, or among its checks if none is one; MAY if it has no checks."""
         levels = [check.level for check in self.violations or self.checks]
-        return min(levels, key=_LEVELS.index, default=Level.MUST)
+        return min(levels, key=_LEVELS.index, default=Level.MAY)
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -113,16 +115,18 @@ def causes(
         for one in findings
     }
     others: list[CheckResult] = []
-    for check in sorted(checks, key=_worst_first):
+    checks = sorted(checks, key=_worst_first)
+    for check in checks:
         if check.cause or check.outcome.bad or check.outcome is Outcome.REJECTED:
             named = _named(check, findings, listed)
             if named:
                 folds.setdefault(named[0], named[1]).checks.append(check)
             else:
                 others.append(check)
-    ignored = {_parameter(check) for check in others if check.outcome is Outcome.IGNORED and not check.cause}
+    ignored = [check for check in others if check.outcome is Outcome.IGNORED and not check.cause and _parameter(check)]
+    moot = _without_effect(checks, ignored)
     for check in others:
-        key, fold = _alike(check, ignored)
+        key, fold = _alike(check, ignored, moot)
         folds.setdefault(key, fold).checks.append(check)
     together: dict[tuple[str, ...], _Fold] = {}
     for key, fold in folds.items():
@@ -178,17 +182,37 @@ def _named(
     return None
 
 
-def _alike(check: CheckResult, ignored: set[str]) -> tuple[tuple[str, ...], _Fold]:
-    """What a check has in common with others, as a key and a new fold."""
+def _without_effect(checks: Iterable[CheckResult], ignored: Sequence[CheckResult]) -> dict[str, str]:
+    """Rows of which no core check passed because a parameter is ignored: the parameter by the row."""
+    works = {check.feature for check in checks if check.core and not check.outcome.bad}
+    return {one.feature: _parameter(one) for one in reversed(ignored) if one.core and one.feature not in works}
+
+
+def _alike(
+    check: CheckResult, ignored: Sequence[CheckResult], moot: Mapping[str, str]
+) -> tuple[tuple[str, ...], _Fold]:
+    """What a check has in common with others, as a key and a new fold.
+
+    `ignored` are the checks of ignored parameters, `moot` the rows in which such a parameter has no effect at all.
+    """
     if check.cause:
         return ("paths", check.cause), _Fold("paths", [], check.cause)
     alike, parameter = gist(check), _parameter(check)
-    violates = check.outcome in (Outcome.FAIL, Outcome.IGNORED)
-    if parameter and parameter in ignored and violates and alike != _ACCEPTED:
-        return ("parameter", parameter), _Fold("parameter", [])
+    violates = check.outcome in (Outcome.FAIL, Outcome.IGNORED) and not alike.startswith("… was ")
+    if violates and check.feature in moot and not _expects_rejection(check):
+        parameter = moot[check.feature]
+    elif check.outcome is Outcome.IGNORED and not parameter:
+        parameter = next((_parameter(one) for one in ignored if gist(one) == alike), "")
+    if violates and parameter in {*map(_parameter, ignored)} - {""}:
+        return ("parameter", parameter), _Fold("parameter", [], parameter)
     if not alike or _is_generic(alike):  # Such messages are equal by chance, unless the exchanges are too.
         return ("message", check.outcome, check.message, *(check.exchanges or [check.id])), _Fold("message", [])
     return ("message", check.outcome, alike), _Fold("message", [])
+
+
+def _expects_rejection(check: CheckResult) -> bool:
+    """Whether a check is about an invalid request."""
+    return all(name.startswith("bad_") for name in shown_by(check))
 
 
 def _is_generic(alike: str) -> bool:
@@ -212,8 +236,9 @@ def _cause(fold: _Fold) -> Cause:
         name, message = _failed_on(first), _COUNTED.sub("", first.message) or first.requirement
         sentence = message if message.startswith(name) else f"{name}: {message}"
     elif first and kind == "parameter":
-        said = Counter(one.message or one.requirement for one in fold.checks if one.outcome is Outcome.IGNORED)
-        sentence = f"`{_parameter(first)}`: {said.most_common(1)[0][0]}"
+        says_so = [one for one in fold.checks if one.outcome is Outcome.IGNORED] or fold.checks
+        said = Counter(one.message or one.requirement for one in says_so)
+        sentence = f"`{fold.sentence}`: {said.most_common(1)[0][0]}"
     elif first and kind == "message":
         sentence = _in_common(first)
     shown = dict.fromkeys([*fold.exchanges, *(name for check in fold.checks for name in shown_by(check))])
@@ -235,7 +260,10 @@ def _parameter(check: CheckResult) -> str:
         return ""
     if schema in ("CreateChatCompletionRequest", "CreateCompletionRequest", "CreateEmbeddingRequest", "CreateResponse"):
         return field.partition(".")[0]
-    return next((name for begins, name in _PARAMETERS.items() if schema.startswith(begins)), "")
+    if " " in field:  # Not the parameter alone, as in "ChatCompletionStreamOptions.include_usage [DONE]".
+        return ""
+    name = next((name for begins, name in _PARAMETERS.items() if schema.startswith(begins)), "")
+    return "text.format" if name == "response_format" and check.feature.startswith("responses") else name
 
 
 def _in_common(first: CheckResult) -> str:

@@ -23,7 +23,7 @@ from backends.target import Deployment, Target
 from backends.wire import Exchange
 from conformance.answers.recording import IN_MEMORY, LARGE, OnDisk, Recording, Source, answers
 from conformance.outcomes import Verdict
-from fixtures.scenario import SCENARIOS, Scenario, runs_alone, with_needs
+from fixtures.scenario import SCENARIOS, Scenario, in_order, with_needs
 
 PATIENCE = 5.0
 """Seconds after which somebody who waits for an answer is told so."""
@@ -254,13 +254,12 @@ class Recorder:
         self._closed = threading.Event()
 
     def prefetch(self, names: Iterable[str]) -> None:
-        """Begin to send the scenarios and those they need; those that must run alone come last, one by one."""
-        ordered = with_needs(names)
-        alone = [name for name in ordered if runs_alone(name)]
+        """Begin to send the scenarios and those they need: then those that run alone, one by one, then the risky."""
+        usual, alone, risky = in_order(names)
         with self._lock:
-            self._futures.update({name: Future() for name in alone if name not in self._futures})
-        others = [self._submit(name) for name in ordered if name not in alone]
-        threading.Thread(target=self._run_alone, args=(alone, others), daemon=True).start()
+            self._futures.update({name: Future() for name in (*alone, *risky) if name not in self._futures})
+        others = [self._submit(name) for name in usual]
+        threading.Thread(target=self._run_later, args=(alone, risky, others), daemon=True).start()
 
     def recording(self, name: str) -> Recording:
         """The recording of a scenario; sends it if nobody has yet, and says so every `PATIENCE` seconds of waiting."""
@@ -283,13 +282,11 @@ class Recorder:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._sender.close()
 
-    def _run_alone(self, names: list[str], others: list[Future[Recording]]) -> None:
-        for other in others:
-            with contextlib.suppress(CancelledError):
-                other.exception()
+    def _run_later(self, alone: list[str], risky: list[str], others: list[Future[Recording]]) -> None:
+        _wait_for(others)
         if self._turn:
             self._turn.wait()
-        for name in names:
+        for name in alone:
             future = self._futures[name]
             if self._closed.is_set():
                 future.cancel()
@@ -299,7 +296,15 @@ class Recorder:
             except Exception as problem:
                 broken = f"a defect of the suite: could not record {name}: {problem!r}"
                 future.set_result(Recording(unsent=broken, broken=True))
+        with contextlib.suppress(RuntimeError):  # The pool takes nothing more once the recorder is closed.
+            _wait_for([self._pool.submit(self._hand_over, name) for name in risky])
+        for name in risky:
+            self._futures[name].cancel()
         self._prefetched.set()
+
+    def _hand_over(self, name: str) -> None:
+        """Record a scenario whose future is there already."""
+        self._futures[name].set_result(self._record(SCENARIOS[name]))
 
     def _submit(self, name: str) -> Future[Recording]:
         with self._lock:
@@ -344,6 +349,12 @@ class Recorder:
                 return Recording(unsent=f"{kept.stem} was claimed by a worker that never recorded it", broken=True)
             time.sleep(0.005)
         return self._held(_loaded(kept), kept)
+
+
+def _wait_for(futures: list[Future[Any]]) -> None:
+    for future in futures:
+        with contextlib.suppress(CancelledError):
+            future.exception()
 
 
 def _loaded(file: Path) -> Recording:

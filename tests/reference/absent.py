@@ -30,6 +30,7 @@ STYLES: dict[str, tuple[int, str, str]] = {
     "empty": (404, "text/plain", ""),
     "not-implemented": (501, "text/html", "<html><body><h1>Unsupported method ('POST')</h1></body></html>"),
     "honest": (501, "application/json", '{"error": {"message": "This server has no such endpoint.", "code": 501}}'),
+    "gateway": (501, "text/plain", "responses and their models are not implemented in gateway mode"),
 }
 """How an unknown path is answered: status, content type, body."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tests.reference.call import Call
@@ -223,6 +224,39 @@ def system_prompt_of_its_own(history: list[Message], _call: Call) -> list[Messag
     """The template has a system prompt, which a system message of the user replaces."""
     told = any(message.role in ("system", "developer") for message in history)
     return history if told else [Message("system", f"You are Probe. {SHORT_THOUGHT}"), *history]
+
+
+# Templates leave things out, or write them in another place.
+
+
+@_model("history")
+def reads_no_names(history: list[Message], _call: Call) -> list[Message]:
+    """The template does not write the `name` of messages."""
+    return [replace(message, name=None) for message in history]
+
+
+@_model("history")
+def reads_no_text_beside_calls(history: list[Message], _call: Call) -> list[Message]:
+    """The template writes the calls of a message without its `content`, as those of Llama 3 do."""
+    return [replace(message, text="") if message.calls else message for message in history]
+
+
+@_model("history")
+def reads_no_earlier_reasoning(history: list[Message], _call: Call) -> list[Message]:
+    """The template leaves out the reasoning of earlier messages."""
+    return [replace(message, reasoning="") for message in history]
+
+
+@_model("history")
+def trims_messages(history: list[Message], _call: Call) -> list[Message]:
+    """The template removes white space around each message, as those of Llama 3 do."""
+    return [replace(message, text=message.text.strip()) for message in history]
+
+
+@_model("history")
+def has_no_system_role(history: list[Message], _call: Call) -> list[Message]:
+    """The template writes system messages as if the user had written them, as those of Gemma do."""
+    return [replace(one, role="user") if one.role in ("system", "developer") else one for one in history]
 
 
 # Calls. Without `strict`, and with `tool_choice: auto`, names and arguments are the model's.

@@ -357,14 +357,6 @@ def cache_mixes_questions(body: dict[str, Any], _call: Call) -> None:
 
 
 @request("chat")
-def names_dropped(body: dict[str, Any], _call: Call) -> None:
-    """The names of messages do not reach the model."""
-    for message in messages(body):
-        if message.get("role") in ("system", "user", "assistant"):
-            message.pop("name", None)
-
-
-@request("chat")
 def name_instead_of_text(body: dict[str, Any], _call: Call) -> None:
     """Of a user's message with a name only the name reaches the model."""
     for message in messages(body):

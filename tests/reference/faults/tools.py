@@ -368,6 +368,14 @@ def null_content_in_history_refused(body: dict[str, Any], _call: Call) -> None:
 
 
 @request("chat")
+def text_beside_calls_refused(body: dict[str, Any], _call: Call) -> None:
+    """An assistant message with calls is refused if it has text, too."""
+    for message in messages(body):
+        if message.get("tool_calls") and message.get("content"):
+            raise ApiError("'content' must be null beside 'tool_calls'.", param="messages")
+
+
+@request("chat")
 def only_the_last_tool_result(body: dict[str, Any], _call: Call) -> None:
     """Of several results only the last reaches the model."""
     results = [message for message in messages(body) if message.get("role") == "tool"]
