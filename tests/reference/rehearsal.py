@@ -81,6 +81,7 @@ class Rehearsal:
         headers |= {"x-chance": dice[0], "x-fault": ",".join([*self._behind, *([fault.name] if fault else [])])}
         scope = {
             "type": "http",
+            "http_version": request.http_version,
             "method": request.method,
             "path": unquote(parts.path),
             "raw_path": parts.path.encode(),
