@@ -41,8 +41,8 @@ class Request:
     `path` is relative to the base URL, which ends in `/v1` (`/chat/completions`); `/../` leads above it. With a header
     `transfer-encoding: chunked` the body is sent in chunks, without its length. `hang_up_after` closes the connection
     once that many bytes of the answer have arrived, `hang_up_in` after that many seconds. A header with an empty value
-    is left out, also one that `send` adds by itself. `http_version` is 1.0 for what older proxies and clients send: it needs
-    a connection of its own. `room` is for requests whose `max_tokens` or `max_output_tokens`
+    is left out, also one that `send` adds by itself. `http_version` is 1.0 for what older proxies and
+    clients send; it needs a connection of its own. `room` is for requests whose `max_tokens` or `max_output_tokens`
     only leaves room for the answer: so many tokens, and on top what the model writes beside it.
     """
 
