@@ -56,6 +56,11 @@ class Request:
     http_version: Literal["1.0", "1.1"] = "1.1"
     room: int | None = None
 
+    @property
+    def hangs_up(self) -> bool:
+        """Whether the connection may be closed before the end of the response."""
+        return self.hang_up_after is not None or self.hang_up_in is not None
+
     def with_model(self, model: str, room: int = 0) -> Request:
         """The same request with `MODEL` replaced by `model`: in the path, and in the body's `model` or its bytes.
 

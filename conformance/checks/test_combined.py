@@ -5,6 +5,7 @@ from typing import Any
 
 from conformance.kit import (
     SHOULD,
+    Answer,
     Chat,
     Choice,
     Completion,
@@ -132,17 +133,6 @@ def test_a_stream_has_the_details_of_usage(every: Every) -> None:
             assert_none_of(lost, f"fields of `usage.{name}` that the stream lacks")
 
 
-@check("responses_stream", SHOULD, "openapi:FunctionToolCall")
-def test_a_streamed_response_makes_the_same_calls(every: Every) -> None:
-    """A stream has the function calls of the plain response to the same request, whatever `tool_choice` is."""
-    calls = False
-    for plain, streamed in every.pairs(Response):
-        if plain.tool_calls or streamed.tool_calls:
-            calls = True
-            assert_same_calls(streamed, plain)
-    inconclusive_unless(calls, "no function was called")
-
-
 @check("responses_stream", SHOULD, "openapi:ResponseOutputItemDoneEvent.item")
 def test_done_items_are_finished(every: Every) -> None:
     """Calls and messages of `response.output_item.done` are those of the last event, field by field."""
@@ -174,6 +164,78 @@ def test_a_legacy_stream_has_logprobs(prose: Completion, prose_streamed: Complet
     chunks = [one.get("logprobs") or {} for chunk in prose_streamed.chunks for one in chunk.get("choices", [])]
     found = [token for logprobs in chunks for token in logprobs.get("tokens") or []]
     assert_equal(found, prose.legacy("tokens", str), "`choices[0].logprobs.tokens` of the chunks, joined")
+
+
+@check("completions", SHOULD, "openapi:CreateCompletionRequest.echo")
+def test_an_echo_with_logprobs_is_streamed(
+    continuation_echo_logprobs: Completion, continuation_echo_logprobs_streamed: Completion
+) -> None:
+    """With `echo` and `logprobs`, too, a legacy stream has the `text` of the plain response."""
+    continuation_echo_logprobs.assert_accepted()
+    assert_same_text(continuation_echo_logprobs_streamed.text, continuation_echo_logprobs.text, "`choices[0].text`")
+
+
+@check("tools", SHOULD, CALLS)
+def test_a_call_without_arguments_is_streamed(call_now: Chat, call_now_streamed: Chat) -> None:
+    """A streamed call of a function without parameters has `{}` as `arguments`, as in the plain response."""
+    inconclusive_unless(call_now.tool_calls, NO_CALL)
+    assert_same_calls(call_now_streamed, call_now)
+
+
+@check("tools", SHOULD, CALLS)
+def test_a_further_call_is_streamed(
+    weather_result_then_question: Chat, weather_result_then_question_streamed: Chat
+) -> None:
+    """After a tool result, a stream makes the next tool call as the plain response does."""
+    inconclusive_unless(weather_result_then_question.tool_calls, NO_CALL)
+    assert_same_calls(weather_result_then_question_streamed, weather_result_then_question)
+
+
+@check("responses_tools", SHOULD, "openapi:ResponseProperties.tool_choice")
+def test_tool_choice_holds_in_streamed_responses(
+    respond_capital_required: Response,
+    respond_weather_named: Response,
+    respond_weather_none: Response,
+    respond_capital_required_streamed: Response,
+    respond_weather_named_streamed: Response,
+    respond_weather_none_streamed: Response,
+) -> None:
+    """`tool_choice` has the effect in a stream that it has in the plain response: `required`, `none`, or a name."""
+    for plain, streamed in (
+        (respond_capital_required, respond_capital_required_streamed),
+        (respond_weather_named, respond_weather_named_streamed),
+        (respond_weather_none, respond_weather_none_streamed),
+    ):
+        inconclusive_unless(not plain.truncated, "the model did not end within max_output_tokens")
+        assert_same_calls(streamed, plain)
+
+
+@check("responses_tools", SHOULD, "openapi:FunctionCallOutputItemParam")
+def test_a_result_is_answered_in_a_stream(respond_result: Response, respond_result_streamed: Response) -> None:
+    """After a `function_call_output`, a stream has the text of the plain response."""
+    inconclusive_unless(respond_result.text.strip(), "the model wrote no text")
+    assert_same_text(respond_result_streamed.text, respond_result.text, "`output_text` of the stream")
+
+
+@check("errors", SHOULD, "docs:guides/error-codes")
+def test_streams_of_each_endpoint_are_refused_with_a_status(
+    bad_respond_no_input: Response,
+    bad_respond_item: Response,
+    bad_completion_prompt: Completion,
+    bad_respond_no_input_streamed: Response,
+    bad_respond_item_streamed: Response,
+    bad_completion_prompt_streamed: Completion,
+) -> None:
+    """An invalid request for a stream of `/responses` or `/completions` is rejected as a plain one is."""
+    pairs: list[tuple[Answer, Answer]] = [
+        (bad_respond_no_input, bad_respond_no_input_streamed),
+        (bad_respond_item, bad_respond_item_streamed),
+        (bad_completion_prompt, bad_completion_prompt_streamed),
+    ]
+    refused = [(plain, streamed) for plain, streamed in pairs if plain.cleanly_refused]
+    inconclusive_unless(refused, "none of these requests is rejected without `stream`, either")
+    for plain, streamed in refused:
+        assert_equal(streamed.status, plain.status, f"HTTP status of {streamed.name}")
 
 
 # Reasoning with n

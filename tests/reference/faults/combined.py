@@ -12,6 +12,8 @@ from tests.reference.faults.chat import choices, messages
 from tests.reference.faults.kit import answer, events, payload, request, script, with_tools
 from tests.reference.faults.tools import _calls
 from tests.reference.generator import Script
+from tests.reference.script import raw
+from tests.reference.tokens import decode
 
 CHAT, RESPONSES = "chat", "responses"
 
@@ -83,8 +85,8 @@ def details_lost_in_streams(body: Any, _call: Call) -> None:
 @script(CHAT, stream=True, when=lambda call: call.body.get("tool_choice") == "required")
 def streamed_calls_without_arguments_lost(said: Script, _call: Call) -> Script:
     """In a stream, a call that has no arguments is lost."""
-    arguments = [step for step in said.steps if step.channel == "arguments"]
-    return Script([]) if said.calls and len(arguments) <= 1 else said
+    arguments = decode([step.token for step in said.steps if step.channel == "arguments"])
+    return Script([]) if said.calls and arguments == "{}" else said
 
 
 @request(CHAT, stream=True)
@@ -191,9 +193,9 @@ def call_ids_change_at_the_end(body: Any, _call: Call) -> None:
 def results_need_their_call(body: Any, _call: Call) -> None:
     """A function_call_output is rejected unless its function_call is in the same request."""
     items = body.get("input")
-    if isinstance(items, list) and body.get("previous_response_id"):
-        if any(isinstance(one, dict) and one.get("type") == "function_call_output" for one in items):
-            raise ApiError("No tool call found for function call output.", param="input")
+    results = isinstance(items, list) and any(one.get("type") == "function_call_output" for one in items)
+    if results and body.get("previous_response_id"):
+        raise ApiError("No tool call found for function call output.", param="input")
 
 
 @request(RESPONSES, stream=True)
@@ -201,6 +203,14 @@ def streamed_bad_responses_crash(body: Any, _call: Call) -> None:
     """A streamed response to a request without input ends in a 500."""
     if body.get("input") is None:
         raise KeyError("input")
+
+
+@script(RESPONSES, stream=True)
+def streamed_results_unread(said: Script, call: Call) -> Script:
+    """In a stream, a result is answered as if nothing had come back."""
+    items = call.body.get("input")
+    found = isinstance(items, list) and any(one.get("type") == "function_call_output" for one in items)
+    return raw("I do not know.") if found else said
 
 
 @events(CHAT, when=lambda call: call.body.get("max_tokens") == 192)
