@@ -66,19 +66,19 @@ def names(choice: Choice) -> str:
 
 
 @check("tools", SHOULD, CALLS)
-def test_a_call_is_the_same_beside_other_parameters(weather: Chat, tools_crossed: list[Chat]) -> None:
-    """A tool is called in each choice with `n`, `logprobs` and `stream` in any combination, as without them."""
-    inconclusive_unless(weather.tool_calls, NO_CALL)
-    expected = shown([(call.name, call.arguments) for call in weather.tool_calls])
+def test_calls_are_the_same_beside_other_parameters(cities: Chat, tools_crossed: list[Chat]) -> None:
+    """Tools are called in each choice with `n`, `logprobs` and `stream` in any combination, as without them."""
+    inconclusive_unless(cities.tool_calls, NO_CALL)
+    expected = shown([(call.name, call.arguments) for call in cities.tool_calls])
     for answer, choice in crossed(tools_crossed, None):
         where = f"`choices[{choice.index}]` with {told(answer)}"
         assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
         if choice.index == 0:
-            assert_same_calls(answer, weather)
+            assert_same_calls(answer, cities)
         else:
             found = shown([(call.name, call.arguments) for call in choice.tool_calls])
             assert_same_text(found, expected, f"`tool_calls` of {where}")
-        assert_equal(choice.finish_reason, weather.finish_reason, f"`finish_reason` of {where}")
+        assert_equal(choice.finish_reason, cities.finish_reason, f"`finish_reason` of {where}")
 
 
 @check("tool_choice", SHOULD, CHOICE)
@@ -102,7 +102,35 @@ def test_logprobs_come_beside_tools(weather_none: Chat, tools_crossed: list[Chat
         assert choice.logprobs, f"no `logprobs.content` in `choices[{choice.index}]` with {told(answer)}"
 
 
+@check("max_tokens", SHOULD, "openapi:CreateChatCompletionRequest.max_tokens")
+def test_a_limit_holds_beside_other_parameters(count_max_tokens: Chat, count_cut_beside: list[Chat]) -> None:
+    """`max_tokens` truncates each choice with `finish_reason` `length`, whatever else the request has."""
+    expected = count_max_tokens.text
+    effect = count_max_tokens.finish_reason == "length" and expected.strip()
+    inconclusive_unless(effect, "`max_tokens` has no effect by itself, or the model wrote no text")
+    for answer in count_cut_beside:
+        for choice in answer.choices if not answer.cleanly_refused else []:
+            if choice.text.startswith(expected):
+                where = f"`choices[{choice.index}]` of {answer.name}"
+                assert_same_text(choice.text, expected, f"text of {where}")
+                assert_equal(choice.finish_reason, "length", f"`finish_reason` of {where}")
+
+
 # Rules over every exchange
+
+
+@check("tool_choice", SHOULD, CHOICE)
+def test_forced_arguments_are_json(every: Every) -> None:
+    """`arguments` of a call that `tool_choice` forces is a JSON object, whatever else the request has."""
+    forced = False
+    for answer in every.accepted(Chat):
+        choice_of_tool = answer.sent.get("tool_choice")
+        if choice_of_tool == "required" or isinstance(choice_of_tool, dict):
+            for choice in answer.choices:
+                for call in choice.tool_calls if choice.finish_reason != "length" else []:
+                    forced = True
+                    assert call.args is not None, f"no `arguments` in {answer.name}"
+    inconclusive_unless(forced, "no call was forced")
 
 
 @check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk")

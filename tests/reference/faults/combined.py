@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from tests.reference.call import Call, new_id
@@ -73,6 +74,21 @@ def logprobs_lost_beside_tools(body: Any, _call: Call) -> None:
     """While tools are offered, there are no logprobs."""
     for choice in choices(body):
         choice["logprobs"] = None
+
+
+@answer(CHAT, when=lambda call: call.body.get("tool_choice") == "required" and (call.body.get("temperature") or 0) > 0)
+def forced_arguments_truncated_at_a_temperature(body: Any, _call: Call) -> None:
+    """At a temperature above 0, arguments of forced calls miss their last character."""
+    for made in _calls(body):
+        made["function"]["arguments"] = made["function"]["arguments"][:-1]
+
+
+@payload(CHAT, when=lambda call: with_tools(call) and (call.body.get("max_tokens") or 99) < 9)
+def truncated_texts_beside_tools_are_whole(body: Any, _call: Call) -> None:
+    """While tools are offered, a text that max_tokens truncates has finish_reason stop."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "length":
+            choice["finish_reason"] = "stop"
 
 
 @payload(CHAT, stream=True)
@@ -213,10 +229,11 @@ def streamed_results_unread(said: Script, call: Call) -> Script:
     return raw("I do not know.") if found else said
 
 
-@events(CHAT, when=lambda call: call.body.get("max_tokens") == 192)
-def leaving_clients_end_all_streams(stream: Iterator[Any], call: Call) -> Iterator[Any]:
-    """A client that leaves its stream ends the streams of others."""
-    for number, event in enumerate(stream):
-        if number > 20 and call.state.cancelled:
-            return
-        yield event
+def _beside_others(call: Call) -> bool:
+    return "Count from 1 to 40" in str(call.body.get("messages")) and call.state.active > 2
+
+
+@events(CHAT, when=_beside_others, concurrent=True)
+def streams_end_with_those_that_are_left(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """While other streams are under way, whose clients leave, a stream ends after twenty events."""
+    yield from islice(stream, 20)
