@@ -174,6 +174,7 @@ class _Limits:
     """What is left of the exchange of this thread."""
 
     deadline: float
+    old: bool = False
     wire: int = MOST_ON_WIRE
 
     def seconds(self, otherwise: float | None) -> float:
@@ -187,9 +188,12 @@ _limits: ContextVar[_Limits | None] = ContextVar("limits", default=None)
 
 
 @contextlib.contextmanager
-def exchange(seconds: float) -> Iterator[None]:
-    """In this block, a client of this thread that is bound ends its exchange after so many seconds."""
-    token = _limits.set(_Limits(time.monotonic() + seconds))
+def exchange(seconds: float, http_version: str = "1.1") -> Iterator[None]:
+    """In this block, a client of this thread that is bound ends its exchange after so many seconds.
+
+    httpcore2 writes no other version than HTTP/1.1, so for 1.0 the request line is changed below it.
+    """
+    token = _limits.set(_Limits(time.monotonic() + seconds, old=http_version == "1.0"))
     try:
         yield
     finally:
@@ -281,6 +285,8 @@ class _Stream(httpcore2.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         limits = _limits.get()
+        if limits and limits.old:
+            buffer, limits.old = buffer.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1), False
         for at in range(0, len(buffer), _TRIES):
             self._inner.write(buffer[at : at + _TRIES], limits.seconds(timeout) if limits else timeout)
 

@@ -41,7 +41,8 @@ class Request:
     `path` is relative to the base URL, which ends in `/v1` (`/chat/completions`); `/../` leads above it. With a header
     `transfer-encoding: chunked` the body is sent in chunks, without its length. `hang_up_after` closes the connection
     once that many bytes of the answer have arrived, `hang_up_in` after that many seconds. A header with an empty value
-    is left out, also one that `send` adds by itself. `room` is for requests whose `max_tokens` or `max_output_tokens`
+    is left out, also one that `send` adds by itself. `http_version` is 1.0 for what older proxies and
+    clients send; it needs a connection of its own. `room` is for requests whose `max_tokens` or `max_output_tokens`
     only leaves room for the answer: so many tokens, and on top what the model writes beside it.
     """
 
@@ -52,7 +53,13 @@ class Request:
     role: Role = "chat"
     hang_up_after: int | None = None
     hang_up_in: float | None = None
+    http_version: Literal["1.0", "1.1"] = "1.1"
     room: int | None = None
+
+    @property
+    def hangs_up(self) -> bool:
+        """Whether the connection may be closed before the end of the response."""
+        return self.hang_up_after is not None or self.hang_up_in is not None
 
     def with_model(self, model: str, room: int = 0) -> Request:
         """The same request with `MODEL` replaced by `model`: in the path, and in the body's `model` or its bytes.
@@ -123,6 +130,7 @@ class Exchange:
                 "role": self.request.role,
                 "hang_up_after": self.request.hang_up_after,
                 "hang_up_in": self.request.hang_up_in,
+                "http_version": self.request.http_version,
                 "room": self.request.room,
                 **_body_to_json(self.request.body),
             },
@@ -151,6 +159,7 @@ class Exchange:
                 role=sent["role"],
                 hang_up_after=sent.get("hang_up_after"),
                 hang_up_in=sent.get("hang_up_in"),
+                http_version=sent.get("http_version", "1.1"),
                 room=sent.get("room"),
                 body=_bytes_from_json(sent["body_bytes"]) if "body_bytes" in sent else sent.get("body"),
             ),
@@ -222,7 +231,7 @@ def send(
     got: dict[str, Any] = {"started_at": time.time()}
     body = Body(http.spare)
     try:
-        with bounds.exchange(_seconds_for(request, http, until)):
+        with bounds.exchange(_seconds_for(request, http, until), request.http_version):
             _receive(request, url, http, got, body)
     except bounds.TooLarge as problem:
         got |= {"error": "too large", "error_detail": str(problem)}

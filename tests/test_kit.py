@@ -166,6 +166,14 @@ def test_only_whole_2xx_answers_are_accepted(broken: dict[str, Any]) -> None:
     assert named(every.accepted(Chat, malformed=True)) == ["a", "c"]
 
 
+@pytest.mark.parametrize("left", [{"hang_up_after": 1}, {"hang_up_in": 0.1}])
+def test_responses_whose_client_left_are_not_judged(left: dict[str, Any]) -> None:
+    gone = plain("gone")
+    begun = replace(gone.exchange, request=replace(gone.exchange.request, **left), body=b"")
+    every = Every([plain(), Chat("gone", begun)])
+    assert named(every.accepted(Chat, malformed=True)) == ["plain"]
+
+
 def test_unreadable_answers_are_judged_only_where_shapes_are() -> None:
     every = Every([answer({"choices": []}, name="unreadable"), plain()])
     assert named(every.accepted(Chat)) == ["plain"]

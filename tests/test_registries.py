@@ -75,3 +75,12 @@ def test_every_scenario_is_used() -> None:
         "no check reads these scenarios. Make each a parameter of a check in conformance/checks/, or remove it from "
         f"fixtures/scenarios/ (NAME_streamed: remove streamed=True from NAME):{''.join(unused)}"
     )
+
+
+def test_reports_name_checks() -> None:
+    """Each check of the last column of docs/reports-caught.md exists."""
+    rows = (ROOT / "docs" / "reports-caught.md").read_text(encoding="utf-8").splitlines()
+    named = [id for row in rows if row.startswith("| ") for id in re.findall(r"`(\w+\.\w+)`", row.split("|")[-2])]
+    gone = sorted(set(named) - catalogue.load().keys())
+    assert named
+    assert not gone, f"docs/reports-caught.md: rename or remove {', '.join(gone)}"

@@ -228,6 +228,11 @@ def test_curl_sends_the_same_bytes(changes: dict[str, Any]) -> None:
     assert headers.get("x-odd") == dict(request["headers"]).get("X-Odd")
 
 
+def test_curl_says_http_1_0() -> None:
+    request = wire(path="/models", method="GET")["request"] | {"http_version": "1.0"}
+    assert "--http1.0" in curl(request, recorded_as=("t", "s", 1))
+
+
 def test_curl_of_a_very_long_body_takes_it_from_the_file(tmp_path: Path, capfdbinary: Any) -> None:
     sent = {"content": "y" * 100_000}
     file = write(tmp_path / "results.jsonl", [check(exchanges=["long"])], {"long": wire(sent=sent)})

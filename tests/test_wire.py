@@ -130,6 +130,26 @@ def test_hanging_up_after_some_time() -> None:
     assert Exchange.from_json(got.to_json()).request.hang_up_in == 0.2
 
 
+def test_http_1_0_is_sent_as_such() -> None:
+    """The head of the request as the server got it; the response ends with the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, wire.client(5) as http:
+        heads: list[bytes] = []
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                heads.append(connection.recv(1 << 16))
+                connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{}")
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        asked = Request(path="/chat/completions?a=b", body={"say": " HTTP/1.1\r\n"}, http_version="1.0")
+        got = send(asked, url, model="m", http=http)
+    assert heads[0].startswith(b"POST /v1/chat/completions?a=b HTTP/1.0\r\n")
+    assert (got.status, got.body, got.error) == (200, b"{}", None)
+    assert Exchange.from_json(got.to_json()).request == got.request
+
+
 def test_a_header_with_an_empty_value_is_left_out() -> None:
     seen: list[dict[str, str]] = []
 

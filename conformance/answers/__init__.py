@@ -22,7 +22,8 @@ VIEWS: dict[str, type[Answer]] = {
 
 
 def view(path: str) -> type[Answer]:
-    """The class that reads an exchange with `path`."""
+    """The class that reads an exchange with `path`, whatever its query."""
+    path = path.partition("?")[0]
     fitting = [cls for known, cls in VIEWS.items() if path == known or path.startswith(known + "/")]
     return fitting[0] if fitting else Answer
 

@@ -119,7 +119,7 @@ class Answer:
     def whole(self) -> Exchange:
         """The exchange; ends the check if the body did not arrive completely."""
         wire = self.wire
-        if wire.error and wire.request.hang_up_after is None:
+        if wire.error and not wire.request.hangs_up:
             raise Fail(
                 f"{self.name}: expected the whole body, got a connection that closed after {len(wire.body)} bytes",
                 expected="the whole body",

@@ -6,11 +6,19 @@ from conformance.kit import (
     Answer,
     Chat,
     Every,
+    assert_in,
     assert_same_text,
     check,
     inconclusive_unless,
     shown,
 )
+
+
+def all_left(gone_away: list[Chat]) -> None:
+    """End the check unless the clients of all streams but the last, which stays, left before their end."""
+    ended = [answer for answer in gone_away[:-1] if "[DONE]" in answer.wire.body.decode(errors="replace")]
+    inconclusive_unless(not ended, ENDED)
+
 
 ENDED = "a stream came to its end (`[DONE]`) before its client closed the connection"
 
@@ -18,7 +26,7 @@ ENDED = "a stream came to its end (`[DONE]`) before its client closed the connec
 @check("connections", MUST, "rfc:9112#9.5 a client may close its connection at any time", core=True)
 def test_answers_after_clients_went_away(capital: Chat, gone_away: list[Chat], capital_after_gone_away: Chat) -> None:
     """The server still answers after clients closed their connections in the middle of streams."""
-    inconclusive_unless(all("[DONE]" not in answer.wire.body.decode(errors="replace") for answer in gone_away), ENDED)
+    all_left(gone_away)
     assert_same_text(
         capital_after_gone_away.text, capital.text, "`choices[0].message.content` after clients closed their streams"
     )
@@ -29,11 +37,21 @@ def test_answers_as_many_after_clients_went_away(
     counts_together: list[Chat], gone_away: list[Chat], counts_after_gone_away: list[Chat]
 ) -> None:
     """The server answers as many requests at the same time as before clients closed their connections."""
-    inconclusive_unless(all("[DONE]" not in answer.wire.body.decode(errors="replace") for answer in gone_away), ENDED)
+    all_left(gone_away)
     for before in counts_together:
         inconclusive_unless(before.ok, f"`{before.name}` was rejected, before any client closed its connection")
     for after in counts_after_gone_away:
         assert after.text, f"expected a text, got an empty one (`choices[0].message.content` of `{after.name}`)"
+
+
+@check("connections", SHOULD, "rfc:9112#9.5 a client may close its connection at any time")
+def test_a_client_that_stays_gets_its_whole_stream(count_streamed: Chat, gone_away: list[Chat]) -> None:
+    """A stream goes on to its end while the clients of other streams leave."""
+    inconclusive_unless(count_streamed.finish_reason, "a stream has no `finish_reason` when it is alone")
+    all_left(gone_away)
+    stays = gone_away[-1]
+    stays.assert_accepted()
+    assert_in(stays.finish_reason, ("stop", "length"), "`finish_reason` of the stream whose client stayed")
 
 
 @check("connections", SHOULD, "sdk:official clients reuse connections")

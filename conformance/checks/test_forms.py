@@ -21,6 +21,7 @@ from conformance.kit import (
     check,
     expect_rejection,
     inconclusive_unless,
+    shown,
 )
 from fixtures import schemas
 
@@ -174,6 +175,30 @@ def test_http_may_be_written_in_any_way(capital: Chat, http_forms: list[Chat]) -
     unbroken(http_forms)
     same_prompt(http_forms, capital)
     accepted(http_forms)
+
+
+@check("connections", SHOULD, "sdk:openai-python lib/azure.py adds `api-version` to each URL")
+def test_a_query_string_changes_nothing(capital: Chat, queried: Chat) -> None:
+    """A query string of the URL, such as `?api-version=`, is accepted, and changes nothing."""
+    accepted([queried])
+    same_prompt([queried], capital)
+
+
+@check("connections", SHOULD, "rfc:9110#2.5 a server answers requests of a lower minor version")
+def test_http_1_0_is_answered(capital: Chat, old_http: Chat, old_http_streamed: Chat) -> None:
+    """A request in HTTP/1.0, plain or for a stream, gets the response that HTTP/1.1 gets."""
+    accepted([old_http, old_http_streamed])
+    for answer in (old_http, old_http_streamed):
+        assert_same_text(answer.text, capital.text, f"`content` of {answer.name}")
+
+
+@check("connections", SHOULD, "rfc:9112#6.1 no Transfer-Encoding in a response to HTTP/1.0")
+def test_http_1_0_gets_no_chunks(old_http: Chat, old_http_streamed: Chat) -> None:
+    """A response to HTTP/1.0 has no `Transfer-Encoding`: its client would take the lengths of chunks for text."""
+    for answer in (old_http, old_http_streamed):
+        answer.assert_accepted()
+        found = answer.wire.header("transfer-encoding")
+        assert found is None, f"expected no `Transfer-Encoding`, got {shown(found)} ({answer.name})"
 
 
 @check("connections", SHOULD, "rfc:9112#9.3")

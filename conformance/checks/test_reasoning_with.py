@@ -27,6 +27,9 @@ EFFORT = "openapi:ReasoningEffort"
 NO_REASONING = "the model did not reason"
 NO_CALL = "the model called no tool"
 ENDLESS = "the model did not end within max_tokens"
+BEGINNING = 20
+"""Characters by which the beginning of a response's reasoning is known again."""
+
 ENDS = ("stop", "length", "tool_calls", "content_filter")
 
 
@@ -177,11 +180,13 @@ def test_stop_is_not_for_reasoning(think: Chat, think_stop: Chat) -> None:
 def test_each_choice_has_its_own_reasoning(think: Chat, think_twice: Chat, think_twice_streamed: Chat) -> None:
     """With `n: 2` the reasoning of each choice stays apart from its text, in a stream as well."""
     inconclusive_unless(think.reasoning and think.text.strip(), NO_REASONING)
+    begins = think.reasoning.strip()[:BEGINNING]
     for answer in (think_twice, think_twice_streamed):
         inconclusive_unless(len(answer.choices) > 1, "there is one choice only")
         for choice in answer.choices:
             where = f"`choices[{choice.index}]` of {answer.name}"
             assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
+            assert not choice.text.strip().startswith(begins), f"`content` begins with the reasoning ({where})"
             inconclusive_unless(choice.reasoning and choice.finish_reason != "length", NO_REASONING)
             assert choice.reasoning.strip() not in choice.text, f"`content` repeats the reasoning ({where})"
             assert choice.text.strip(), f"`content` is empty ({where})"

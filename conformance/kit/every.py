@@ -190,5 +190,5 @@ class Recorded:
 def _whole(answer: Answer) -> bool:
     """Whether the response is complete, we did not hang up, and `stream` of the request is valid."""
     wire = answer.exchange
-    came = wire.status is not None and not wire.error and wire.request.hang_up_after is None
+    came = wire.status is not None and not wire.error and not wire.request.hangs_up
     return came and answer.asks_clearly

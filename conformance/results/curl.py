@@ -27,6 +27,8 @@ def curl(request: dict[str, Any], *, recorded_as: tuple[str, str, int] | None) -
     words = ["curl -sSi" if request.get("hang_up_after") is None else "curl -sS"]
     if _streams(request.get("body")):
         words[0] += "N"
+    if request.get("http_version") == "1.0":
+        words.append("--http1.0")
     if request.get("hang_up_in") is not None:
         words.append(f"-m {float(request['hang_up_in']):g}")
     if request["method"] != ("GET" if body is None else "POST"):

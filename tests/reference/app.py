@@ -88,6 +88,7 @@ class App:
         path = unquote(scope["raw_path"].decode("latin-1").partition("?")[0])
         query = scope["query_string"].decode("latin-1")
         call = Call(scope["method"], path, headers, self.state, Active(self._faults), query=query)
+        call.http_version = scope["http_version"]
         self.state.active += 1
         try:
             reply = await self._reply(call, receive)

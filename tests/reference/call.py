@@ -74,6 +74,7 @@ class Call:
     body: dict[str, Any] = field(default_factory=dict)
     argument: str = ""  # the id at the end of the path
     query: str = ""
+    http_version: str = "1.1"
     pulled: int = -1  # events of the stream so far; -1 before the headers
     status: int = 200  # of the answer, once it is known
     begun: float = field(default_factory=time.time)

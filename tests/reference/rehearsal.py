@@ -64,7 +64,9 @@ class Rehearsal:
         if not isinstance(body, dict):
             return body is not None
         headers = {name.lower(): value for name, value in request.headers}
-        call = Call(request.method, urlsplit(url).path, headers, State(), Active([fault]), body=deepcopy(body))
+        parts = urlsplit(url)
+        call = Call(request.method, parts.path, headers, State(), Active([fault]), body=deepcopy(body))
+        call.query, call.http_version = parts.query, request.http_version
         try:
             return json.dumps(call.faults.apply("request", call.body, call)) != json.dumps(body)
         except Exception:  # refused, or crashed
@@ -81,6 +83,7 @@ class Rehearsal:
         headers |= {"x-chance": dice[0], "x-fault": ",".join([*self._behind, *([fault.name] if fault else [])])}
         scope = {
             "type": "http",
+            "http_version": request.http_version,
             "method": request.method,
             "path": unquote(parts.path),
             "raw_path": parts.path.encode(),
@@ -88,8 +91,7 @@ class Rehearsal:
             "headers": [(name.encode(), value.encode()) for name, value in headers.items() if value],
         }
         said: Answer = []
-        leaves = request.hang_up_after is not None or request.hang_up_in is not None
-        leaves = leaves and not (fault and "wire" in fault.hooks)  # Those may change what comes last.
+        leaves = request.hangs_up and not (fault and "wire" in fault.hooks)  # Those may change what comes last.
         asked = [{"type": "http.request", "body": request.content() or b"", "more_body": False}]
 
         async def receive() -> dict[str, Any]:

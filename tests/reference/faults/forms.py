@@ -192,3 +192,20 @@ def samplers_stay(body: dict[str, Any], call: Call) -> None:
         call.state.broken.add("samplers")
     if "samplers" in call.state.broken:
         body["stop"] = ["ar"]
+
+
+@request("chat", when=lambda call: call.query)
+def query_strings_not_found(_body: Any, _call: Call) -> None:
+    """A URL with a query string is not found."""
+    raise ApiError("Not found.", status=404, code="not_found")
+
+
+@request("chat", when=lambda call: call.http_version == "1.0")
+def http_1_0_refused(_body: Any, _call: Call) -> None:
+    """HTTP/1.0 is refused."""
+    raise ApiError("HTTP/1.1 is needed.", status=505)
+
+
+@raw("chat", stream=True, when=lambda call: call.http_version == "1.0")
+def http_1_0_gets_chunks(pieces: Iterator[bytes], _call: Call) -> None:
+    """A stream is sent in chunks, although HTTP/1.0 has none."""

@@ -1,0 +1,366 @@
+"""Combined: what holds for a feature alone must hold beside other features, for each choice, and in a stream."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.kit import (
+    SHOULD,
+    Answer,
+    Chat,
+    Choice,
+    Completion,
+    Embeddings,
+    Every,
+    Generated,
+    Response,
+    assert_at_least,
+    assert_equal,
+    assert_in,
+    assert_less,
+    assert_matches_schema,
+    assert_more,
+    assert_none_of,
+    assert_same_calls,
+    assert_same_text,
+    check,
+    inconclusive_unless,
+    markup_in,
+    shown,
+)
+from fixtures import schemas
+from fixtures.scenarios.combined import MARKS
+from fixtures.tools import choose
+
+CALLS = "openapi:ChatCompletionMessageToolCalls"
+CHOICE = "openapi:ChatCompletionToolChoiceOption"
+FIELD = "de-facto:reasoning_content or reasoning, in llama.cpp, Ollama, vLLM, SGLang and DeepSeek's API"
+BEGINNING = 20
+"""Characters by which the beginning of a response's reasoning is known again."""
+
+ENDLESS = "the model did not end within max_tokens"
+NO_CALL = "the model called no tool"
+
+
+def told(answer: Chat) -> str:
+    """What tells a request of `tools_crossed` from the others."""
+    names = ("tool_choice", "stream", "n", "logprobs")
+    return ", ".join(f"{name}: {shown(answer.sent[name])}" for name in names if name in answer.sent) or "nothing"
+
+
+def crossed(answers: list[Chat], *choices: Any) -> Iterator[tuple[Chat, Choice]]:
+    """The accepted responses to requests with one of these values of `tool_choice`, choice by choice."""
+    for answer in answers:
+        if answer.sent.get("tool_choice") in choices and not answer.cleanly_refused:
+            assert_equal(len(answer.choices), answer.sent.get("n", 1), f"number of `choices` with {told(answer)}")
+            for choice in answer.choices:
+                inconclusive_unless(choice.finish_reason != "length", ENDLESS)
+                yield answer, choice
+
+
+def names(choice: Choice) -> str:
+    """The functions that a choice calls, as a string."""
+    return shown([call.name for call in choice.tool_calls])
+
+
+# Tools with stream, n and logprobs
+
+
+@check("tools", SHOULD, CALLS)
+def test_calls_are_the_same_beside_other_parameters(cities: Chat, tools_crossed: list[Chat]) -> None:
+    """Tools are called in each choice with `n`, `logprobs` and `stream` in any combination, as without them."""
+    inconclusive_unless(cities.tool_calls, NO_CALL)
+    expected = shown([(call.name, call.arguments) for call in cities.tool_calls])
+    for answer, choice in crossed(tools_crossed, None):
+        where = f"`choices[{choice.index}]` with {told(answer)}"
+        assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
+        if choice.index == 0:
+            assert_same_calls(answer, cities)
+        else:
+            found = shown([(call.name, call.arguments) for call in choice.tool_calls])
+            assert_same_text(found, expected, f"`tool_calls` of {where}")
+        assert_equal(choice.finish_reason, cities.finish_reason, f"`finish_reason` of {where}")
+
+
+@check("tool_choice", SHOULD, CHOICE)
+def test_a_forced_call_comes_beside_other_parameters(weather_named: Chat, tools_crossed: list[Chat]) -> None:
+    """`required` or a name as `tool_choice` forces a whole call, whatever `n`, `logprobs` and `stream` are."""
+    inconclusive_unless(weather_named.tool_calls, "a name as `tool_choice` has no effect by itself")
+    for answer, choice in crossed(tools_crossed, "required", choose("get_weather")):
+        where = f"`choices[{choice.index}]` with {told(answer)}"
+        assert [call.name for call in choice.tool_calls if call.args is not None], f"no `tool_calls` in {where}"
+        assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
+        assert_in(choice.finish_reason, ("tool_calls", "stop"), f"`finish_reason` of {where}")
+
+
+@check("logprobs", SHOULD, "openapi:CreateChatCompletionRequest.logprobs")
+def test_logprobs_come_beside_tools(weather_none: Chat, tools_crossed: list[Chat]) -> None:
+    """`logprobs: true` gives logprobs of the text in each choice while tools are offered, in a stream as well."""
+    inconclusive_unless(weather_none.text.strip() and not weather_none.tool_calls, "the model wrote no text")
+    asked = [(a, c) for a, c in crossed(tools_crossed, "none") if a.sent.get("logprobs") and c.text]
+    inconclusive_unless(asked, "no such request was accepted")
+    for answer, choice in asked:
+        assert choice.logprobs, f"no `logprobs.content` in `choices[{choice.index}]` with {told(answer)}"
+
+
+@check("max_tokens", SHOULD, "openapi:CreateChatCompletionRequest.max_tokens")
+def test_a_limit_holds_beside_other_parameters(count_max_tokens: Chat, count_cut_beside: list[Chat]) -> None:
+    """`max_tokens` truncates each choice with `finish_reason` `length`, whatever else the request has."""
+    expected = count_max_tokens.text
+    effect = count_max_tokens.finish_reason == "length" and expected.strip()
+    inconclusive_unless(effect, "`max_tokens` has no effect by itself, or the model wrote no text")
+    for answer in count_cut_beside:
+        for choice in answer.choices if not answer.cleanly_refused else []:
+            if choice.text.startswith(expected):
+                where = f"`choices[{choice.index}]` of {answer.name}"
+                assert_same_text(choice.text, expected, f"text of {where}")
+                assert_equal(choice.finish_reason, "length", f"`finish_reason` of {where}")
+
+
+# Rules over every exchange
+
+
+@check("tool_choice", SHOULD, CHOICE)
+def test_forced_arguments_are_json(every: Every) -> None:
+    """`arguments` of a call that `tool_choice` forces is a JSON object, whatever else the request has."""
+    forced = False
+    for answer in every.accepted(Chat):
+        choice_of_tool = answer.sent.get("tool_choice")
+        if choice_of_tool == "required" or isinstance(choice_of_tool, dict):
+            for choice in answer.choices:
+                for call in choice.tool_calls if choice.finish_reason != "length" else []:
+                    forced = True
+                    assert call.args is not None, f"no `arguments` in {answer.name}"
+    inconclusive_unless(forced, "no call was forced")
+
+
+@check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk")
+def test_each_streamed_call_begins_whole(every: Every) -> None:
+    """The first delta of each tool call of any stream has its `id`, the `type` `function`, and `function.name`."""
+    calls = False
+    for answer in every.accepted(Chat, streamed=True):
+        for choice in answer.choices:
+            for at, (first, *_) in answer.call_deltas(choice.index).items():
+                calls = True
+                name = (first.get("function") or {}).get("name")
+                lacking = [
+                    field
+                    for field, value in (("id", first.get("id")), ("type", first.get("type")), ("function.name", name))
+                    if not value
+                ]
+                assert_none_of(lacking, f"fields that the first delta of tool call {at} lacks ({answer.name})")
+    inconclusive_unless(calls, "no tool was called in a stream")
+
+
+@check("usage", SHOULD, "openapi:CompletionUsage")
+def test_a_stream_has_the_details_of_usage(every: Every) -> None:
+    """`usage` of a stream has the details that `usage` of the plain response has, such as `cached_tokens`."""
+    for plain, streamed in every.pairs(Generated, lambda a: bool(a.sent.get("stream_options"))):
+        for name in ("prompt_tokens_details", "completion_tokens_details"):
+            details = [answer.usage.get(name) or {} for answer in (plain, streamed)]
+            lost = [field for field, value in details[0].items() if value is not None and field not in details[1]]
+            assert_none_of(lost, f"fields of `usage.{name}` that the stream lacks")
+
+
+@check("responses_stream", SHOULD, "openapi:ResponseOutputItemDoneEvent.item")
+def test_done_items_are_finished(every: Every) -> None:
+    """Calls and messages of `response.output_item.done` are those of the last event, field by field."""
+    for answer in every.accepted(Response, streamed=True):
+        done = answer.held("response.output_item.done", "item")
+        for one, other in zip(done, answer.output, strict=False):
+            for field in ("id", "type", "status", "call_id", "name", "arguments"):
+                assert_equal(one.get(field), other.get(field), f"`{field}` of `item` in `response.output_item.done`")
+
+
+# Streams
+
+
+@check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.delta.content")
+def test_text_comes_in_pieces_beside_tools(weather_result_streamed: Chat) -> None:
+    """While tools are offered, a text of some ten tokens is streamed in several deltas."""
+    answer = weather_result_streamed
+    inconclusive_unless(not answer.tool_calls and len(answer.text) > 15, "the model wrote no long text")
+    pieces = [delta for delta in answer.deltas(answer.choice.index) if delta.get("content")]
+    assert_at_least(len(pieces), 2, "deltas with `content`")
+
+
+@check("completions", SHOULD, "openapi:CreateCompletionResponse.choices.logprobs")
+def test_a_legacy_stream_has_logprobs(prose: Completion, prose_streamed: Completion) -> None:
+    """`logprobs` of a legacy stream has the tokens that it has in the plain response."""
+    wanted = prose.choice.raw.get("logprobs")
+    inconclusive_unless(isinstance(wanted, dict) and wanted.get("tokens"), "the plain response has no `logprobs`")
+    assert_same_text(prose_streamed.text, prose.text, "`choices[0].text` of the stream")
+    chunks = [one.get("logprobs") or {} for chunk in prose_streamed.chunks for one in chunk.get("choices", [])]
+    found = [token for logprobs in chunks for token in logprobs.get("tokens") or []]
+    assert_equal(found, prose.legacy("tokens", str), "`choices[0].logprobs.tokens` of the chunks, joined")
+
+
+@check("completions", SHOULD, "openapi:CreateCompletionRequest.echo")
+def test_an_echo_with_logprobs_is_streamed(
+    continuation_echo_logprobs: Completion, continuation_echo_logprobs_streamed: Completion
+) -> None:
+    """With `echo` and `logprobs`, too, a legacy stream has the `text` of the plain response."""
+    continuation_echo_logprobs.assert_accepted()
+    assert_same_text(continuation_echo_logprobs_streamed.text, continuation_echo_logprobs.text, "`choices[0].text`")
+
+
+@check("tools", SHOULD, CALLS)
+def test_a_call_without_arguments_is_streamed(call_now: Chat, call_now_streamed: Chat) -> None:
+    """A streamed call of a function without parameters has `{}` as `arguments`, as in the plain response."""
+    inconclusive_unless(call_now.tool_calls, NO_CALL)
+    assert_same_calls(call_now_streamed, call_now)
+
+
+@check("tools", SHOULD, CALLS)
+def test_a_further_call_is_streamed(
+    weather_result_then_question: Chat, weather_result_then_question_streamed: Chat
+) -> None:
+    """After a tool result, a stream makes the next tool call as the plain response does."""
+    inconclusive_unless(weather_result_then_question.tool_calls, NO_CALL)
+    assert_same_calls(weather_result_then_question_streamed, weather_result_then_question)
+
+
+@check("responses_tools", SHOULD, "openapi:ResponseProperties.tool_choice")
+def test_tool_choice_holds_in_streamed_responses(
+    respond_capital_required: Response,
+    respond_weather_named: Response,
+    respond_weather_none: Response,
+    respond_capital_required_streamed: Response,
+    respond_weather_named_streamed: Response,
+    respond_weather_none_streamed: Response,
+) -> None:
+    """`tool_choice` has the effect in a stream that it has in the plain response: `required`, `none`, or a name."""
+    for plain, streamed in (
+        (respond_capital_required, respond_capital_required_streamed),
+        (respond_weather_named, respond_weather_named_streamed),
+        (respond_weather_none, respond_weather_none_streamed),
+    ):
+        inconclusive_unless(not plain.truncated, "the model did not end within max_output_tokens")
+        assert_same_calls(streamed, plain)
+
+
+@check("responses_tools", SHOULD, "openapi:FunctionCallOutputItemParam")
+def test_a_result_is_answered_in_a_stream(respond_result: Response, respond_result_streamed: Response) -> None:
+    """After a `function_call_output`, a stream has the text of the plain response."""
+    inconclusive_unless(respond_result.text.strip(), "the model wrote no text")
+    assert_same_text(respond_result_streamed.text, respond_result.text, "`output_text` of the stream")
+
+
+@check("errors", SHOULD, "docs:guides/error-codes")
+def test_streams_of_each_endpoint_are_refused_with_a_status(
+    bad_respond_no_input: Response,
+    bad_respond_item: Response,
+    bad_completion_prompt: Completion,
+    bad_respond_no_input_streamed: Response,
+    bad_respond_item_streamed: Response,
+    bad_completion_prompt_streamed: Completion,
+) -> None:
+    """An invalid request for a stream of `/responses` or `/completions` is rejected as a plain one is."""
+    pairs: list[tuple[Answer, Answer]] = [
+        (bad_respond_no_input, bad_respond_no_input_streamed),
+        (bad_respond_item, bad_respond_item_streamed),
+        (bad_completion_prompt, bad_completion_prompt_streamed),
+    ]
+    refused = [(plain, streamed) for plain, streamed in pairs if plain.cleanly_refused]
+    inconclusive_unless(refused, "none of these requests is rejected without `stream`, either")
+    for plain, streamed in refused:
+        assert_equal(streamed.status, plain.status, f"HTTP status of {streamed.name}")
+
+
+# Reasoning with n
+
+
+@check("reasoning", SHOULD, FIELD)
+def test_each_choice_calls_after_reasoning(
+    think_weather: Chat, think_weather_twice: Chat, think_weather_twice_streamed: Chat
+) -> None:
+    """With `n: 2` each choice has its reasoning and its call apart, as with one choice, in a stream as well."""
+    inconclusive_unless(think_weather.reasoning and think_weather.tool_calls, "the model did not reason and call")
+    begins = think_weather.reasoning.strip()[:BEGINNING]
+    for answer in (think_weather_twice, think_weather_twice_streamed):
+        inconclusive_unless(len(answer.choices) > 1, "there is one choice only")
+        for choice in answer.choices:
+            where = f"`choices[{choice.index}]` of {answer.name}"
+            assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
+            assert not choice.text.strip().startswith(begins), f"`content` begins with the reasoning ({where})"
+            inconclusive_unless(choice.finish_reason != "length", ENDLESS)
+            assert_same_text(names(choice), names(think_weather.choice), f"`function.name` of the calls in {where}")
+
+
+@check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.n")
+def test_each_choice_has_its_document_after_reasoning(think_person_streamed: Chat, think_person_twice: Chat) -> None:
+    """With `n: 2` in a stream, `content` of each choice is its document alone, and reasoning stays apart."""
+    inconclusive_unless(
+        think_person_streamed.reasoning and think_person_streamed.finish_reason == "stop", "the model did not reason"
+    )
+    assert_matches_schema(think_person_streamed.document, schemas.PERSON)
+    for choice in think_person_twice.choices:
+        inconclusive_unless(choice.finish_reason != "length", ENDLESS)
+        assert_matches_schema(choice.document, schemas.PERSON)
+
+
+# Texts that look like calls
+
+
+@check("json_schema", SHOULD, "docs:guides/structured-outputs enum")
+def test_marks_in_a_document_are_text(
+    capital_tools_format: Chat, marks_in_a_document: Chat, marks_in_a_document_streamed: Chat
+) -> None:
+    """A string that looks like a call or the end of reasoning arrives as text, while tools are offered."""
+    together = isinstance(capital_tools_format.document, dict)
+    inconclusive_unless(together, "`tools` and `response_format` do not go together")
+    for answer in (marks_in_a_document, marks_in_a_document_streamed):
+        inconclusive_unless(answer.finish_reason != "length", ENDLESS)
+        assert_equal(list(answer.document.values()), list(MARKS), f"strings in `content` of {answer.name}")
+
+
+# Messages and images beside tools
+
+
+@check("system_messages", SHOULD, "openapi:ChatCompletionRequestSystemMessage")
+def test_a_system_message_is_read_beside_tools(capital_tools: Chat, capital_tools_system: Chat) -> None:
+    """A system message beside `tools` reaches the model: its twenty words are ten tokens or more."""
+    least = capital_tools.tokens("prompt") + 10
+    assert_at_least(capital_tools_system.tokens("prompt"), least, "`usage.prompt_tokens`")
+
+
+@check("vision", SHOULD, "openapi:ChatCompletionRequestMessageContentPartImage")
+def test_an_image_is_read_beside_other_parameters(
+    look_at_nothing: Chat, look_red: Chat, look_tools: list[Chat], look_person: list[Chat]
+) -> None:
+    """An `image_url` part is part of the prompt beside `tools` and `response_format`, too."""
+    alone = look_red.tokens("prompt") > look_at_nothing.tokens("prompt")
+    inconclusive_unless(alone, "an image costs no tokens by itself (`usage.prompt_tokens`)")
+    for without, seen in (look_tools, look_person):
+        if without.ok and not seen.cleanly_refused:
+            assert_more(seen.tokens("prompt"), without.tokens("prompt"), f"`usage.prompt_tokens` of {seen.name}")
+
+
+@check("conversation", SHOULD, "docs:guides/error-codes a 5xx is the server's")
+def test_null_ids_are_no_server_error(null_ids: Chat) -> None:
+    """A call or a result whose id is null is accepted or rejected, and causes no server error."""
+    assert null_ids.ok or null_ids.cleanly_refused, f"expected 2xx, or 4xx with an error object, got {null_ids.status}"
+
+
+# Embeddings
+
+
+@check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.encoding_format")
+def test_base64_holds_with_dimensions(embedding_dimensions: Embeddings, embedding_short_base64: Embeddings) -> None:
+    """`encoding_format: base64` and `dimensions` hold together: each `embedding` has the numbers that it has alone."""
+    expected = embedding_dimensions.vector
+    inconclusive_unless(len(expected) == 16, "`dimensions` has no effect by itself")
+    found = embedding_short_base64.decoded
+    assert_equal(len(found), 16, "numbers in `data[0].embedding`, decoded from base64")
+    off = max(abs(one - other) for one, other in zip(found, expected, strict=True))
+    assert_less(round(off, 3), 0.02, "difference of a number in `data[0].embedding` from the one without base64")
+
+
+# Stored responses
+
+
+@check("responses_state", SHOULD, "openapi:CreateResponse.previous_response_id")
+def test_a_result_goes_on_from_a_stored_call(respond_weather: Response, respond_result_by_id: Response) -> None:
+    """A `function_call_output` may belong to a call of the response that `previous_response_id` names."""
+    inconclusive_unless(respond_weather.tool_calls, NO_CALL)
+    asked = respond_weather.tokens("input")
+    assert_more(respond_result_by_id.tokens("input"), asked, "`usage.input_tokens` with the result")

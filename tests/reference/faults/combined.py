@@ -1,0 +1,239 @@
+"""Faults that show only where features meet: tools with n, streams, logprobs, reasoning, images and documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from tests.reference.call import Call, new_id
+from tests.reference.errors import ApiError
+from tests.reference.faults.chat import choices, messages
+from tests.reference.faults.kit import answer, events, payload, request, script, with_tools
+from tests.reference.faults.tools import _calls
+from tests.reference.generator import Script
+from tests.reference.script import raw
+from tests.reference.tokens import decode
+
+CHAT, RESPONSES = "chat", "responses"
+
+
+def _many(call: Call) -> bool:
+    return (call.body.get("n") or 1) > 1
+
+
+def _parts(body: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each choice with its message or delta."""
+    for choice in choices(body):
+        holder = choice.get("message") or choice.get("delta")
+        if holder:
+            yield choice, holder
+
+
+@answer(CHAT, when=lambda call: _many(call) and with_tools(call))
+def calls_of_several_choices_are_text(body: Any, _call: Call) -> None:
+    """With n above 1, a plain response has its calls in the model's own notation."""
+    for choice, message in _parts(body):
+        for made in message.pop("tool_calls", None) or []:
+            message["content"] = "<tool_call>\n" + json.dumps(made["function"]) + "\n</tool_call>"
+            choice["finish_reason"] = "stop"
+
+
+@payload(CHAT, when=_many)
+def reasoning_of_several_choices_is_text(body: Any, _call: Call) -> None:
+    """With n above 1, the reasoning of each choice is part of its content."""
+    for _, holder in _parts(body):
+        if "reasoning_content" in holder:
+            holder["content"] = holder.pop("reasoning_content") + (holder.get("content") or "")
+
+
+@events(CHAT, when=lambda call: _many(call) and "response_format" in call.body)
+def reasoning_ends_for_all_choices(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """In a stream, the last reasoning of a choice is content, since another choice has come to its content."""
+    held: dict[int, Any] = {}
+    for event in stream:
+        for choice in choices(event):
+            last, delta = held.pop(choice["index"], None), choice["delta"]
+            if "reasoning_content" in delta and choice["index"]:
+                held[choice["index"]] = delta
+            elif last and delta.get("content"):
+                delta["content"] = last["reasoning_content"] + delta["content"]
+        yield event
+
+
+@payload(CHAT, stream=True, when=lambda call: isinstance(call.body.get("tool_choice"), dict))
+def type_missing_in_named_calls(body: Any, _call: Call) -> None:
+    """A streamed call of a named function has no type."""
+    for made in _calls(body):
+        made.pop("type", None)
+
+
+@payload(CHAT, when=lambda call: with_tools(call) and call.body.get("logprobs"))
+def logprobs_lost_beside_tools(body: Any, _call: Call) -> None:
+    """While tools are offered, there are no logprobs."""
+    for choice in choices(body):
+        choice["logprobs"] = None
+
+
+@answer(CHAT, when=lambda call: call.body.get("tool_choice") == "required" and (call.body.get("temperature") or 0) > 0)
+def forced_arguments_truncated_at_a_temperature(body: Any, _call: Call) -> None:
+    """At a temperature above 0, arguments of forced calls miss their last character."""
+    for made in _calls(body):
+        made["function"]["arguments"] = made["function"]["arguments"][:-1]
+
+
+@payload(CHAT, when=lambda call: with_tools(call) and (call.body.get("max_tokens") or 99) < 9)
+def truncated_texts_beside_tools_are_whole(body: Any, _call: Call) -> None:
+    """While tools are offered, a text that max_tokens truncates has finish_reason stop."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "length":
+            choice["finish_reason"] = "stop"
+
+
+@payload(CHAT, stream=True)
+def details_lost_in_streams(body: Any, _call: Call) -> None:
+    """The usage of a stream has no details of the prompt's tokens."""
+    if body.get("usage"):
+        body["usage"].pop("prompt_tokens_details", None)
+
+
+@script(CHAT, stream=True, when=lambda call: call.body.get("tool_choice") == "required")
+def streamed_calls_without_arguments_lost(said: Script, _call: Call) -> Script:
+    """In a stream, a call that has no arguments is lost."""
+    arguments = decode([step.token for step in said.steps if step.channel == "arguments"])
+    return Script([]) if said.calls and arguments == "{}" else said
+
+
+@request(CHAT, stream=True)
+def no_further_call_in_streams(body: Any, _call: Call) -> None:
+    """In a stream, tools are not offered after a result."""
+    if any(message.get("role") == "tool" for message in messages(body)):
+        body.pop("tools", None)
+        body.pop("tool_choice", None)
+
+
+@events(CHAT, when=with_tools)
+def text_beside_tools_in_one_piece(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """While tools are offered, the text of a stream comes in one piece, when it is complete."""
+    text = ""
+    for event in stream:
+        found = choices(event)
+        if len(found) != 1:
+            yield event
+            continue
+        text += found[0]["delta"].get("content") or ""
+        if found[0]["finish_reason"] and text:
+            yield {**event, "choices": [{**found[0], "delta": {"content": text}, "finish_reason": None}]}
+        if not found[0]["delta"].get("content"):
+            yield event
+
+
+@payload(CHAT, stream=True, when=with_tools)
+def truncated_streamed_calls_are_whole(body: Any, call: Call) -> None:
+    """Once a call has begun in a stream, finish_reason is tool_calls, also if max_tokens truncates it."""
+    if _calls(body):
+        call.argument = "called"
+    for choice in choices(body):
+        if choice["finish_reason"] == "length" and call.argument == "called":
+            choice["finish_reason"] = "tool_calls"
+
+
+@payload(CHAT, when=lambda call: with_tools(call) and "response_format" in call.body)
+def documents_end_at_marks(body: Any, call: Call) -> None:
+    """A document in which a call seems to begin ends there, while tools are offered."""
+    for _, holder in _parts(body):
+        said = holder.get("content") or ""
+        call.argument += said
+        if "<tool_call" in call.argument and said:
+            holder["content"] = said.partition("<tool_call")[0] if call.body.get("stream") is not True else ""
+
+
+@request(CHAT, when=with_tools)
+def system_messages_lost_beside_tools(body: Any, _call: Call) -> None:
+    """While tools are offered, system messages are not read."""
+    body["messages"] = [message for message in messages(body) if message.get("role") != "system"] or body["messages"]
+
+
+@request(CHAT, when=with_tools)
+def images_lost_beside_tools(body: Any, _call: Call) -> None:
+    """While tools are offered, images are not read."""
+    for message in messages(body):
+        if isinstance(message.get("content"), list):
+            kept = [part for part in message["content"] if part.get("type") != "image_url"]
+            message["content"] = kept or message["content"]
+
+
+@request(CHAT)
+def null_ids_crash(body: Any, _call: Call) -> None:
+    """A result whose tool_call_id is null ends in a 500."""
+    if any("tool_call_id" in message and message["tool_call_id"] is None for message in messages(body)):
+        raise TypeError("null")
+
+
+@request("embeddings", when=lambda call: call.body.get("encoding_format") == "base64")
+def dimensions_lost_in_base64(body: Any, _call: Call) -> None:
+    """dimensions are ignored beside base64."""
+    body.pop("dimensions", None)
+
+
+@payload("completions", stream=True)
+def logprobs_lost_in_legacy_streams(body: Any, _call: Call) -> None:
+    """A legacy stream has no logprobs."""
+    for choice in choices(body):
+        choice["logprobs"] = None
+
+
+@request("completions", stream=True, when=lambda call: call.body.get("echo") and call.body.get("logprobs"))
+def streamed_echo_with_logprobs_crashes(_body: Any, _call: Call) -> None:
+    """echo, logprobs and stream together end in a 500."""
+    raise IndexError("logprobs")
+
+
+@request(RESPONSES, stream=True)
+def tool_choice_lost_in_streamed_responses(body: Any, _call: Call) -> None:
+    """In streamed responses, tool_choice is ignored."""
+    body.pop("tool_choice", None)
+
+
+@payload(RESPONSES, stream=True)
+def call_ids_change_at_the_end(body: Any, _call: Call) -> None:
+    """The last event of a streamed response has its calls under other call_ids."""
+    if body.get("type") == "response.completed":
+        for item in body["response"]["output"]:
+            if item["type"] == "function_call":
+                item["call_id"] = new_id("call_", 24)
+
+
+@request(RESPONSES)
+def results_need_their_call(body: Any, _call: Call) -> None:
+    """A function_call_output is rejected unless its function_call is in the same request."""
+    items = body.get("input")
+    results = isinstance(items, list) and any(one.get("type") == "function_call_output" for one in items)
+    if results and body.get("previous_response_id"):
+        raise ApiError("No tool call found for function call output.", param="input")
+
+
+@request(RESPONSES, stream=True)
+def streamed_bad_responses_crash(body: Any, _call: Call) -> None:
+    """A streamed response to a request without input ends in a 500."""
+    if body.get("input") is None:
+        raise KeyError("input")
+
+
+@script(RESPONSES, stream=True)
+def streamed_results_unread(said: Script, call: Call) -> Script:
+    """In a stream, a result is answered as if nothing had come back."""
+    items = call.body.get("input")
+    found = isinstance(items, list) and any(one.get("type") == "function_call_output" for one in items)
+    return raw("I do not know.") if found else said
+
+
+def _beside_others(call: Call) -> bool:
+    return "Count from 1 to 40" in str(call.body.get("messages")) and call.state.active > 2
+
+
+@events(CHAT, when=_beside_others, concurrent=True)
+def streams_end_with_those_that_are_left(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """While other streams are under way, whose clients leave, a stream ends after twenty events."""
+    yield from islice(stream, 20)
