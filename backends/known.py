@@ -1,5 +1,7 @@
 """Deviations that are known: `backends/NAME/known.toml` lists the checks that a backend does not pass, and why.
 
+A server's own repository may have such a file, too; there, `versions` may be absent: it is about the server beside it.
+
 versions = ["0.33.0-rc2"]           # those that were measured; an entry may have its own
 
 [[deviation]]                       # a cause, with all the checks that end in the same way because of it
@@ -8,6 +10,10 @@ checks = ["tool_choice.a_name_forces_that_function", "tool_choice.a_name_forces_
 reason = "tool_choice with a function's name is treated as auto"
 code_path = "GGUF template"         # optional: only on this one of the server's code paths
 link = "https://github.com/..."     # optional
+
+[[flaky]]                           # checks that end now so, now so: they never fail a run, nor are they stale
+checks = ["seed.repeats_the_answer"]
+reason = "two requests at once share one sampler"
 """
 
 from __future__ import annotations
@@ -32,6 +38,9 @@ VERDICTS = ("fail", "ignored", "rejected", "timeout")
 
 _KEYS = ("outcome", "checks", "reason", "versions", "code_path", "link")
 
+FLAKY = "flaky"
+"""The outcome of an entry of `[[flaky]]`."""
+
 
 class BadKnown(CannotMeasure):
     """A known.toml that cannot be used; `str()` says what is wrong in one sentence."""
@@ -41,7 +50,8 @@ class BadKnown(CannotMeasure):
 class Deviation:
     """One entry: a cause, the ids of the checks that it makes end otherwise than with a pass, and how they end.
 
-    It is about the servers that were measured: these `versions`, on this `code_path` if it names one.
+    It is about the servers that were measured: these `versions` (any, if there are none), on this `code_path` if it
+    names one. `listed_in` is the file, as it is named to the user.
     """
 
     outcome: str
@@ -50,16 +60,19 @@ class Deviation:
     versions: tuple[str, ...]
     code_path: str | None = None
     link: str = ""
+    listed_in: str = ""
 
     def applies_to(self, version: str | None, code_path: str | None) -> bool:
         """Whether the entry is about a server: its version as `Target.version` has it, with or without the word
         `wheel`, or that version's last word."""
         said = version or ""
         measured = {said, said.replace(" wheel ", " "), said.rpartition(" ")[2]} & set(self.versions)
-        return bool(measured) and self.code_path in (None, code_path)
+        return (bool(measured) or not self.versions) and self.code_path in (None, code_path)
 
     def overlay(self, outcome: str) -> Overlay | None:
         """`known` if this is the outcome that is listed, `stale` if the check passes now, None if it is new."""
+        if self.outcome == FLAKY:
+            return "known" if outcome in VERDICTS else None
         return "known" if outcome == self.outcome else "stale" if outcome in GOOD else None
 
 
@@ -68,52 +81,53 @@ def path(backend: str) -> Path:
     return Path(__file__).parent / backend / "known.toml"
 
 
-def read(backend: str) -> list[Deviation]:
-    """The backend's deviations as they are listed. Raises BadKnown."""
-    file = path(backend)
-    if not file.exists():
+def read(backend: str, file: Path | None = None) -> list[Deviation]:
+    """The backend's deviations as they are listed, in its own file or in another one. Raises BadKnown."""
+    named = str(file) if file else f"backends/{backend}/known.toml"
+    if file is None and not path(backend).exists():
         return []
     try:
-        listed = tomllib.loads(file.read_text(encoding="utf-8"))
+        listed = tomllib.loads((file or path(backend)).read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as problem:
-        raise BadKnown(f"backends/{backend}/known.toml cannot be read: {problem}.") from None
-    entries = listed.get("deviation", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BadKnown(f"backends/{backend}/known.toml: begin each deviation with [[deviation]].")
-    if strange := set(listed) - {"versions", "deviation"}:
+        raise BadKnown(f"{named} cannot be read: {problem}.") from None
+    if strange := set(listed) - {"versions", "deviation", FLAKY}:
         raise BadKnown(
-            f"backends/{backend}/known.toml: there is no key {min(strange)!r}; it may have versions and [[deviation]]."
+            f"{named}: there is no key {min(strange)!r}; it may have versions, [[deviation]] and [[{FLAKY}]]."
         )
     found: list[Deviation] = []
     code_paths = _code_paths(backend)
-    for number, entry in enumerate(entries, start=1):
-        complete = {"versions": listed.get("versions"), **entry}
-        if wrong := _wrong(complete, code_paths) or _listed_twice(complete, found):
-            named = entry.get("checks")
-            of = f" ({named[0]} …)" if isinstance(named, list) and named else ""
-            raise BadKnown(f"backends/{backend}/known.toml, deviation {number}{of}: {wrong}.")
-        lists = {key: tuple(complete[key]) for key in ("checks", "versions")}
-        found.append(Deviation(**{**complete, **lists}))
+    for kind in ("deviation", FLAKY):
+        entries = listed.get(kind, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise BadKnown(f"{named}: begin each {kind} with [[{kind}]].")
+        for number, entry in enumerate(entries, start=1):
+            complete = {"versions": listed.get("versions", [] if file else None), **entry}
+            if kind == FLAKY:
+                complete["outcome"] = FLAKY
+            if wrong := _wrong(complete, code_paths, any_version=bool(file)) or _listed_twice(complete, found):
+                checks = entry.get("checks")
+                of = f" ({checks[0]} …)" if isinstance(checks, list) and checks else ""
+                raise BadKnown(f"{named}, {kind} {number}{of}: {wrong}.")
+            lists = {key: tuple(complete[key]) for key in ("checks", "versions")}
+            found.append(Deviation(**{**complete, **lists}, listed_in=named))
     return found
 
 
-def load(backend: str, checks: Iterable[str]) -> list[Deviation]:
-    """The backend's deviations; each must name one of the suite's `checks`. Raises BadKnown."""
-    found = read(backend)
+def load(backend: str, checks: Iterable[str], file: Path | None = None) -> list[Deviation]:
+    """As `read`, but each deviation must name one of the suite's `checks`. Raises BadKnown."""
+    found = read(backend, file)
     ids = set(checks)
     for entry in found:
         if unknown := [check for check in entry.checks if check not in ids]:
             raise BadKnown(
-                f"backends/{backend}/known.toml lists {unknown[0]!r}, and there is no such check: "
-                "correct its id or remove it."
+                f"{entry.listed_in} lists {unknown[0]!r}, and there is no such check: correct its id or remove it."
             )
     return found
 
 
-def scope(deviations: list[Deviation], backend: str, version: str | None, code_path: str | None) -> str:
-    """How many of a backend's deviations are about this server, in a sentence."""
+def scope(deviations: list[Deviation], file: str, version: str | None, code_path: str | None) -> str:
+    """How many of the deviations that a file lists are about this server, in a sentence."""
     applying = sum(one.applies_to(version, code_path) for one in deviations)
-    file = f"backends/{backend}/known.toml"
     said = f"{applying or 'none'} of the {len(deviations)} entries in {file} apply to this server"
     if applying:
         return said
@@ -159,17 +173,19 @@ def unlisted(results: list[Path], backend: str) -> str:
     return "\n".join([*entries, *stale])
 
 
-def _wrong(entry: dict[str, Any], code_paths: tuple[str, ...]) -> str | None:
+def _wrong(entry: dict[str, Any], code_paths: tuple[str, ...], *, any_version: bool) -> str | None:
     """What is wrong with an entry, in words; None if nothing is."""
     if strange := sorted(set(entry) - set(_KEYS)):
         return f"there is no key {strange[0]!r}; a deviation may have {', '.join(_KEYS)}"
     for key in ("checks", "versions"):
         words = entry.get(key)
+        if key == "versions" and any_version and words == []:
+            continue
         if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
             return f"expected an array of at least one string (`{key}`)"
     if pattern := next((version for version in entry["versions"] if re.search(r"[*?\[]", version)), None):
         return f"version {pattern!r} is a pattern; list the versions that were measured"
-    if entry.get("outcome") not in VERDICTS:
+    if entry.get("outcome") not in (*VERDICTS, FLAKY):
         return f"expected {', '.join(VERDICTS)}, got {entry.get('outcome')!r} (`outcome`)"
     if not isinstance(entry.get("reason"), str) or not entry["reason"].strip():
         return "`reason` is missing: say what the server does"
@@ -185,7 +201,8 @@ def _listed_twice(entry: dict[str, Any], earlier: list[Deviation]) -> str | None
     """Says which check of an entry an earlier one has too, for the same server."""
     for one in earlier:
         same_path = one.code_path is None or entry.get("code_path") in (None, one.code_path)
-        if same_path and set(one.versions) & set(entry["versions"]):
+        versions = set(one.versions), set(entry["versions"])
+        if same_path and (not all(versions) or versions[0] & versions[1]):
             for check in entry["checks"]:
                 if check in one.checks:
                     return f"{check} is listed in an earlier deviation too; keep one of them"

@@ -91,6 +91,52 @@ def test_listed_deviations_do_not_fail_the_run(listed: Path, measured: Path, tmp
     assert (code, overlay[CHECK]) == (pytest.ExitCode.TESTS_FAILED, None)
 
 
+FLAKY = f'[[flaky]]\nchecks = ["{CHECK}"]\nreason = "a test"\n'
+
+
+def test_a_server_lists_its_deviations_in_its_own_file(measured: Path, tmp_path: Path) -> None:
+    """Without versions: it is about the server beside it."""
+    file = tmp_path / "deviations.toml"
+    draft = known.unlisted([measured], BACKEND)
+    file.write_text("\n".join(line for line in draft.splitlines() if not line.startswith("versions")))
+    code, output, overlay = judge(measured, tmp_path, f"--known={file}", "-v")
+    assert code == pytest.ExitCode.OK, output
+    assert overlay[CHECK] == "known"
+    assert re.search(rf"known: (\d+) of the \1 entries in {re.escape(str(file))} apply to this server", output)
+
+
+def test_what_is_flaky_never_fails_a_run(measured: Path, tmp_path: Path) -> None:
+    passing = next(c.id for c in results.read(measured).checks if c.outcome.good)
+    file = tmp_path / "deviations.toml"
+    file.write_text(FLAKY.replace(f'"{CHECK}"', f'"{CHECK}", "{passing}"'))
+    _, output, overlay = judge(measured, tmp_path, f"--known={file}")
+    assert (overlay[CHECK], overlay[passing]) == ("known", None)
+    assert "stale" not in output
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (FLAKY + FLAKY, "flaky 2 .*: stop.ends_the_text is listed in an earlier"),
+        (FLAKY + entry("fail", CHECK), "flaky 1 .*: stop.ends_the_text is listed in an earlier"),
+        (FLAKY.replace("reason", "cause"), "flaky 1 .*: there is no key 'cause'"),
+        ("flaky = 1", r"begin each flaky with \[\[flaky\]\]"),
+        ("[[", "deviations.toml cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_refused(text: str, sentence: str, tmp_path: Path) -> None:
+    file = tmp_path / "deviations.toml"
+    file.write_text(text)
+    with pytest.raises(known.BadKnown, match=sentence):
+        known.load("url", catalogue.load(), file)
+
+
+def test_a_file_that_is_none_is_a_usage_error(measured: Path, tmp_path: Path) -> None:
+    code, output, _ = judge(measured, tmp_path, "--known", "conformance/checks/test_stop.py")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "give a file that ends in .toml, or write --known behind conformance/checks/test_stop.py" in output
+
+
 def test_without_the_option_nothing_is_known(listed: Path, measured: Path, tmp_path: Path) -> None:
     listed.write_text(entry("ignored", CHECK))
     code, _, overlay = judge(measured, tmp_path)
@@ -134,7 +180,7 @@ def test_news_and_what_is_stale_fail_the_run(listed: Path, measured: Path, tmp_p
         (entry("fail", CHECK) + "link = 'x'\n", "expected an address that begins with https://, got 'x'"),
         (entry("fail", CHECK) + entry("ignored", CHECK), "deviation 2 .*: stop.ends_the_text is listed in an earlier"),
         (entry("fail", CHECK, CHECK), "stop.ends_the_text is listed twice"),
-        ("version = '1'\n" + entry("fail", CHECK), "there is no key 'version'; it may have versions and"),
+        ("version = '1'\n" + entry("fail", CHECK), "there is no key 'version'; it may have versions, "),
         ("deviation = 'x'\n", r"begin each deviation with \[\[deviation\]\]"),
         ("[[", "cannot be read"),
     ],
@@ -175,7 +221,7 @@ def test_how_many_apply_is_said(listed: Path, measured: Path, tmp_path: Path) ->
     assert f"known: 1 of the 2 entries in backends/{BACKEND}/known.toml apply to this server\n" in output
     assert "known:" not in judge(measured, tmp_path, "-v")[1]
     one = known.Deviation(checks=(CHECK,), outcome="fail", reason="x", versions=("7.1",))
-    said = known.scope([one], "b", "8.1", None)
+    said = known.scope([one], "backends/b/known.toml", "8.1", None)
     assert said.startswith("none of the 1 entries in backends/b/known.toml apply")
     assert said.endswith("(version 8.1; measured: 7.1): every deviation is new")
 

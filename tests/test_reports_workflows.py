@@ -203,8 +203,11 @@ def test_the_action_measures_and_leaves_a_report(tmp_path: Path) -> None:
     done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert "--name '*': a name has up to 60 letters" in done.stderr + done.stdout  # And not the names of files.
     environment["ARGUMENTS"] = environment["ARGUMENTS"].replace("--name *\n", "")
+    (tmp_path / "known.toml").write_text('[[flaky]]\nchecks = ["stop.ends_the_text"]\nreason = "a test"\n')
+    environment["KNOWN"] = "known.toml"
     done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert f"1 of the 1 entries in {tmp_path}/known.toml apply" in done.stdout
     left = {path.name for path in (tmp_path / "report").iterdir()}
     assert {"index.html", "results.jsonl", "junit.xml", "capabilities.json", "badge.svg"} <= left
     assert "| stop |" in (tmp_path / "summary.md").read_text()

@@ -85,7 +85,9 @@ class MainRun(Run):
                 self._replay(self.asked.replay)
             if self.asked.known:
                 named = self.targets.values() or self.asked.wanted
-                self._known = {one.backend: known.load(one.backend, catalogue.load()) for one in named}
+                self._known = {
+                    one.backend: known.load(one.backend, catalogue.load(), self.asked.known_file) for one in named
+                }
             if not self.asked.replay:
                 for wanted in self.asked.wanted:
                     self._running.append(find.run(replace(wanted, say=self._say)))
@@ -139,7 +141,7 @@ class MainRun(Run):
                 lines.append(f"warning: {target.details['warning']}")
             if self.asked.known:
                 listed = self._known[target.backend]
-                lines.append(f"known: {known.scope(listed, target.backend, target.version, target.code_path)}")
+                lines.append(f"known: {known.scope(listed, self._listed_in(target), target.version, target.code_path)}")
         return [self._judge.printable(line) for line in lines]
 
     @pytest.hookimpl(optionalhook=True)
@@ -285,8 +287,12 @@ class MainRun(Run):
             said = "\n".join(map(printable, f"nothing was measured: {why}".splitlines()))
             terminalreporter.write_line(said, red=True, bold=True)
         for result in (r for r in self.collected if r.known == "stale"):
-            file = f"backends/{self.targets[result.target].backend}/known.toml"
+            file = self._listed_in(self.targets[result.target])
             terminalreporter.write_line(f"stale: {result.id} passes now: remove its entry from {file}", red=True)
+
+    def _listed_in(self, target: Target) -> str:
+        """The file with the known deviations of a target, as it is named to the user."""
+        return str(self.asked.known_file or f"backends/{target.backend}/known.toml")
 
     def _verdict(self, exitstatus: int) -> int:
         """pytest's exit code, by `--fail-on` instead of by what pytest counts as failed."""

@@ -38,6 +38,8 @@ class Options:
     replay: Path | None
     timeout: float
     known: bool = False
+    known_file: Path | None = None
+    """Where the deviations are listed, if not in the backend's own file."""
     secrets: tuple[str, ...] = field(repr=False, default=())
 
 
@@ -109,8 +111,10 @@ def add(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--known",
-        action="store_true",
-        help="deviations listed in backends/NAME/known.toml do not fail the run; a listed one that passes does",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="deviations listed in backends/NAME/known.toml, or in FILE, do not fail the run; one that passes does",
     )
     group.addoption("--replay", metavar="RESULTS", help="judge the exchanges of an old results file; asks no server")
     group.addoption("--report", metavar="DIR", help=f"where results and pages go (default: {RUNS}/TIME-BACKEND)")
@@ -163,9 +167,18 @@ def parse(config: pytest.Config) -> Options:
         fail_on=None if fail_on == "never" else Level(fail_on.upper()),
         replay=Path(replay) if replay else None,
         timeout=get("--timeout"),
-        known=get("--known"),
+        known=get("--known") is not None,
+        known_file=_known_file(get("--known")),
         secrets=tuple(dict.fromkeys(secret for one in wanted for secret in one.access.secrets())),
     )
+
+
+def _known_file(asked: str | bool | None) -> Path | None:
+    if asked is None or asked is True:
+        return None
+    if not str(asked).endswith(".toml"):
+        raise pytest.UsageError(f"--known {asked}: give a file that ends in .toml, or write --known behind {asked}.")
+    return Path(str(asked)).resolve()
 
 
 def _must_be_expressions(config: pytest.Config) -> None:

@@ -172,7 +172,7 @@ class Run:
         if not self.asked.known or target is None:
             return None
         if target.backend not in self._known:
-            self._known[target.backend] = known.load(target.backend, catalogue.load())
+            self._known[target.backend] = known.load(target.backend, catalogue.load(), self.asked.known_file)
         listed = self._known[target.backend]
         return known.overlay(listed, result.id, result.outcome, target.version, target.code_path)
 
