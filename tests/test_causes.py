@@ -165,6 +165,12 @@ def test_rules_that_one_response_breaks_are_one_cause() -> None:
         check("wire.b", message="1 of 9 responses: expected JSON (`Content-Type`)", **broken),
     ]
     assert said(causes(some)) == {"bad_path: body: expected JSON": ["wire.a", "wire.b"]}
+    some += [
+        check(name, message="1 of 9 responses: expected an end, got none (data)", **broken)
+        for name in ("sse.c", "sse.d")
+    ]
+    (cause,) = causes(some)
+    assert [one.id for one in cause.checks] == ["sse.c", "sse.d", "wire.a", "wire.b"]
 
 
 def test_errors_of_unknown_paths_are_one_cause() -> None:

@@ -179,6 +179,7 @@ def test_risky_scenarios_come_after_what_they_need() -> None:
     usual, alone, risky = in_order(load())
     assert {"capital", "greedy"} <= {*usual, *alone}
     assert {"local_parameters", "capital_after_forms", "bad_role"} <= set(risky)
+    assert risky.index("bad_role") < risky.index("lone_surrogate") < risky.index("capital_after_forms")
     before: set[str] = set()
     for name in (*usual, *alone, *risky):
         assert before.issuperset(SCENARIOS[name].needs)

@@ -10,7 +10,7 @@ Each check belongs to one cause, by the first rule that fits:
    it is in the parameter's row, in which no core check passed;
 6. other checks have the same outcome and message, apart from names of exchanges and numbers (but a comparison counts
    as the same only with the same numbers and the same field, or on the same exchanges);
-7. other checks failed on the same single exchange;
+7. other checks failed on the same single exchange, as those with the same message did;
 8. otherwise the check stands alone.
 """
 
@@ -130,8 +130,9 @@ def causes(
         folds.setdefault(key, fold).checks.append(check)
     together: dict[tuple[str, ...], _Fold] = {}
     for key, fold in folds.items():
-        if fold.kind == "message" and len(fold.checks) == 1:
-            exchange = _failed_on(fold.checks[0])
+        exchanges = {_failed_on(check) for check in fold.checks}
+        if fold.kind == "message" and (len(fold.checks) == 1 or (len(exchanges) == 1 and "" not in exchanges)):
+            exchange = exchanges.pop()
             key = ("exchange", exchange) if exchange else ("check", fold.checks[0].id)
             fold.kind = "exchange" if exchange else "check"
         together.setdefault(key, _Fold(fold.kind, [], fold.sentence, fold.link, fold.exchanges)).checks += fold.checks
