@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backends import containers, data, listening, process
+from backends import containers, data, listening, process, wheels
 from backends.attach import attach
 from backends.errors import CannotStart
 from backends.target import Running, Wanted
@@ -37,6 +37,8 @@ def _run(wanted: Wanted) -> Running:
     about = backends()[wanted.backend]
     if wanted.base_url is not None:
         return Running(attach(wanted, wanted.base_url, about))
+    if wanted.server_version:
+        wanted = replace(wanted, server_binary=wheels.python(about, wanted.server_version, wanted.say))
     ours = wanted.server_binary is not None or any(Path(m).exists() for m in wanted.models.values())
     tried: list[str] = []
     if wanted.runtime == "attach" or (wanted.runtime is None and not ours):

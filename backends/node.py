@@ -47,7 +47,7 @@ def node() -> str:
 def _sdk() -> Path | NoNode:
     """Tried once, so that a registry out of reach costs its time only once."""
     lock = hashlib.sha256((PINNED / "package-lock.json").read_bytes()).hexdigest()
-    directory = _cache() / f"openai-node-{SDK}-{lock[:8]}"
+    directory = user_cache() / f"openai-node-{SDK}-{lock[:8]}"
     try:
         if not (directory / "node_modules" / "openai" / "package.json").exists():
             _install(directory)
@@ -92,6 +92,7 @@ def _install(directory: Path) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _cache() -> Path:
+def user_cache() -> Path:
+    """The suite's directory in the user's cache; there may be none yet."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "openai-conformance"

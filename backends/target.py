@@ -29,6 +29,7 @@ class Wanted:
     `among` is set where several models of one backend are measured, each as a column of its own. `label` is what the
     user calls the server in the place of the backend's name, `named` the column's whole name. `slots` is how many
     requests are sent at a time, whatever the server says.
+    `server_version` is a version of the backend's package on PyPI, which is installed if need be.
     `runtime` is the only way to be tried; None tries all. `device` and `image` are for containers: one of
     `containers.device.DEVICES`, and another image than the backend's. `say` is told what takes long.
     """
@@ -41,6 +42,7 @@ class Wanted:
     named: str | None = None
     slots: int | None = None
     server_binary: str | None = None
+    server_version: str | None = None
     runtime: Runtime | None = None
     device: str = "auto"
     image: str | None = None

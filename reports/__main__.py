@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from backends.errors import CannotMeasure
 from conformance.results import BadResults, read_all
 from conformance.results.curl import raw_body
-from reports import accept, diff_text, history, merge, nightly, page, site
+from reports import accept, diff_text, history, merge, nightly, page, site, versions
 from reports.diff import Diff, diff
 from reports.exports import OF_COLUMN, OF_TABLE
 from reports.hostile import visible
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.run(asked))
-    except BadResults as problem:
+    except (BadResults, CannotMeasure) as problem:
         return _complain(str(problem))
     except BrokenPipeError:
         return 0
@@ -80,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
 
     accepted = command("accept", _accept, "whether a contributed results file can become a column: whole, and proved")
     accepted.add_argument("results", type=Path, metavar="FILE")
+
+    every = command("versions", _versions, "measure many versions of a backend's package, and say what each changed")
+    every.add_argument("backend", metavar="BACKEND")
+    every.add_argument("--last", type=int, default=0, metavar="N", help="measure what is missing of the newest N")
+    every.add_argument("--out", type=Path, default=Path("docs/versions"), metavar="DIR", help="default: docs/versions")
 
     body = command("body", _body, "the body of a recorded request, as it was sent, for curl --data-binary @-")
     body.add_argument("results", type=Path, metavar="RESULTS")
@@ -181,6 +187,19 @@ def _accept(asked: argparse.Namespace) -> int:
     for sentence in found or ["The results can become a column: every outcome follows from the file's own exchanges."]:
         print(visible(sentence))
     return int(bool(found))
+
+
+def _versions(asked: argparse.Namespace) -> int:
+    file = asked.out / f"{asked.backend}.json"
+    if asked.last:
+        versions.measure(asked.backend, asked.last, file, lambda text: print(visible(text), file=sys.stderr))
+    kept = versions.load(file)
+    if not kept["versions"]:
+        return _complain(f"{file} has no version yet: add --last=N to measure the newest N.")
+    page = asked.out / f"{asked.backend}.md"
+    page.write_text(versions.timeline(kept, asked.backend), encoding="utf-8")
+    print(page)
+    return 0
 
 
 def _body(asked: argparse.Namespace) -> int:

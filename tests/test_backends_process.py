@@ -210,6 +210,20 @@ def test_a_server_binary_is_for_one_backend(tmp_path: Path) -> None:
     assert code != pytest.ExitCode.USAGE_ERROR
 
 
+@pytest.mark.parametrize(
+    ("more", "left_out"),
+    [
+        (["--base-url=http://127.0.0.1:9/v1"], "--base-url"),
+        (["--server-binary=llama-server"], "--server-binary"),
+        (["--backend=llamacpp", "--backend=vllm"], "llamacpp and vllm"),
+    ],
+)
+def test_a_server_version_is_of_one_server(more: list[str], left_out: str, tmp_path: Path) -> None:
+    code, output = measure(tmp_path, "--server-version=1.0", *more)
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert f"--server-version is the version of one server that is started; leave out {left_out}." in output
+
+
 def test_the_command_starts_the_server_again_and_has_no_key() -> None:
     words = [sys.executable, "-m", "server", "--kwargs", '{"a": 1}']
     assert process._shell(words, {"SLOTS": "4 5"}, ["SERVER_KEY"]) == (

@@ -14,11 +14,7 @@ MAY_IMPORT = {
     "conformance": ("backends", "fixtures"),
     "reports": (
         "conformance",
-        "backends.wire",
-        "backends.program",
-        "backends.known",
-        "backends.printable",
-        "backends.suite",
+        *(f"backends.{name}" for name in ("wire", "program", "known", "printable", "suite", "wheels", "errors")),
     ),
 }
 

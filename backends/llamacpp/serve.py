@@ -28,7 +28,10 @@ def main() -> None:
 
     params = xllamacpp.CommonParams()
     params.model.path = asked.model
-    params.hostnames = [asked.host]
+    if hasattr(params, "hostnames"):
+        params.hostnames = [asked.host]
+    else:  # Until May of 2026.
+        params.hostname = asked.host
     params.port = asked.port
     params.n_ctx = asked.ctx_size
     params.n_parallel = asked.parallel

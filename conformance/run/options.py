@@ -110,6 +110,11 @@ def add(parser: pytest.Parser) -> None:
         help="start this server, or this Python that has its module, not the usual",
     )
     group.addoption(
+        "--server-version",
+        metavar="VERSION",
+        help="start this version of the backend's package on PyPI, installed in an environment of its own",
+    )
+    group.addoption(
         "--known",
         nargs="?",
         const=True,
@@ -156,6 +161,10 @@ def parse(config: pytest.Config) -> Options:
             f"--server-binary {get('--server-binary')} is one program, but {' and '.join(started)} would be started: "
             "measure one of them in a run of its own, or name its address with --backend=NAME@URL."
         )
+    other = next((option for option in ("--server-binary", "--base-url") if get(option)), None)
+    if get("--server-version") and (other or len(started) > 1):
+        other = other or " and ".join(started)
+        raise pytest.UsageError(f"--server-version is the version of one server that is started; leave out {other}.")
     names = [w.name for w in wanted]
     if len(set(names)) < len(names):
         raise pytest.UsageError(f"{', '.join(names)}: name each server once, and each model.")
@@ -235,6 +244,7 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
                 named=named,
                 slots=slots,
                 server_binary=get("--server-binary"),
+                server_version=get("--server-version"),
                 runtime=get("--runtime"),
                 device=get("--device"),
                 image=get("--image"),
