@@ -51,7 +51,9 @@ def crossed(answers: list[Chat], *choices: Any) -> Iterator[tuple[Chat, Choice]]
     """The accepted responses to requests with one of these values of `tool_choice`, choice by choice."""
     for answer in answers:
         if answer.sent.get("tool_choice") in choices and not answer.cleanly_refused:
-            assert_equal(len(answer.choices), answer.sent.get("n", 1), f"number of `choices` with {told(answer)}")
+            inconclusive_unless(
+                len(answer.choices) == answer.sent.get("n", 1), f"`n` has no effect with {told(answer)}"
+            )
             for choice in answer.choices:
                 inconclusive_unless(choice.finish_reason != "length", ENDLESS)
                 yield answer, choice
@@ -82,11 +84,15 @@ def test_calls_are_the_same_beside_other_parameters(cities: Chat, tools_crossed:
 
 
 @check("tool_choice", SHOULD, CHOICE)
-def test_a_forced_call_comes_beside_other_parameters(weather_named: Chat, tools_crossed: list[Chat]) -> None:
+def test_a_forced_call_comes_beside_other_parameters(
+    weather_named: Chat, capital_required: Chat, tools_crossed: list[Chat]
+) -> None:
     """`required` or a name as `tool_choice` forces a whole call, whatever `n`, `logprobs` and `stream` are."""
-    named = {call.name for call in weather_named.tool_calls}
-    inconclusive_unless(named == {"get_stock_price"}, "a name as `tool_choice` has no effect by itself")
-    for answer, choice in crossed(tools_crossed, "required", choose("get_weather")):
+    works: list[Any] = ["required"] if capital_required.tool_calls else []
+    if {call.name for call in weather_named.tool_calls} == {"get_stock_price"}:
+        works.append(choose("get_weather"))
+    inconclusive_unless(works, "neither `required` nor a name as `tool_choice` has an effect by itself")
+    for answer, choice in crossed(tools_crossed, *works):
         where = f"`choices[{choice.index}]` with {told(answer)}"
         assert [call.name for call in choice.tool_calls if call.args is not None], f"no `tool_calls` in {where}"
         assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
@@ -290,10 +296,8 @@ def test_each_choice_calls_after_reasoning(
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.n")
 def test_each_choice_has_its_document_after_reasoning(think_person_streamed: Chat, think_person_twice: Chat) -> None:
     """With `n: 2` in a stream, `content` of each choice is its document alone, and reasoning stays apart."""
-    inconclusive_unless(
-        think_person_streamed.reasoning and think_person_streamed.finish_reason == "stop", "the model did not reason"
-    )
-    assert_matches_schema(think_person_streamed.document, schemas.PERSON)
+    document = think_person_streamed.text.lstrip().startswith("{")
+    inconclusive_unless(think_person_streamed.reasoning and document, "the model did not reason before a document")
     for choice in think_person_twice.choices:
         inconclusive_unless(choice.finish_reason != "length", ENDLESS)
         assert_matches_schema(choice.document, schemas.PERSON)
@@ -307,9 +311,10 @@ def test_marks_in_a_document_are_text(
     capital_tools_format: Chat, marks_in_a_document: Chat, marks_in_a_document_streamed: Chat
 ) -> None:
     """A string that looks like a call or the end of reasoning arrives as text, while tools are offered."""
-    together = isinstance(capital_tools_format.document, dict)
+    together = capital_tools_format.text.lstrip().startswith("{")
     inconclusive_unless(together, "`tools` and `response_format` do not go together")
     for answer in (marks_in_a_document, marks_in_a_document_streamed):
+        inconclusive_unless(not answer.tool_calls, "the model called a tool")
         inconclusive_unless(answer.finish_reason != "length", ENDLESS)
         assert_equal(list(answer.document.values()), list(MARKS), f"strings in `content` of {answer.name}")
 
@@ -318,10 +323,10 @@ def test_marks_in_a_document_are_text(
 
 
 @check("system_messages", SHOULD, "openapi:ChatCompletionRequestSystemMessage")
-def test_a_system_message_is_read_beside_tools(capital_tools: Chat, capital_tools_system: Chat) -> None:
-    """A system message beside `tools` reaches the model: its twenty words are ten tokens or more."""
-    least = capital_tools.tokens("prompt") + 10
-    assert_at_least(capital_tools_system.tokens("prompt"), least, "`usage.prompt_tokens`")
+def test_a_system_message_is_read_beside_tools(capital_tools_system: list[Chat]) -> None:
+    """A system message beside `tools` reaches the model: sixteen words more are ten tokens or more."""
+    short, longer = capital_tools_system
+    assert_at_least(longer.tokens("prompt"), short.tokens("prompt") + 10, "`usage.prompt_tokens`")
 
 
 @check("vision", SHOULD, "openapi:ChatCompletionRequestMessageContentPartImage")
