@@ -191,6 +191,22 @@ def test_a_finding_takes_what_failed_on_its_exchanges() -> None:
     assert causes([], [finding])[0].evidence == ("counts_together",)
 
 
+def test_streams_that_nobody_asked_for_explain_what_is_about_their_form() -> None:
+    """They are read all the same: what else is wrong with them has causes of its own."""
+    finding = Finding(
+        target="t",
+        sentence="POST /responses streams unless `stream` is `false`",
+        exchanges=["respond", "respond_object"],
+    )
+    some = [
+        check("responses.a", message="respond: expected a JSON object, got an event stream", exchanges=["respond"]),
+        check("sdk_node.b", message="respond: expected a response, got TypeError", exchanges=["respond"]),
+        check("responses.c", "ignored", "accepted, but no format", exchanges=["respond_object"]),
+    ]
+    folded = sorted([one.id for one in cause.checks] for cause in causes(some, [finding]))
+    assert folded == [["responses.a", "sdk_node.b"], ["responses.c"]]
+
+
 def test_a_listed_deviation_is_the_cause() -> None:
     link = "https://example.com/1"
     listed = Deviation(outcome="fail", checks=("a.a", "a.b"), reason="b is not read", versions=("b1",), link=link)

@@ -3,7 +3,8 @@
 Each check belongs to one cause, by the first rule that fits:
 
 1. the judge named the cause: an endpoint is absent;
-2. a finding about the whole server has the exchange on which the check failed;
+2. a finding about the whole server has the exchange on which the check failed (but streams that nobody asked for are
+   read all the same, and explain only what is about their form);
 3. `known.toml` lists the check with this outcome: its entry is the cause;
 4. the judge saw that it failed only on errors of unknown paths;
 5. a parameter is ignored, and the check is about it: its source is that parameter too, or its message is the same, or
@@ -36,6 +37,10 @@ _ACCEPTED = "… was accepted"
 _COMPARISON = re.compile(r"(accepted, but )?expected ")
 _FIELD = re.compile(r"\([^()]*`[^`]+`[^()]*\)$")
 """The end of a comparison's message that names the field: "(`choices[0].finish_reason`)"."""
+
+
+_UNASKED = re.compile(r"POST \S+ streams ")
+"""The beginning of a finding about streams that nobody asked for."""
 
 
 Kind = Literal["absent", "finding", "known", "paths", "parameter", "message", "exchange", "check"]
@@ -174,6 +179,8 @@ def _named(
         return ("absent", check.cause), _Fold("absent", [], check.cause)
     failed = {_scenario(name) for name in shown_by(check)}
     for finding in findings:
+        if _UNASKED.match(finding.sentence) and not _is_about_form(check):
+            continue
         explained = failed & {_scenario(name) for name in finding.exchanges}
         if explained == failed or (explained and not check.breaks):
             return ("finding", finding.sentence), _Fold("finding", [], finding.sentence)
@@ -187,6 +194,11 @@ def _without_effect(checks: Iterable[CheckResult], ignored: Sequence[CheckResult
     """Rows of which no core check passed because a parameter is ignored: the parameter by the row."""
     works = {check.feature for check in checks if check.core and not check.outcome.bad}
     return {one.feature: _parameter(one) for one in reversed(ignored) if one.core and one.feature not in works}
+
+
+def _is_about_form(check: CheckResult) -> bool:
+    """Whether a check fails because a response is a stream: it says so, or a client cannot read it."""
+    return "event stream" in check.message or check.id.startswith(("sdk_", "examples."))
 
 
 def _alike(
