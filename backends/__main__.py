@@ -18,14 +18,14 @@ from backends.printable import printable
 from backends.wire import api_key
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], prog: str = "python -m backends") -> int:
     """Run a command; the exit code is 1 if it found a problem, 2 if it was called wrongly."""
     try:
         known_backends = backends()
     except BadBackend as problem:
         print(printable(str(problem)), file=sys.stderr)
         return 2
-    parser = argparse.ArgumentParser(prog="python -m backends", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description="Look at servers without measuring them.")
     commands = parser.add_subparsers(dest="command", required=True)
     ask = commands.add_parser("doctor", help="say what is wrong with a server's set-up, and what to do")
     ask.add_argument("name", choices=sorted(known_backends))

@@ -22,9 +22,9 @@ from reports.hostile import visible
 from reports.table import Table, table
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = "python -m reports") -> int:
     """Run a command; returns its exit code: 2 for what the user got wrong, said in one sentence."""
-    asked = _parser().parse_args(arguments)
+    asked = _parser(prog).parse_args(arguments)
     try:
         return int(asked.run(asked))
     except (BadResults, CannotMeasure) as problem:
@@ -35,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(f"{problem.filename}: cannot write there ({problem.strerror}); name another directory.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m reports", description="Pages from results files.")
+def _parser(prog: str = "python -m reports") -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description="Pages from results files.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:

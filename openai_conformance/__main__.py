@@ -1,0 +1,80 @@
+"""The command `openai-conformance`: pytest with the suite's plugins, and the commands that ask no pytest."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import io
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOMS = HERE if (HERE / "conformance").is_dir() else HERE.parent
+"""The directory of the rooms: in a wheel they lie beside this file, in a clone beside its directory."""
+
+CHECKS = ROOMS / "conformance" / "checks"
+
+OF_BACKENDS = ("doctor", "compose", "known")
+OF_REPORTS = ("build", "diff", "export", "site", "keep", "alarm", "body")
+
+USAGE = """\
+usage: openai-conformance [URL] [OPTION …]        measure the server at URL
+       openai-conformance --backend=NAME          find or start a server, and measure it
+       openai-conformance COMMAND …               one of the commands below; COMMAND --help says more
+
+Options are pytest's, and those below. `openai-conformance test_stop.py` measures one file of checks.
+Reports go to the current directory.
+
+look at servers:  doctor NAME, compose NAME, known NAME RESULTS
+read results:     build, diff, export, site, keep, alarm, body
+
+"""
+
+
+def main() -> int:
+    """Run the command; returns its exit code."""
+    sys.path.insert(0, str(ROOMS))
+    given = sys.argv[1:]
+    first = given[0] if given else ""
+    if first in OF_BACKENDS:
+        from backends.__main__ import main as backends
+
+        return backends(given, prog="openai-conformance")
+    if first in OF_REPORTS:
+        from reports.__main__ import main as reports
+
+        return reports(given, prog="openai-conformance")
+    if first == "--version":
+        print(f"openai-conformance {importlib.metadata.version('openai-conformance')}")
+        return 0
+    if first in ("-h", "--help"):
+        print(USAGE + _options())
+        return 0
+    return _pytest(given)
+
+
+def _pytest(given: list[str]) -> int:
+    import pytest
+
+    checks = [found for argument in given if (found := _check_file(argument))]
+    others = [argument for argument in given if not _check_file(argument)]
+    ours = [f"--config-file={ROOMS / 'pyproject.toml'}", "-p", "conformance.plugin", "-p", "reports.plugin"]
+    return int(pytest.main([*ours, *others, *(checks or [str(CHECKS)])]))
+
+
+def _check_file(argument: str) -> str:
+    """Where a file of checks is that an argument names, with what follows `::`; empty if it names none."""
+    path, separator, name = argument.partition("::")
+    file = CHECKS / Path(path).name
+    return f"{file}{separator}{name}" if path.endswith(".py") and file.is_file() else ""
+
+
+def _options() -> str:
+    """The suite's own options, of all that pytest has."""
+    with contextlib.redirect_stdout(io.StringIO()) as help:
+        _pytest(["--help"])
+    return "what is measured:" + help.getvalue().partition("what is measured:")[2].partition("\n\n")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
