@@ -87,7 +87,7 @@ def _compose(name: str, wanted: str, image: str | None) -> int:
     except CannotStart as problem:
         print(problem, file=sys.stderr)
         return 1
-    print(compose.text(services, f"python -m backends compose {name} --device {chosen.name}"), end="")
+    print(compose.text(services, f"openai-conformance compose {name} --device {chosen.name}"), end="")
     return 0
 
 

@@ -13,6 +13,9 @@ from backends import node
 
 ROOT = Path(__file__).parent.parent
 
+started_as: list[str] = []
+"""The command line if it was not pytest's: the command `openai-conformance` puts its own here."""
+
 
 @cache
 def suite_version() -> str:

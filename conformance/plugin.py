@@ -19,8 +19,6 @@ from fixtures import scenario
 EVERY = "every"
 """The parameter of a check that judges all recorded answers."""
 
-CHECKS_DIRECTORY = Path(__file__).parent / "checks"
-
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     options.add(parser)
@@ -34,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{level.lower()}: checks of this level")
     for feature in matrix.features().values():
         config.addinivalue_line("markers", f"{feature.id}: checks of the row {feature.title}")
+    options.take_urls(config)
     if not _measures(config):
         return
     scenario.load()
@@ -51,7 +50,7 @@ def _measures(config: pytest.Config) -> bool:
     if asked.help or asked.version or getattr(asked, "showfixtures", False) or getattr(asked, "markers", False):
         return False
     paths = [Path(config.invocation_params.dir, arg.partition("::")[0]).resolve() for arg in config.args]
-    return any(CHECKS_DIRECTORY.is_relative_to(p) or p.is_relative_to(CHECKS_DIRECTORY) for p in paths)
+    return any(options.CHECKS.is_relative_to(p) or p.is_relative_to(options.CHECKS) for p in paths)
 
 
 def _answer(run: Run, name: str, target: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def main() -> int:
 def _pytest(given: list[str]) -> int:
     import pytest
 
+    from backends import suite
+
+    suite.started_as[:] = ["openai-conformance", *given]
+    if ROOMS is HERE:  # Nothing is written where the suite is installed, not even what pytest compiles.
+        sys.dont_write_bytecode = True
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     checks = [found for argument in given if (found := _check_file(argument))]
     others = [argument for argument in given if not _check_file(argument)]
     ours = [f"--config-file={ROOMS / 'pyproject.toml'}", "-p", "conformance.plugin", "-p", "reports.plugin"]

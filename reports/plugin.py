@@ -10,11 +10,12 @@ import pytest
 
 from conformance.outcomes import Outcome
 from conformance.results import read
+from conformance.run.options import HOME
 from reports import debug_log, page, terminal
 from reports.table import table
 
-LATEST = Path(__file__).parent / "latest"
-"""A link to the directory of the last run below `reports/` that measured anything; one with a report elsewhere does not
+LATEST = HOME / "latest"
+"""A link to the directory of the last run below `HOME` that measured anything; one with a report elsewhere does not
 move it."""
 
 

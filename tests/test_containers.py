@@ -251,7 +251,7 @@ def test_port_taken(client: docker.DockerClient, tmp_path: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
-        taken = rf"Port {port} is taken: .*ss -ltnp 'sport = :{port}'.*python -m backends compose"
+        taken = rf"Port {port} is taken: .*ss -ltnp 'sport = :{port}'.*openai-conformance compose"
         with pytest.raises(CannotStart, match=taken), created(client, service(publish=port), tmp_path / "log"):
             pass
     engine.remove(client, "test")

@@ -238,7 +238,7 @@ def test_curl_of_a_very_long_body_takes_it_from_the_file(tmp_path: Path, capfdbi
     file = write(tmp_path / "results.jsonl", [check(exchanges=["long"])], {"long": wire(sent=sent)})
     command = curl(wire(sent=sent)["request"], recorded_as=("llamacpp", "long", 1))
     assert len(command) < 500
-    assert command.startswith("python -m reports body results.jsonl llamacpp long --number 1 | \\\n")
+    assert command.startswith("openai-conformance body results.jsonl llamacpp long --number 1 | \\\n")
     assert main(["body", str(file), "llamacpp", "long", "--number", "1"]) == 0
     assert json.loads(capfdbinary.readouterr().out) == sent
 

@@ -59,7 +59,7 @@ _SENTENCES = (
     (
         r"port is already allocated|address already in use|ports are not available",
         "Port {port} is taken: end what listens there (ss -ltnp 'sport = :{port}', docker ps --filter publish={port}), "
-        "or set another one with the variable that `python -m backends compose NAME` shows.",
+        "or set another one with the variable that `openai-conformance compose NAME` shows.",
     ),
     (
         r"no space left on device",

@@ -73,7 +73,7 @@ def _start(wanted: Wanted, data: dict[str, Any]) -> Running:
             **devices.facts(chosen.name, containers[0].ask),
             "flags": " ".join(containers[0].command),
             "environment": " ".join(f"{k}={v}" for k, v in containers[0].environment.items() if k not in secrets),
-            "command": f"python -m backends compose {wanted.backend} --device={chosen.name} "
+            "command": f"openai-conformance compose {wanted.backend} --device={chosen.name} "
             f"--image={shlex.quote(services[0].image)} | docker compose -f - up",
         }
         target = replace(target, details={**target.details, **{k: v for k, v in about.items() if v}})

@@ -20,7 +20,7 @@ def curl(request: dict[str, Any], *, recorded_as: tuple[str, str, int] | None) -
 
     The key is `$OPENAI_API_KEY`; `$OPENAI_BASE_URL`, where set, takes the place of the address that was measured,
     since a server that the suite started is gone. `recorded_as` is target, scenario and number, under which
-    `python -m reports body` finds a very long body; with None, the command has any body whole.
+    `openai-conformance body` finds a very long body; with None, the command has any body whole.
     """
     body = _body(request)
     given = {name.lower() for name, _ in request["headers"]}
@@ -68,7 +68,7 @@ def _data(body: str | bytes, recorded_as: tuple[str, str, int] | None) -> tuple[
         quoted, found = shlex.quote(body), ""
     if recorded_as and len(quoted) > WHOLE:
         target, scenario, number = recorded_as
-        found = f"python -m reports body results.jsonl {shlex.quote(target)} {shlex.quote(scenario)} --number {number}"
+        found = f"openai-conformance body results.jsonl {shlex.quote(target)} {shlex.quote(scenario)} --number {number}"
     return (f"{found} | \\\n", "--data-binary @-") if found else ("", f"--data-raw {quoted}")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from backends import find, known, redaction, scratch
+from backends import find, known, redaction, scratch, suite
 from backends.errors import CannotMeasure, CannotWrite, Unreachable
 from backends.printable import printable
 from backends.target import Running, Target
@@ -191,7 +191,7 @@ class MainRun(Run):
         self._writer.header(
             targets=[t.to_json() for t in list(self.targets.values()) or unmeasured],
             selected=[_planned(c) for c in selected],
-            command=shlex.join(["pytest", *shown(map(str, self.config.invocation_params.args))]),
+            command=shlex.join(shown(suite.started_as or ["pytest", *map(str, self.config.invocation_params.args)])),
         )
 
     def _say_wait(self, name: str, seconds: float) -> None:

@@ -14,6 +14,7 @@ import pytest
 from backends import access, address, data, find
 from backends.containers.device import DEVICES
 from backends.errors import CannotMeasure
+from backends.suite import ROOT
 from backends.target import RUNTIMES, Wanted
 from backends.wire import REDACTED, Role, api_key
 from conformance.outcomes import Level
@@ -23,7 +24,12 @@ DEFAULT_BACKEND = "llamacpp"
 TIMEOUT = 60.0
 """Seconds for one answer: enough for a 70B model on a slow GPU to write the longest answer that we ask for."""
 
-RUNS = Path("reports/runs")
+HOME = Path("reports" if Path.cwd() == ROOT.resolve() else "openai-conformance")
+"""Where reports go, in the current directory: `reports/` of a clone, else a directory of their own."""
+
+RUNS = HOME / "runs"
+
+CHECKS = ROOT / "conformance" / "checks"
 
 _MODEL_OPTIONS: dict[Role, str] = {"embedding": "--embedding-model", "vision": "--vision-model"}
 
@@ -136,6 +142,17 @@ def add(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help=f"for one answer (default: {TIMEOUT:g})",
     )
+
+
+def take_urls(config: pytest.Config) -> None:
+    """A plain URL among the arguments is `--base-url`; without other arguments, all checks are run."""
+    urls = [argument for argument in config.args if re.match("https?://", argument, re.IGNORECASE)]
+    if not urls:
+        return
+    if len(urls) > 1 or config.option.base_url:
+        raise pytest.UsageError("expected one URL; to measure several servers, give each as --backend=NAME@URL.")
+    config.option.base_url = urls[0]
+    config.args = [argument for argument in config.args if argument not in urls] or [str(CHECKS)]
 
 
 def suggest(parser: pytest.Parser, given: Iterable[str]) -> None:
