@@ -22,6 +22,8 @@ from reports.known import applying
 OTHER = "Rows of other suite versions"
 """The group of features that results have and `matrix.toml` does not."""
 
+QUICK = "A quick look (--profile=core): only the most important checks of the rows in the guide's tables."
+
 _LEVELS = list(Level)
 _WORST_FIRST = [
     Outcome.ERROR,
@@ -101,12 +103,17 @@ class Column:
 
     @property
     def trouble(self) -> str | None:
-        """Why this column is not a whole run: it was cut or stopped. None for a whole one."""
+        """Why this column is not a whole run: it was cut, stopped, or only a quick look. None for a whole one."""
         footer = self.results.footer
         if footer is None:
             return "Incomplete: the run was cut, its results file has no end."
         stopped = footer.get("stopped")
-        return f"Stopped: {stopped}" if stopped else None
+        return f"Stopped: {stopped}" if stopped else QUICK if self.quick else None
+
+    @property
+    def quick(self) -> bool:
+        """Whether the run was to measure only the profile `core`."""
+        return bool(self.results.header.get("profile") == "core")
 
     def exchanges(self, scenario: str) -> dict[str, Any] | None:
         """What was recorded of a scenario, as the results file has it."""
@@ -172,10 +179,14 @@ class Cell:
         """The claims of each document that has one."""
         said = ((s, self.feature.claim(s, self.column.backend)) for s in matrix.CLAIM_SOURCES)
         return tuple(
-            Claim(source=source, says=says, agreement=found)
+            Claim(source=source, says=says, agreement=self._modest(found))
             for source, says in said
             if says and (found := agreement(says, self.status))
         )
+
+    def _modest(self, found: Agreement) -> Agreement:
+        """A quick look shows that a document claims too much, but never that it claims too little."""
+        return Agreement.UNVERIFIED if self.column.quick and found is Agreement.UNDERCLAIMED else found
 
     @property
     def surprising(self) -> bool:

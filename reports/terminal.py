@@ -15,7 +15,7 @@ from conformance.results import CheckResult
 from conformance.results.causes import Cause
 from reports import words
 from reports.hostile import line, visible
-from reports.table import Cell, Claim, Column, Table, count
+from reports.table import QUICK, Cell, Claim, Column, Table, count
 
 _STATUS = {
     "yes": "green",
@@ -58,7 +58,7 @@ def text(shown: Table, *, width: int, colour: bool, verbose: bool = False) -> st
     out = io.StringIO()
     console = console_to(out, width=max(width, 30), colour=colour)
     for trouble in dict.fromkeys(column.trouble for column in shown.columns if column.trouble):
-        console.print(Text(visible(trouble), "bold red"), soft_wrap=True)
+        console.print(Text(visible(trouble), "yellow" if trouble == QUICK else "bold red"), soft_wrap=True)
     if any(check.outcome is not Outcome.NOT_RUN for column in shown.columns for check in column.checks):
         console.print(_matrix(shown, width))
         _notes(console, shown)

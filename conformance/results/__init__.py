@@ -180,7 +180,9 @@ class Writer:
         self._hidden = hidden
         self._file: TextIO = path.open("w", encoding="utf-8")
 
-    def header(self, *, targets: list[dict[str, Any]], selected: list[dict[str, Any]], command: str) -> None:
+    def header(
+        self, *, targets: list[dict[str, Any]], selected: list[dict[str, Any]], command: str, profile: str = "full"
+    ) -> None:
         """The first line: what is measured, and which checks are selected."""
         self._write(
             {
@@ -190,6 +192,7 @@ class Writer:
                 "sdks": sdk_versions(),
                 "started": round(time.time(), 3),
                 "command": command,
+                "profile": profile,
                 "targets": targets,
                 "selected": selected,
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import shlex
 import shutil
@@ -21,12 +22,14 @@ from backends.printable import printable
 from backends.target import Running, Target
 from conformance import results
 from conformance.outcomes import Level, Outcome
+from conformance.requirements import profiles
 from conformance.requirements.check import Check
 from conformance.results import CheckResult, findings
 from conformance.run import catalogue
 from conformance.run.options import Options, shown
-from conformance.run.process import Run
-from conformance.run.sending import Recorder
+from conformance.run.process import Run, scenarios_of
+from conformance.run.progress import Progress
+from conformance.run.sending import Budget, Recorder
 from fixtures import scenario
 
 SHOWN: dict[Outcome, tuple[str, str, str]] = {
@@ -60,6 +63,7 @@ class MainRun(Run):
         self._running: list[Running] = []
         self._writer: results.Writer | None = None
         self._written: set[tuple[str, str]] = set()
+        self._progress: Progress | None = None
         self._has_workers = bool(getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None))
         if not config.option.collectonly:
             self._make_report_directory()
@@ -93,6 +97,8 @@ class MainRun(Run):
                     self._running.append(find.run(replace(wanted, say=self._say)))
                     for target in (self._running[-1].target, *self._running[-1].others):
                         self.targets[target.name] = target
+                if self.asked.budget:
+                    self._budget = Budget(self.config.getoption("--budget"), time.monotonic() + self.asked.budget)
         except known.BadKnown as problem:
             raise pytest.UsageError(f"--known: {problem}") from None
         except CannotMeasure as problem:
@@ -150,6 +156,7 @@ class MainRun(Run):
         node.workerinput["conformance"] = {
             "shared": str(self._shared),
             "stopped": self.stopped,
+            "budget": dataclasses.astuple(self._budget) if self._budget else None,
             "slots": {t.name: t.slots for t in self.targets.values()},
             "targets": [t.to_json() for t in self.targets.values()],
             "access": {t.name: t.access.to_json() for t in self.targets.values()},
@@ -164,6 +171,7 @@ class MainRun(Run):
             selected = dict.fromkeys(_check_id(node_id) for node_id in ids)
             with self._writing():
                 self._begin([known[i] for i in selected if i in known])
+            self._show_progress([known[i] for i in selected if i in known])
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -180,6 +188,7 @@ class MainRun(Run):
             return
         with self._writing():
             self._begin(checks)
+        self._show_progress(checks)
         if not self.asked.replay and not self.stopped:
             self._record(self._shared, self._say_wait)
 
@@ -191,15 +200,33 @@ class MainRun(Run):
         self._writer.header(
             targets=[t.to_json() for t in list(self.targets.values()) or unmeasured],
             selected=[_planned(c) for c in selected],
+            profile=self.asked.profile,
             command=shlex.join(shown(suite.started_as or ["pytest", *map(str, self.config.invocation_params.args)])),
         )
 
+    def _show_progress(self, selected: list[Check]) -> None:
+        if self.asked.replay or self.stopped:
+            return
+        names = scenario.with_needs(self._needed or scenarios_of(selected))
+        core = profiles.core(catalogue.load().values()) if self.asked.profile == "full" else set()
+        quick = scenario.with_needs(scenarios_of(check for check in selected if check.id in core))
+        slots = {target.name: target.slots for target in self.targets.values()}
+        checks = len(selected) * len(slots)
+        self._progress = Progress(self.config, self._shared, slots, names, quick, checks, self._budget)
+
+    def _look(self) -> None:
+        if self._progress:
+            self._progress.look(len(self.collected), sum(result.outcome.bad for result in self.collected))
+
     def _say_wait(self, name: str, seconds: float) -> None:
+        self._look()
         self._say(f" waiting for {name} … {seconds:.0f} s")
 
     def _say(self, text: str) -> None:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
+            if self._progress:
+                self._progress.before_line()
             terminal.write_line(self._judge.printable(text))
 
     # Results
@@ -215,6 +242,7 @@ class MainRun(Run):
             for name in scenario.with_needs(result.exchanges):
                 self._write_exchange(result.target, name)
             self._writer.check(result)
+        self._look()
 
     def _write_exchange(self, target: str, name: str) -> None:
         if self._writer is None or (target, name) in self._written:
@@ -240,6 +268,12 @@ class MainRun(Run):
         ]
         return next(iter(said), None) if all(said) else None
 
+    def _cut_by_budget(self) -> str | None:
+        """That the budget did not suffice for all checks, if it did not."""
+        if self._budget is None or not any(r.outcome is Outcome.NOT_RUN for r in self.collected):
+            return None
+        return self._budget.used_up
+
     def pytest_report_teststatus(
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
@@ -248,6 +282,8 @@ class MainRun(Run):
             return None
         outcome = Outcome(line["outcome"])
         category, letter, colour = SHOWN_KNOWN.get(line.get("known"), SHOWN[outcome])
+        if self._progress and self._progress.live:
+            return category, "", ("", {})
         return category, letter, (line.get("known", outcome).upper(), {colour: True})
 
     @pytest.hookimpl(trylast=True)
@@ -278,7 +314,7 @@ class MainRun(Run):
         self._writer.footer(
             duration=time.monotonic() - self._started,
             exit_code=int(session.exitstatus),
-            stopped=self.stopped or interrupted or gone,
+            stopped=self.stopped or interrupted or gone or self._cut_by_budget(),
         )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:

@@ -36,7 +36,10 @@ _MODEL_OPTIONS: dict[Role, str] = {"embedding": "--embedding-model", "vision": "
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the user asked for. `fail_on` is the lowest level whose violations fail the run; None: none does."""
+    """What the user asked for. `fail_on` is the lowest level whose violations fail the run; None: none does.
+
+    `budget` is the number of seconds after which nothing more is sent.
+    """
 
     wanted: tuple[Wanted, ...]
     report: Path
@@ -46,6 +49,8 @@ class Options:
     known: bool = False
     known_file: Path | None = None
     """Where the deviations are listed, if not in the backend's own file."""
+    profile: str = "full"
+    budget: float | None = None
     secrets: tuple[str, ...] = field(repr=False, default=())
 
 
@@ -127,6 +132,17 @@ def add(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="deviations listed in backends/NAME/known.toml, or in FILE, do not fail the run; one that passes does",
     )
+    group.addoption(
+        "--profile",
+        choices=["core", "full"],
+        default="full",
+        help="core: a quick look, with the most important checks of the rows in the guide's tables (default: full)",
+    )
+    group.addoption(
+        "--budget",
+        metavar="TIME",
+        help="send requests for so long, e.g. 90s, 10m or 1h: core checks first; what did not fit is not-run",
+    )
     group.addoption("--replay", metavar="RESULTS", help="judge the exchanges of an old results file; asks no server")
     group.addoption("--report", metavar="DIR", help=f"where results and pages go (default: {RUNS}/TIME-BACKEND)")
     group.addoption(
@@ -195,6 +211,8 @@ def parse(config: pytest.Config) -> Options:
         timeout=get("--timeout"),
         known=get("--known") is not None,
         known_file=_known_file(get("--known")),
+        profile=get("--profile"),
+        budget=_seconds(get("--budget")),
         secrets=tuple(dict.fromkeys(secret for one in wanted for secret in one.access.secrets())),
     )
 
@@ -271,6 +289,16 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
             for chat in chats
         ]
     return wanted
+
+
+def _seconds(text: str | None) -> float | None:
+    """A time such as 90s, 10m or 1h."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smh])", text)
+    if not found or not float(found[1]):
+        raise pytest.UsageError(f"--budget {text}: expected a time such as 90s, 10m or 1h.")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def _names(asked: list[str] | None, servers: int) -> Sequence[str | None]:

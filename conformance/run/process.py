@@ -6,7 +6,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +24,13 @@ from conformance.answers.recording import Recording, Replay, Source
 from conformance.kit import steadiness
 from conformance.kit.every import Every, Recorded
 from conformance.outcomes import NotRun, Outcome, Verdict
+from conformance.requirements import profiles
 from conformance.requirements.check import Check
 from conformance.results import CheckResult, Exchanges
 from conformance.run import catalogue, internals
 from conformance.run.judge import Judge
 from conformance.run.options import Options
-from conformance.run.sending import Recorder
+from conformance.run.sending import Budget, Recorder
 from fixtures import scenario
 
 
@@ -51,6 +52,11 @@ class Run:
         self._judge = Judge(self.hidden)
         self._known: dict[str, list[known.Deviation]] = {}
         self._needed: list[str] = []
+        self._first: list[str] = []
+        """Of these, those that are sent first if there is a budget."""
+        self._budget: Budget | None = None
+        self._quick = asked.profile == "core" or asked.budget is not None
+        """Whether core checks come first, or alone."""
         self._sources: dict[str, Source] = {}
         self._responses: dict[str, Recorded] = {}
         self._turns: dict[str, int] = {}
@@ -77,9 +83,15 @@ class Run:
             addresses = {deployment.base_url for deployment in target.deployments}
             after = next((last[address] for address in addresses if address in last), None)
             recorder = Recorder(
-                target, directory, timeout=self.asked.timeout, on_wait=on_wait, after=after, turn=self._turns.get(name)
+                target,
+                directory,
+                timeout=self.asked.timeout,
+                on_wait=on_wait,
+                after=after,
+                turn=self._turns.get(name),
+                budget=self._budget,
             )
-            recorder.prefetch(self._needed)
+            recorder.prefetch(*([self._first] if self._budget else []), self._needed)
             self._sources[name] = recorder
             last |= dict.fromkeys(addresses, recorder)
 
@@ -104,14 +116,21 @@ class Run:
                 item.add_marker(found.level.lower())
                 item.add_marker(found.feature)
         items.sort(key=_when_answers_are_there)
+        if self._quick:
+            core = profiles.core(catalogue.load().values())
+            first = [item for item in items if (found := _check_of(item)) and found.id in core]
+            others = [item for item in items if (found := _check_of(item)) and found.id not in core]
+            self._first = scenarios_of(filter(None, map(_check_of, first)))
+            items[:] = first if self.asked.profile == "core" else first + others
+            self.config.hook.pytest_deselected(items=others if self.asked.profile == "core" else [])
         yield
         self.selected = True
 
     def _select(self, items: list[pytest.Item]) -> list[Check]:
         """The selected checks, each once; remembers which scenarios they need."""
         checks = list({c.id: c for item in items if (c := _check_of(item))}.values())
-        self._needed = [name for c in checks for name in c.scenarios if name in scenario.SCENARIOS]
-        if any(map(steadiness.is_used_by, checks)):
+        self._needed = scenarios_of(checks)
+        if not self._quick and any(map(steadiness.is_used_by, checks)):  # A quick run sends them when they are needed.
             self._needed += steadiness.CONTROLS
         if any("every" in c.scenarios for c in checks) and not self._needed:
             self._needed = list(scenario.SCENARIOS)
@@ -183,6 +202,7 @@ class WorkerRun(Run):
     def __init__(self, config: pytest.Config, asked: Options, told: dict[str, Any]) -> None:
         super().__init__(config, asked)
         self.stopped = told["stopped"]
+        self._budget = Budget(*told["budget"]) if told["budget"] else None
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         self._shared = Path(told["shared"])
         if asked.replay:
@@ -268,6 +288,11 @@ def _when_answers_are_there(item: pytest.Item) -> int:
     if any(map(scenario.runs_alone, of)):
         return 2
     return int(any(scenario.SCENARIOS[name].starts_program for name in of))
+
+
+def scenarios_of(checks: Iterable[Check]) -> list[str]:
+    """The scenarios that are parameters of checks."""
+    return [name for check in checks for name in check.scenarios if name in scenario.SCENARIOS]
 
 
 def _check_of(item: pytest.Item) -> Check | None:

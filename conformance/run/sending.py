@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from backends.program import CannotRun, Ended, Program
 from backends.target import Deployment, Target
 from backends.wire import Exchange
 from conformance.answers.recording import IN_MEMORY, LARGE, OnDisk, Recording, Source, answers
+from conformance.kit.steadiness import CONTROLS
 from conformance.outcomes import Verdict
 from fixtures.scenario import SCENARIOS, Scenario, in_order, with_needs
 
@@ -36,6 +37,19 @@ PLAIN_SECONDS = 20.0
 
 
 ALWAYS = contextlib.nullcontext()
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """For how long a run sends requests: as the user wrote it, and when that ends, by `time.monotonic()`."""
+
+    text: str
+    end: float
+
+    @property
+    def used_up(self) -> str:
+        """Why a scenario was not sent."""
+        return f"the budget was used up (--budget={self.text})"
 
 
 class Turn:
@@ -62,7 +76,8 @@ class Sender:
 
     With a directory `gone` it is patient: what is refused in passing is sent again, and nothing is sent to a
     model that no longer answers. All senders of a run share the directory, in which a file says so of a role. Those
-    with the same `turn` send one after the other.
+    with the same `turn` send one after the other. After the end of a `budget`, only the controls are sent that a judge
+    asks for: without them, a difference would count against the server.
     """
 
     def __init__(
@@ -71,7 +86,9 @@ class Sender:
         timeout: float,
         gone: Path | None = None,
         turn: contextlib.AbstractContextManager[Any] = ALWAYS,
+        budget: Budget | None = None,
     ) -> None:
+        self._budget = budget
         self._target = target
         self._timeout = timeout
         self._http = wire.client(timeout, target.access)
@@ -85,6 +102,8 @@ class Sender:
 
     def send(self, scenario: Scenario, source: Source, headers: tuple[tuple[str, str], ...] = ()) -> Recording:
         """Send one scenario; what it needs comes from `source`, and `headers` go with each request."""
+        if self._is_over() and scenario.name not in CONTROLS:
+            return self._unsent()
         try:
             built = scenario.build(*(answers(source, needed) for needed in scenario.needs))
         except Verdict as problem:
@@ -139,6 +158,8 @@ class Sender:
                 sent.append(self._patiently(at, lambda request=request: [exchange(request)]))  # type: ignore[misc]
                 if sent[-1].gone:
                     break
+                if len(sent) < len(requests) and self._is_over() and scenario.name not in CONTROLS:
+                    return self._unsent()
         if http is not self._http:
             http.close()
         return Recording(
@@ -146,6 +167,13 @@ class Sender:
             single=not isinstance(built, list),
             **_told(sent),
         )
+
+    def _is_over(self) -> bool:
+        return self._budget is not None and time.monotonic() > self._budget.end
+
+    def _unsent(self) -> Recording:
+        assert self._budget is not None
+        return Recording(unsent=self._budget.used_up)
 
     def _run(self, built: Program, at: Deployment, headers: tuple[tuple[str, str], ...]) -> Recording:
         """Run a program; its exchanges, and how it ended."""
@@ -172,7 +200,7 @@ class Sender:
             return wire.send(roles.PROBE[at.role], at.base_url, model=at.model, http=self._brief)
 
         patience = self._patience.setdefault(
-            at, Patience(plain, lambda: self._closed.is_set() or bool(self._is_gone(at)))
+            at, Patience(plain, lambda: self._closed.is_set() or self._is_over() or bool(self._is_gone(at)))
         )
         with self._turn:
             sent = patience.send(ask)
@@ -237,6 +265,7 @@ class Recorder:
         on_wait: Callable[[str, float], None] | None = None,
         after: Recorder | None = None,
         turn: int | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._prefetched = threading.Event()
         self._turn = after._prefetched if after else None
@@ -245,7 +274,7 @@ class Recorder:
         self._timeout = timeout
         self._on_wait = on_wait
         shared = ALWAYS if turn is None else Turn(self._directory / f"turn-{turn}")
-        self._sender = Sender(target, timeout, gone=self._directory, turn=shared)
+        self._sender = Sender(target, timeout, gone=self._directory, turn=shared, budget=budget)
         wait = self._turn.wait if self._turn else None
         self._pool = ThreadPoolExecutor(max_workers=target.slots, thread_name_prefix="record", initializer=wait)
         self._futures: dict[str, Future[Recording]] = {}
@@ -253,13 +282,20 @@ class Recorder:
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
-    def prefetch(self, names: Iterable[str]) -> None:
-        """Begin to send the scenarios and those they need: then those that run alone, one by one, then the risky."""
-        usual, alone, risky = in_order(names)
+    def prefetch(self, *groups: Iterable[str]) -> None:
+        """Begin to send groups of scenarios with those they need, one group after the other.
+
+        In each group, those that run alone come last, one by one. The risky ones of all groups come at the end.
+        """
+        split = list(map(in_order, groups))
+        risky = dict.fromkeys(name for *_, some in split for name in some)
+        phases = [*((usual, alone) for usual, alone, _ in split), (list(risky), [])]
+        at_once = phases[0][0]
+        later = {name for usual, alone in phases for name in (*usual, *alone)}.difference(at_once)
         with self._lock:
-            self._futures.update({name: Future() for name in (*alone, *risky) if name not in self._futures})
-        others = [self._submit(name) for name in usual]
-        threading.Thread(target=self._run_later, args=(alone, risky, others), daemon=True).start()
+            self._futures.update({name: Future() for name in later if name not in self._futures})
+        sent = [self._submit(name) for name in at_once]
+        threading.Thread(target=self._run_phases, args=(phases, sent), daemon=True).start()
 
     def recording(self, name: str) -> Recording:
         """The recording of a scenario; sends it if nobody has yet, and says so every `PATIENCE` seconds of waiting."""
@@ -282,29 +318,34 @@ class Recorder:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._sender.close()
 
-    def _run_later(self, alone: list[str], risky: list[str], others: list[Future[Recording]]) -> None:
-        _wait_for(others)
-        if self._turn:
-            self._turn.wait()
-        for name in alone:
-            future = self._futures[name]
-            if self._closed.is_set():
-                future.cancel()
-                continue
-            try:
-                future.set_result(self._record(SCENARIOS[name]))
-            except Exception as problem:
-                broken = f"a defect of the suite: could not record {name}: {problem!r}"
-                future.set_result(Recording(unsent=broken, broken=True))
-        with contextlib.suppress(RuntimeError):  # The pool takes nothing more once the recorder is closed.
-            _wait_for([self._pool.submit(self._hand_over, name) for name in risky])
-        for name in risky:
-            self._futures[name].cancel()
+    def _run_phases(self, phases: list[tuple[list[str], list[str]]], sent: Sequence[Future[Any]]) -> None:
+        """Send what waits: of each phase first those that may run together, then those that run alone."""
+        for number, (together, alone) in enumerate(phases):
+            if number:
+                with contextlib.suppress(RuntimeError):  # The pool takes nothing more once the recorder is closed.
+                    sent = [self._pool.submit(self._fill, name) for name in together]
+            _wait_for(sent)
+            if self._turn:
+                self._turn.wait()
+            for name in alone:
+                self._fill(name)
+            for name in together:
+                self._futures[name].cancel()  # What the pool did not take.
         self._prefetched.set()
 
-    def _hand_over(self, name: str) -> None:
+    def _fill(self, name: str) -> None:
         """Record a scenario whose future is there already."""
-        self._futures[name].set_result(self._record(SCENARIOS[name]))
+        future = self._futures[name]
+        if future.done():
+            return
+        if self._closed.is_set():
+            future.cancel()
+            return
+        try:
+            future.set_result(self._record(SCENARIOS[name]))
+        except Exception as problem:
+            broken = f"a defect of the suite: could not record {name}: {problem!r}"
+            future.set_result(Recording(unsent=broken, broken=True))
 
     def _submit(self, name: str) -> Future[Recording]:
         with self._lock:
@@ -351,7 +392,7 @@ class Recorder:
         return self._held(_loaded(kept), kept)
 
 
-def _wait_for(futures: list[Future[Any]]) -> None:
+def _wait_for(futures: Sequence[Future[Any]]) -> None:
     for future in futures:
         with contextlib.suppress(CancelledError):
             future.exception()
