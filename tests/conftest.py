@@ -21,7 +21,16 @@ settings.register_profile(
 settings.load_profile("the same in each run")
 
 SLOW = (
-    *("absence", "backends_kill", "backends_known", "backends_process", "bad_input", "container_plan", "containers"),
+    *(
+        "absence",
+        "command",
+        "backends_kill",
+        "backends_known",
+        "backends_process",
+        "bad_input",
+        "container_plan",
+        "containers",
+    ),
     *("evidence", "fuzz_results", "gateways", "live", "log", "recordings", "reports_browser", "reports_plugin"),
     *("scratch", "setups_access", "setups_addresses", "setups_environment", "setups_models", "setups_tls"),
 )

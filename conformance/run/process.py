@@ -202,7 +202,7 @@ class WorkerRun(Run):
     def __init__(self, config: pytest.Config, asked: Options, told: dict[str, Any]) -> None:
         super().__init__(config, asked)
         self.stopped = told["stopped"]
-        self._budget = Budget(*told["budget"]) if told["budget"] else None
+        self._budget = Budget(*told["budget"]) if told.get("budget") else None
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         self._shared = Path(told["shared"])
         if asked.replay:

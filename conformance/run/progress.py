@@ -52,7 +52,7 @@ class Progress:
         self._done: set[tuple[str, str]] = set()
         self._said = self._cost.requests < LARGE
         self._live = bool(self._terminal) and config.option.verbose == 0 and sys.stdout.isatty()
-        if self._live:
+        if self._live and self._terminal:
             self._terminal.showfspath = False
 
     @property
