@@ -111,7 +111,7 @@ class Progress:
         tokens = self._cost.tokens * (wrote / told if told else 1)
         first = shown(self._looked - self._begun)
         words = [
-            f"cost: about {round_(self._cost.requests)} requests and {round_(tokens)} generated tokens, "
+            f"cost: about {rounded(self._cost.requests)} requests and {rounded(tokens)} generated tokens, "
             f"about {shown(self._seconds(sum(self._work.values())))} with this server "
             f"(its first {len(self._done)} scenarios took {first})"
         ]
@@ -129,7 +129,7 @@ def shown(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def round_(number: float) -> str:
+def rounded(number: float) -> str:
     """Two digits of a number, and zeros."""
     whole = round(number)
     return f"{round(whole, 2 - len(str(whole))):,}"
