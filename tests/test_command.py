@@ -119,6 +119,12 @@ def test_more_than_one_url_is_refused(tmp_path: Path, more: list[str]) -> None:
     assert done.stderr == "ERROR: expected one URL; to measure several servers, give each as --backend=NAME@URL.\n\n"
 
 
+def test_an_address_without_a_scheme_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    done = command("127.0.0.1:8000", cwd=tmp_path)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "begin with http:// or https://, e.g. http://127.0.0.1:8000." in done.stderr
+
+
 def test_the_other_commands_are_those_of_the_rooms(tmp_path: Path) -> None:
     of_backends = command("compose", "llamacpp", "--device=cpu", cwd=tmp_path)
     assert 'image: "ghcr.io/ggml-org/llama.cpp' in of_backends.stdout

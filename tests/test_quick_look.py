@@ -83,9 +83,9 @@ def test_anything_else_is_refused_in_a_sentence(text: str) -> None:
 def test_after_the_budget_only_controls_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     sender = Sender(Target(name="t", backend="url", found="", deployments=()), 1, budget=Budget("1s", time.monotonic()))
     source: Any = None
-    unsent = {name: sender.send(scenario.SCENARIOS[name], source) for name in ("capital", "count_repeated")}
+    unsent = {name: sender.send(scenario.SCENARIOS[name], source) for name in ("hot", "count_repeated")}
     assert "count_repeated" in CONTROLS
-    assert unsent["capital"] == {"unsent": "the budget was used up (--budget=1s)"}
+    assert unsent["hot"] == {"unsent": "the budget was used up (--budget=1s)"}
     assert unsent["count_repeated"]["unsent"] == "no chat model"
     sender.close()
 

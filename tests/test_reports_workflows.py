@@ -79,7 +79,9 @@ def test_what_ci_installs_is_pinned() -> None:
     """Each dependency, in a version that pyproject.toml allows, and wherever CI installs the suite."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pins = dict(line.split("==") for line in (ROOT / ".ci/constraints.txt").read_text().splitlines() if "==" in line)
-    extras = [one for name, some in project["optional-dependencies"].items() if name != "probe-training" for one in some]
+    extras = [
+        one for name, some in project["optional-dependencies"].items() if name != "probe-training" for one in some
+    ]
     for needed in map(Requirement, [*project["dependencies"], *extras]):
         assert needed.specifier.contains(pins.get(needed.name.lower(), "0")), f"{needed}: run .ci/lock with Python 3.11"
     lines = [line for _, line in commands()] + (ROOT / ".ci/run").read_text().splitlines()

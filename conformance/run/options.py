@@ -31,6 +31,9 @@ RUNS = HOME / "runs"
 
 CHECKS = ROOT / "conformance" / "checks"
 
+_ADDRESS = re.compile(r"https?://|[\w.-]+:\d+(/|$)", re.IGNORECASE)
+"""How an argument begins that is an address and no path; one without a scheme is refused in a sentence."""
+
 _MODEL_OPTIONS: dict[Role, str] = {"embedding": "--embedding-model", "vision": "--vision-model"}
 
 
@@ -162,7 +165,8 @@ def add(parser: pytest.Parser) -> None:
 
 def take_urls(config: pytest.Config) -> None:
     """A plain URL among the arguments is `--base-url`; without other arguments, all checks are run."""
-    urls = [argument for argument in config.args if re.match("https?://", argument, re.IGNORECASE)]
+    here = config.invocation_params.dir
+    urls = [one for one in config.args if _ADDRESS.match(one) and not Path(here, one).exists()]
     if not urls:
         return
     if len(urls) > 1 or config.option.base_url:
