@@ -81,13 +81,21 @@ def test_anything_else_is_refused_in_a_sentence(text: str) -> None:
 
 
 def test_after_the_budget_only_controls_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    sender = Sender(Target(name="t", backend="url", found="", deployments=()), 1, budget=Budget("1s", time.monotonic()))
+    sender = Sender(
+        Target(name="t", backend="url", found="", deployments=()), 1, budget=Budget("1s", 1, time.monotonic())
+    )
     source: Any = None
     unsent = {name: sender.send(scenario.SCENARIOS[name], source) for name in ("hot", "count_repeated")}
     assert "count_repeated" in CONTROLS
     assert unsent["hot"] == {"unsent": "the budget was used up (--budget=1s)"}
     assert unsent["count_repeated"]["unsent"] == "no chat model"
     sender.close()
+
+
+def test_models_of_one_server_share_the_budget() -> None:
+    whole = Budget("10m", 600, 1600)
+    assert [whole.part(number, 3).end for number in (1, 2, 3)] == [1200, 1400, 1600]
+    assert whole.part(1, 1) == whole
 
 
 def test_what_comes_first_is_sent_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +173,7 @@ def test_a_run_says_once_what_it_costs(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_run_with_a_budget_says_when_it_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert said(tmp_path, monkeypatch, cost.costs(), Budget("10m", 1600)).endswith("; it stops after --budget=10m")
+    assert said(tmp_path, monkeypatch, cost.costs(), Budget("10m", 600, 1600)).endswith("; it stops after --budget=10m")
 
 
 def test_a_small_run_says_nothing_of_its_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,8 @@ class MainRun(Run):
                     for target in (self._running[-1].target, *self._running[-1].others):
                         self.targets[target.name] = target
                 if self.asked.budget:
-                    self._budget = Budget(self.config.getoption("--budget"), time.monotonic() + self.asked.budget)
+                    end = time.monotonic() + self.asked.budget
+                    self._budget = Budget(self.config.getoption("--budget"), self.asked.budget, end)
         except known.BadKnown as problem:
             raise pytest.UsageError(f"--known: {problem}") from None
         except CannotMeasure as problem:

@@ -82,6 +82,7 @@ class Run:
         for name, target in self.targets.items():
             addresses = {deployment.base_url for deployment in target.deployments}
             after = next((last[address] for address in addresses if address in last), None)
+            sharing = [one for one in self.targets.values() if addresses & {d.base_url for d in one.deployments}]
             recorder = Recorder(
                 target,
                 directory,
@@ -89,7 +90,7 @@ class Run:
                 on_wait=on_wait,
                 after=after,
                 turn=self._turns.get(name),
-                budget=self._budget,
+                budget=self._budget and self._budget.part(sharing.index(target) + 1, len(sharing)),
             )
             recorder.prefetch(*([self._first] if self._budget else []), self._needed)
             self._sources[name] = recorder

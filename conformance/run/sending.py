@@ -41,10 +41,15 @@ ALWAYS = contextlib.nullcontext()
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """For how long a run sends requests: as the user wrote it, and when that ends, by `time.monotonic()`."""
+    """For how long a run sends requests: as the user wrote it, in seconds, and when it ends, by `time.monotonic()`."""
 
     text: str
+    seconds: float
     end: float
+
+    def part(self, number: int, of: int) -> Budget:
+        """The share of one of several models of a server, which take turns; `number` counts from 1."""
+        return dataclasses.replace(self, end=self.end - self.seconds * (1 - number / of))
 
     @property
     def used_up(self) -> str:
