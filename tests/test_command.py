@@ -167,7 +167,7 @@ def test_the_core_profile_measures_the_rows_of_the_guide(tmp_path: Path, server:
     assert {str(one.outcome) for one in read.checks} == {"pass"}
     assert "A quick look (--profile=core)" in done.stdout
     assert "A quick look (--profile=core)" in (tmp_path / "index.html").read_text()
-    assert "cost: about 130 requests and " in done.stdout
+    assert "\ncost: about 130 requests and " in done.stdout
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "n2"])

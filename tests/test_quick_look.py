@@ -142,6 +142,11 @@ class Config:
     def get_plugin(self, _: str) -> Terminal:
         return self.terminal
 
+    def get_terminal_writer(self) -> Config:
+        return self
+
+    width_of_current_line = 0
+
 
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: Iterable[str], budget: Budget | None = None) -> str:
     """What a run says after 100 seconds in which 20 scenarios with twice the usual tokens were recorded."""

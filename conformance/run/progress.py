@@ -42,6 +42,7 @@ class Progress:
         budget: Budget | None,
     ) -> None:
         self._terminal = config.pluginmanager.get_plugin("terminalreporter")
+        self._writer = config.get_terminal_writer()
         self._directory = directory
         self._checks = checks
         self._budget = budget
@@ -70,7 +71,7 @@ class Progress:
             self._done = {key for key in self._work if (self._file(*key)).exists()}
         if not self._said and len(self._done) >= ENOUGH:
             self._said = True
-            self._erase()
+            self.before_line()
             self._terminal.write_line(self._whole())
         if self._live:
             words = [f"{judged} of {self._checks} checks"]
@@ -81,13 +82,11 @@ class Progress:
 
     def before_line(self) -> None:
         """Make room for another line of text."""
-        if self._live:
-            self._erase()
-
-    def _erase(self) -> None:
         if self._live and self._terminal:
             self._terminal.rewrite("", erase=True)
             self._terminal.rewrite("")
+        elif self._writer.width_of_current_line:
+            self._writer.line()
 
     def _file(self, target: str, name: str) -> Path:
         return self._directory / target.replace("/", "_") / f"{name}.json"
