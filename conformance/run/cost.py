@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("costs.json")
 USUAL = (1, 24)
 """Requests and tokens of a scenario that the file lacks."""
 
-A_REQUEST = 8
+A_REQUEST = 4
 """The tokens that take as long as all of a request but its response."""
 
 _TOKENS = re.compile(r'"(?:completion_tokens|output_tokens)\\*": ?(\d+)')

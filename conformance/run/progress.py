@@ -15,7 +15,9 @@ from conformance.run import cost
 from conformance.run.sending import Budget
 
 ENOUGH = 20
-"""Recorded scenarios after which the rest can be estimated."""
+"""Recorded scenarios after which the rest can be estimated, if they are also `SHARE` of the work."""
+
+SHARE = 0.05
 
 LARGE = 100
 """Requests from which a run says what it costs."""
@@ -69,7 +71,7 @@ class Progress:
         self._looked = time.monotonic()
         if not self._said or self._live:
             self._done = {key for key in self._work if (self._file(*key)).exists()}
-        if not self._said and len(self._done) >= ENOUGH:
+        if not self._said and self._knows():
             self._said = True
             self.before_line()
             self._terminal.write_line(self._whole())
@@ -91,17 +93,23 @@ class Progress:
     def _file(self, target: str, name: str) -> Path:
         return self._directory / target.replace("/", "_") / f"{name}.json"
 
+    def _worked(self) -> float:
+        return sum(self._work[key] for key in self._done)
+
+    def _knows(self) -> bool:
+        """Whether enough is recorded to estimate the rest."""
+        return len(self._done) >= ENOUGH and self._worked() >= SHARE * sum(self._work.values())
+
     def _seconds(self, work: float) -> float:
         """How long some work takes, by what was done up to now."""
-        done = sum(self._work[key] for key in self._done)
-        return (self._looked - self._begun) * work / done
+        return (self._looked - self._begun) * work / self._worked()
 
     def _seconds_left(self, judged: int) -> float | None:
-        if judged == self._checks or not self._done or len(self._done) < min(ENOUGH, len(self._work)):
+        if judged == self._checks or not (self._knows() or (self._done and len(self._done) == len(self._work))):
             return None
         if judged and len(self._done) == len(self._work):  # All is recorded, and judging takes its time.
             return (self._looked - self._begun) * (self._checks - judged) / judged
-        left = self._seconds(sum(self._work.values()) - sum(self._work[key] for key in self._done))
+        left = self._seconds(sum(self._work.values()) - self._worked())
         return min(left, max(0.0, self._budget.end - self._looked)) if self._budget else left
 
     def _whole(self) -> str:
