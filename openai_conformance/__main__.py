@@ -16,7 +16,7 @@ ROOMS = HERE if (HERE / "conformance").is_dir() else HERE.parent
 CHECKS = ROOMS / "conformance" / "checks"
 
 OF_BACKENDS = ("doctor", "compose", "known")
-OF_REPORTS = ("build", "diff", "export", "site", "keep", "alarm", "body")
+OF_REPORTS = ("accept", "build", "diff", "export", "site", "keep", "alarm", "body")
 
 USAGE = """\
 usage: openai-conformance [URL] [OPTION …]        measure the server at URL
@@ -27,7 +27,8 @@ Options are pytest's, and those below. `openai-conformance test_stop.py` measure
 Reports go to the current directory.
 
 look at servers:  doctor NAME, compose NAME, known NAME RESULTS
-read results:     build, diff, export, site, keep, alarm, body
+read results:     accept, build, diff, export, site, keep, alarm, body
+your requests:    replay-request FILE
 
 """
 
@@ -45,6 +46,10 @@ def main() -> int:
         from reports.__main__ import main as reports
 
         return reports(given, prog="openai-conformance")
+    if first == "replay-request":
+        from conformance.replay_request.__main__ import main as replay_request
+
+        return replay_request(given[1:], prog="openai-conformance replay-request")
     if first == "--version":
         print(f"openai-conformance {importlib.metadata.version('openai-conformance')}")
         return 0

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from backends.errors import CannotStart
 from backends.target import Wanted
 from conformance import results
 from conformance.requirements import matrix
+from openai_conformance.__main__ import OF_REPORTS
+from reports.__main__ import _parser
 from tests.reference.app import create_app
 from tests.reference.server import running
 
@@ -129,9 +132,11 @@ def test_the_other_commands_are_those_of_the_rooms(tmp_path: Path) -> None:
     of_backends = command("compose", "llamacpp", "--device=cpu", cwd=tmp_path)
     assert 'image: "ghcr.io/ggml-org/llama.cpp' in of_backends.stdout
     assert of_backends.stdout == command("compose", "llamacpp", "--device=cpu", cwd=ROOT, program="backends").stdout
+    named = re.findall(r"^    ([a-z]+) ", _parser().format_help(), re.MULTILINE)
+    assert sorted(named) == sorted(OF_REPORTS)
     of_reports = command("export", "nowhere.jsonl", "--format=badge", cwd=tmp_path)
     assert (of_reports.returncode, of_reports.stderr.count("\n")) == (2, 1)
-    for name in ("doctor", "known", "build", "diff", "site"):
+    for name in ("doctor", "known", "replay-request", *OF_REPORTS):
         helped = command(name, "--help", cwd=tmp_path)
         assert helped.stdout.startswith(f"usage: openai-conformance {name} "), helped.stderr
 

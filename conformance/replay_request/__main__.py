@@ -52,9 +52,9 @@ class Failure:
         return self.id, without_numbers(self.message)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = "python -m conformance.replay_request") -> int:
     """Run the command; exit code 0: no failure, 1: a failure, 2: called wrongly, from 10: nothing to measure."""
-    asked = _parser().parse_args(arguments)
+    asked = _parser(prog).parse_args(arguments)
     try:
         text = sys.stdin.read() if asked.file == "-" else Path(asked.file).read_text(encoding="utf-8")
         requests = read(text, asked.path)
@@ -76,8 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
         running.stop()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m conformance.replay_request", description=__doc__)
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description="Judge a request, and reduce it to what shows the failure.")
     parser.add_argument("file", metavar="FILE", help="a HAR file, a curl command, or a JSON body; - for standard input")
     parser.add_argument("--backend", help="the server to ask (default: llamacpp, or the one at --base-url)")
     parser.add_argument("--base-url", metavar="URL", help="the server's address, ending in /v1")
