@@ -35,6 +35,8 @@ your requests:    replay-request FILE
 
 def main() -> int:
     """Run the command; returns its exit code."""
+    if ROOMS is HERE:
+        _write_nothing_here()
     sys.path.insert(0, str(ROOMS))
     given = sys.argv[1:]
     first = given[0] if given else ""
@@ -65,13 +67,23 @@ def _pytest(given: list[str]) -> int:
     from backends import suite
 
     suite.started_as[:] = ["openai-conformance", *given]
-    if ROOMS is HERE:  # Nothing is written where the suite is installed, not even what pytest compiles.
-        sys.dont_write_bytecode = True
-        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     checks = [found for argument in given if (found := _check_file(argument))]
     others = [argument for argument in given if not _check_file(argument)]
     ours = [f"--config-file={ROOMS / 'pyproject.toml'}", "-p", "conformance.plugin", "-p", "reports.plugin"]
     return int(pytest.main([*ours, *others, *(checks or [str(CHECKS)])]))
+
+
+def _write_nothing_here() -> None:
+    """Where the suite is installed, no compiled module is written; workers of pytest inherit this.
+
+    An installation that was not compiled, such as uv's, is compiled into the user's cache.
+    """
+    if (HERE / "conformance" / "__pycache__").exists():
+        sys.dont_write_bytecode = True
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        return
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "openai-conformance", "compiled")
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(cache)
 
 
 def _check_file(argument: str) -> str:

@@ -39,14 +39,13 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with what the wheel puts into site-packages, compiled as pip does."""
+    """A directory with what the wheel puts into site-packages, not compiled, as uv leaves it."""
     pytest.importorskip("hatchling", reason="hatchling is not installed: pip install '.[test]'")
     built, site = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("site")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)]
     subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         wheel.extractall(site)
-    compileall.compile_dir(site, quiet=2)
     return site
 
 
@@ -55,7 +54,7 @@ def command(
 ) -> subprocess.CompletedProcess[str]:
     """Run the command with the modules of a directory: of the clone, or of an installed wheel."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"PYTHONPATH": str(site), "COLUMNS": "100"}
+    environment |= {"PYTHONPATH": str(site), "COLUMNS": "100", "XDG_CACHE_HOME": f"{cwd}/cache"}
     return subprocess.run(
         [sys.executable, "-m", program, *arguments],
         cwd=cwd,
@@ -86,20 +85,25 @@ def test_the_wheel_has_all_in_one_directory(installed: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "n2"])
+@pytest.mark.parametrize("compiled", [True, False], ids=["by pip", "by uv"])
 def test_an_installed_suite_writes_only_into_the_current_directory(
-    tmp_path: Path, installed: Path, server: str, workers: list[str]
+    tmp_path: Path, installed: Path, server: str, workers: list[str], compiled: bool
 ) -> None:
-    before = sorted(installed.rglob("*"))
-    (tmp_path / "conftest.py").write_text("raise RuntimeError('a conftest.py of the user is not ours to load')")
-    (tmp_path / "reports.py").write_text("raise RuntimeError('nor is a module of the same name')")
-    done = command(server, *SOME, *workers, cwd=tmp_path, site=installed)
+    """uv does not compile what it installs; then compiled modules go into the user's cache."""
+    site = shutil.copytree(installed, tmp_path / "site")
+    compileall.compile_dir(site if compiled else site / "openai_conformance", quiet=2, maxlevels=10 if compiled else 0)
+    before = sorted(site.rglob("*"))
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    (cwd / "conftest.py").write_text("raise RuntimeError('a conftest.py of the user is not ours to load')")
+    (cwd / "reports.py").write_text("raise RuntimeError('nor is a module of the same name')")
+    done = command(server, *SOME, *workers, cwd=cwd, site=site)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert sorted(installed.rglob("*")) == before
-    assert {path.name for path in tmp_path.iterdir()} == {"conftest.py", "reports.py", "openai-conformance"}
-    assert (tmp_path / "openai-conformance/latest/index.html").is_file()
-    assert header(tmp_path)["command"] == " ".join(
-        ["openai-conformance", server, "-q", "-k", "'stop and ends'", *workers]
-    )
+    assert sorted(site.rglob("*")) == before
+    left = {"conftest.py", "reports.py", "openai-conformance", *([] if compiled else ["cache"])}
+    assert {path.name for path in cwd.iterdir()} == left
+    assert (cwd / "openai-conformance/latest/index.html").is_file()
+    assert header(cwd)["command"] == " ".join(["openai-conformance", server, "-q", "-k", "'stop and ends'", *workers])
     assert "warning" not in done.stdout
 
 
