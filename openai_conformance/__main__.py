@@ -70,7 +70,7 @@ def _pytest(given: list[str]) -> int:
     checks = [found for argument in given if (found := _check_file(argument))]
     others = [argument for argument in given if not _check_file(argument)]
     ours = [f"--config-file={ROOMS / 'pyproject.toml'}", "-p", "conformance.plugin", "-p", "reports.plugin"]
-    return int(pytest.main([*ours, *others, *(checks or [str(CHECKS)])]))
+    return int(pytest.main([*ours, *(checks or [str(CHECKS)]), *others]))
 
 
 def _write_nothing_here() -> None:
