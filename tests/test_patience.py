@@ -20,7 +20,7 @@ from backends.target import Deployment, Target
 from conformance.answers import Missing
 from conformance.answers.recording import Recording
 from conformance.checks import test_wire
-from conformance.kit.every import Every
+from conformance.kit.every import Every, Recorded
 from conformance.outcomes import Fail
 from conformance.results.findings import findings
 from conformance.run.sending import Recorder
@@ -220,7 +220,7 @@ def test_the_request_that_stopped_the_server_is_named(
         def recording(self, name: str) -> Recording:
             return recordings.get(name, Recording(unsent="not sent"))
 
-    every = Every.of_scenarios(Source(), NAMES)
+    every = Every.of_recorded(Recorded(Source(), NAMES))
     assert every.fatal == ["third"]
     for check in (test_wire.test_no_request_breaks_the_server, test_wire.test_answers_are_complete):
         with pytest.raises(Fail, match="third"):

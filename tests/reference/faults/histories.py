@@ -86,6 +86,14 @@ def text_beside_reasoning_lost(body: Any, _call: Call) -> None:
 
 
 @request(CHAT)
+def reasoning_beside_calls_refused(body: Any, _call: Call) -> None:
+    """A message with calls is refused if it has reasoning, too."""
+    for message in messages(body):
+        if message.get("tool_calls") and (message.get("reasoning_content") or message.get("reasoning")):
+            raise ApiError("Reasoning is not accepted beside 'tool_calls'.", param="messages")
+
+
+@request(CHAT)
 def reasoning_alone_crashes(body: Any, _call: Call) -> None:
     """A message that has nothing but reasoning is a server error."""
     for message in messages(body):
