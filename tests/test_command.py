@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from backends import containers, find, process
+from backends import find, process
 from backends.errors import CannotStart
 from backends.target import Wanted
 from conformance import results
@@ -156,15 +156,11 @@ def test_help_and_version(tmp_path: Path) -> None:
 
 def test_without_an_engine_a_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     there = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name in ("docker", "xllamacpp") else there(name)
-    )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "xllamacpp" else there(name))
     monkeypatch.setattr(shutil, "which", lambda name: None)
     llamacpp = find.backends()["llamacpp"]
     with pytest.raises(CannotStart, match=r"^No llama.cpp found: .*pip install 'openai-conformance\[xllamacpp\]'"):
         process.program(Wanted(backend="llamacpp"), llamacpp)
-    with pytest.raises(CannotStart, match=r"^The Python package docker, .*pip install 'openai-conformance\[docker\]'"):
-        containers.start(Wanted(backend="llamacpp"), llamacpp)
 
 
 def test_the_core_profile_measures_the_rows_of_the_guide(tmp_path: Path, server: str) -> None:
