@@ -19,8 +19,10 @@ import pytest
 from backends import redaction
 from conformance import results
 from conformance.results import Results
-from tests.hostile import modes
-from tests.hostile.modes import FORMS, KEY, MODES, Mode
+from tests.hostile import mode as kit
+from tests.hostile.mode import KEY, MODES, Mode
+from tests.hostile.modes import misled
+from tests.hostile.modes.keys import FORMS, echoing
 from tests.hostile.server import Call, Seen, serving
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +78,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 def test_a_run_is_bounded_and_honest(name: str, tmp_path: Path) -> None:
     mode, report = MODES[name], tmp_path / "report"
     with serving({}) as (elsewhere, never), serving({mode.path: mode.act}) as (origin, seen):
-        modes.OTHER = elsewhere.removeprefix("http://")
+        misled.OTHER = elsewhere.removeprefix("http://")
         args = [f"--backend={mode.backend}@{origin}/v1", *("--model=m", "--embedding-model=m", "--vision-model=m")]
         ended = ran(*args, *mode.select, *mode.options, report=report, seconds=mode.seconds)
     measured = results.read(report / "results.jsonl") if (report / "results.jsonl").exists() else None
@@ -112,7 +114,7 @@ def judged(mode: Mode, measured: Results | None) -> None:
     """The checks that read what the mode spoils have one of its outcomes."""
     checks = measured.checks if measured else []
     assert [check.message for check in checks if check.outcome == "error"] == []
-    ends = {check.outcome for check in checks if check.id in modes.JUDGED}
+    ends = {check.outcome for check in checks if check.id in kit.JUDGED}
     assert ends <= set(mode.ends)
     assert {check.id for check in checks if check.outcome == "fail"} >= mode.fails
     if "pass" not in mode.ends:
@@ -147,7 +149,7 @@ def streams(file: Path) -> list[str]:
 
 def test_the_server_is_correct_without_a_mode(tmp_path: Path) -> None:
     with serving({}) as (origin, seen):
-        ended = ran(f"--base-url={origin}/v1", *modes.FEW, report=tmp_path / "report", seconds=60)
+        ended = ran(f"--base-url={origin}/v1", *kit.FEW, report=tmp_path / "report", seconds=60)
     assert isinstance(seen, Seen)
     checks = results.read(tmp_path / "report" / "results.jsonl").checks
     assert [check.message for check in checks if check.outcome.bad and check.id not in SAME] == []
@@ -164,11 +166,11 @@ def test_nothing_holds_the_key(tmp_path: Path) -> None:
 
     async def act(call: Call) -> None:
         call.headers["authorization"] = f"Bearer {KEY}"
-        await modes.echoing(lambda key: " ".join(form(key) for form in FORMS.values()))(call)
+        await echoing(lambda key: " ".join(form(key) for form in FORMS.values()))(call)
 
     with serving(dict.fromkeys(("/v1/chat/completions", "/v1/embeddings", "/health"), act)) as (origin, _):
         options = [f"--junitxml={report}/junit.xml", "-vv", "-rA", "--log-level=DEBUG", "--log-cli-level=DEBUG"]
-        select = [*modes.FEW, *modes.PROGRAMS, *modes.checks("sdk_python", "sdk_node", "api_key")]
+        select = [*kit.FEW, *kit.PROGRAMS, *kit.checks("sdk_python", "sdk_node", "api_key")]
         ended = ran(f"--base-url={origin}/v1", *options, *select, report=report, seconds=300)
         printed = [ended.output]
         for command in COMMANDS:

@@ -1,0 +1,221 @@
+"""A server that sends much."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import zlib
+from functools import cache
+from typing import Any
+
+from tests.hostile.mode import FEW, GOOD, KEY, LISTING, MODES, PROGRAMS, Mode, checks, mode, own
+from tests.hostile.server import END, Act, Call, chunk, completion, correct
+
+
+@mode("fail", "timeout")
+async def endless_stream(call: Call) -> None:
+    await call.head(kind="text/event-stream")
+    await call.forever(f"data: {json.dumps(chunk({'content': 'abc'}))}\n\n" * 500)
+
+
+@mode("fail", "timeout")
+async def endless_body(call: Call) -> None:
+    await call.head()
+    await call.raw('{"choices": "')
+    await call.forever("x" * 65536)
+
+
+@mode("fail", "timeout")
+async def half_a_gigabyte(call: Call) -> None:
+    await call.head(Content_Length=str(500_000_000))
+    for _ in range(7630):
+        await call.raw(b" " * 65536)
+
+
+@mode("fail", "timeout")
+async def one_line_of_a_stream(call: Call) -> None:
+    await call.head(kind="text/event-stream")
+    await call.raw("data: ")
+    for _ in range(3200):
+        await call.raw(b"x" * 65536)
+
+
+@mode("fail", "timeout")
+async def a_million_choices(call: Call) -> None:
+    choice = '{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}'
+    await call.head()
+    await call.raw('{"id":"a","object":"chat.completion","created":1,"model":"m","choices":[')
+    for _ in range(1000):
+        await call.raw(f"{choice}," * 1000)
+    await call.raw(f"{choice}]}}")
+
+
+@mode("fail", "timeout")
+async def a_million_empty_values(call: Call) -> None:
+    await call.body_of('{"choices":[' + "{}," * 2_000_000 + "{}]}")
+
+
+@cache
+def choices(number: int) -> bytes:
+    one = completion("x")
+    return json.dumps({**one, "choices": [{**one["choices"][0], "index": n} for n in range(number)]}).encode()
+
+
+@mode("fail", "timeout")
+async def many_choices(call: Call) -> None:
+    """Below each bound, so that they are parsed."""
+    await call.body_of(await asyncio.to_thread(choices, 60_000))
+
+
+@mode("pass", "fail", "ignored", **GOOD)
+async def many_events(call: Call) -> None:
+    """A long stream that is correct, at most 16 MB."""
+    if not call.streamed:
+        await call.chat("ab" * 25_000)
+        return
+    await call.head(kind="text/event-stream")
+    await call.raw(f"data: {json.dumps(chunk({'role': 'assistant', 'content': ''}))}\n\n")
+    for _ in range(50):
+        await call.raw(f"data: {json.dumps(chunk({'content': 'ab'}))}\n\n" * 500)
+    await call.raw(f"data: {json.dumps(chunk({'content': 'ab' * 0}))}\n\ndata: {json.dumps(END)}\n\ndata: [DONE]\n\n")
+
+
+@mode("fail", "timeout")
+async def one_byte_chunks(call: Call) -> None:
+    await call.head(Transfer_Encoding="chunked")
+    await call.forever("1\r\nx\r\n" * 10_000)
+
+
+@mode("fail", "timeout")
+async def line_feeds(call: Call) -> None:
+    await call.body_of(b"\n" * (15 << 20), kind="text/event-stream" if call.streamed else "application/json")
+
+
+@mode("fail", "timeout")
+async def backslashes(call: Call) -> None:
+    """They begin like an escaped key at each place."""
+    await call.body_of(b"\\" * (4 << 20))
+
+
+@mode("fail", "timeout")
+async def control_characters(call: Call) -> None:
+    """Six bytes each in JSON."""
+    await call.body_of(b"\x01" * (15 << 20))
+
+
+@cache
+def wide() -> str:
+    return json.dumps(completion("x" * (15 << 20) + "\U0001f600"), ensure_ascii=False)
+
+
+@mode("fail", "timeout")
+async def wide_characters(call: Call) -> None:
+    """Four bytes each in memory."""
+    await call.body_of(await asyncio.to_thread(wide))
+
+
+@cache
+def bomb() -> bytes:
+    """0.3 MB that become 300, made without ever having them in memory: the test's own peak is seen in its child's."""
+    packer = zlib.compressobj(9, wbits=31)
+    return b"".join(
+        [packer.compress(b'{"build_info": "'), *(packer.compress(b"x" * (1 << 20)) for _ in range(300)), packer.flush()]
+    )
+
+
+@mode("fail", "timeout")
+async def gzip_bomb(call: Call) -> None:
+    await call.body_of(await asyncio.to_thread(bomb), Content_Encoding="gzip")
+
+
+@mode("fail", "timeout")
+async def gzip_bomb_in_gzip(call: Call) -> None:
+    await call.body_of(gzip.compress(await asyncio.to_thread(bomb)), Content_Encoding="gzip, gzip")
+
+
+@mode("pass", "fail", "ignored", path="/props", backend="llamacpp", **GOOD)
+async def gzip_bomb_at_props(call: Call) -> None:
+    await call.body_of(await asyncio.to_thread(bomb), Content_Encoding="gzip")
+
+
+@mode("fail", "timeout")
+async def header_flood(call: Call) -> None:
+    await call.raw("HTTP/1.1 200 OK\r\n")
+    await call.forever("X-A: " + "b" * 1000 + "\r\n")
+
+
+@mode("fail", "timeout")
+async def deep_json(call: Call) -> None:
+    await call.body_of("[" * 100_000 + "]" * 100_000)
+
+
+@mode("pass", "fail", "ignored", path="/v1/models", select=FEW + checks("models.lists_the_model"), **GOOD)
+async def twenty_thousand_models(call: Call) -> None:
+    models = [{"id": "m", "object": "model", "created": 1, "owned_by": "x"}]
+    models += [{**models[0], "id": f"m{n}"} for n in range(20_000)]
+    await call.json({"object": "list", "data": models})
+
+
+@mode("fail", "timeout", select=PROGRAMS)
+async def programs_get_too_much(call: Call) -> None:
+    await a_million_choices(call)
+
+
+@mode("pass", "fail", "not-run", **LISTING)
+async def models_are_endless(call: Call) -> None:
+    await call.head()
+    await call.forever(" " * 65536)
+
+
+ALL = checks(
+    *("wire.chat_shape", "wire.full_chat_shape", "wire.chunk_shape", "wire.answers_are_complete", "wire.ids_are_unique")
+)
+"""Rules over every exchange, alone: then all scenarios are sent."""
+
+MUCH: dict[str, Any] = {
+    "path": "*",
+    "select": ALL,
+    "options": ("--timeout=20",),
+    "size": 1000,
+    "cpu": 400,
+    "seconds": 900,
+}
+
+
+def much(size: int) -> Act:
+    """A correct text of so many bytes in each response of a run."""
+
+    async def act(call: Call) -> None:
+        await (call.chat("x" * size) if call.method == "POST" else correct(call))
+
+    return act
+
+
+async def deep(call: Call) -> None:
+    await call.body_of("[" * 100_000 + "]" * 100_000)
+
+
+async def endless(call: Call) -> None:
+    await call.head()
+    await call.forever(" " * 65536)
+
+
+async def tells_the_key(call: Call) -> None:
+    await call.json({"version": KEY, "models": [{"name": KEY, "model": KEY}], "build_info": KEY}, Server=KEY)
+
+
+for _backend in ("ollama", "vllm", "llamacpp"):
+    for _act in (deep, endless, tells_the_key):
+        _name = f"{_act.__name__.replace('_', '-')}-at-own-endpoints-of-{_backend}"
+        MODES[_name] = Mode(
+            name=_name,
+            act=own(_act),
+            path="*",
+            backend=_backend,
+            ends=frozenset({"pass", "fail"}),
+            exits=frozenset({0, 1}),
+        )
+
+for _name, _size in {"a-megabyte-each": 1_000_000, "fifteen-megabytes-each": 15 << 20}.items():
+    MODES[_name] = Mode(name=_name, act=much(_size), ends=frozenset({"pass", "fail"}), **MUCH)
