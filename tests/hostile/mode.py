@@ -43,8 +43,8 @@ TRUE = frozenset({"models.ids_are_unique", "wire.answers_are_complete"})
 class Mode:
     """`path` is where it acts. Judged are the checks of `select`: `ends` are the outcomes that each of those which
     read the answer may have, `passes` those that may pass, and `fails` those that must fail. `exits` are exit codes of
-    the run. `seconds` end it; `cpu` are seconds of a CPU, since others may keep the machine busy. `most` is in MB, as
-    is `size`, which is that of the report."""
+    the run. `seconds` end it on an idle machine; `cpu` are seconds of a CPU. `most` is in MB, as
+    is `size`, which is that of the report. `asks` are the most requests. The models are `named` to the run."""
 
     name: str
     act: Act
@@ -55,10 +55,12 @@ class Mode:
     passes: frozenset[str] = TRUE
     fails: frozenset[str] = frozenset()
     exits: frozenset[int] = frozenset({1})
-    seconds: float = 300
+    seconds: float = 60
     cpu: float = 40
     most: int = 500
     size: int = 100
+    asks: int = 10_000
+    named: bool = True
     options: tuple[str, ...] = ()
 
 
@@ -79,7 +81,9 @@ def mode(*ends: str, path: str = CHAT, **more: Any) -> Callable[[Act], Act]:
     return register
 
 
-GOOD: dict[str, Any] = {"exits": frozenset({0, 1})}
+ANY = frozenset({0, 1})
+GOOD_ENDS = frozenset({"pass", "fail"})
+GOOD: dict[str, Any] = {"exits": ANY}
 LISTING: dict[str, Any] = {"path": "/v1/models", "exits": frozenset({0, 1, 11, 12, 13, 14})}
 """The list of models is spoilt; with the models named, chat may be measured without it."""
 

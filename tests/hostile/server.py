@@ -23,6 +23,8 @@ class Seen:
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     open: int = 0
     most: int = 0
+    dead: asyncio.Event = field(default_factory=asyncio.Event)
+    """Once it is set, the server takes no more connections."""
 
 
 @dataclass
@@ -164,6 +166,12 @@ def serving(acts: dict[str, Act]) -> Iterator[tuple[str, Seen]]:
         writer.close()
 
     server = loop.run_until_complete(asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 24))
+
+    async def die() -> None:
+        await seen.dead.wait()
+        server.close()
+
+    dying = loop.create_task(die())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
@@ -171,6 +179,7 @@ def serving(acts: dict[str, Act]) -> Iterator[tuple[str, Seen]]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        dying.cancel()
         for task in asyncio.all_tasks(loop):
             task.cancel()
         server.close()

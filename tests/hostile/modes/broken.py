@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from tests.hostile.mode import FEW, GOOD, TRUE, checks, mode
-from tests.hostile.server import END, Call, chunk, completion
+from tests.hostile.server import END, Call, chunk, completion, correct
 
 
 @mode("fail")
@@ -52,6 +52,83 @@ async def infinite(call: Call) -> None:
     await (call.events(chunk({"role": "assistant", "content": "a"}) | one) if call.streamed else call.json(one))
 
 
+NOT_JSON: list[bytes] = [
+    b'\xef\xbb\xbf{"choices": []}',
+    b"",
+    b"null",
+    b"[]",
+    b'"choices"',
+    b"5",
+    b"{}{}",
+    b'{"choices": [],}',
+    b"{'choices': []}",
+    b'{"choices": [] /* none */}',
+    b'{"choices": "\xff\xfe\xc0\xaf"}',
+    b'{"choices": "\0"}',
+    b'{"choices"\0: []}',
+    b'{"created": ' + b"9" * 100_000 + b', "choices": []}',
+    b'{"choices": ' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}",
+    b"<html><body>Welcome</body></html>",
+    b"data: {}\n\ndata: [DONE]\n\n",
+]
+
+
+@mode(
+    "fail",
+    path="*",
+    select=checks("chat", "streaming", "usage", "tools", "embeddings", "models", "errors", "responses"),
+)
+async def bodies_that_are_no_objects(call: Call) -> None:
+    """A different one for each request."""
+    if call.method == "GET":
+        await correct(call)
+        return
+    raw = NOT_JSON[len(call.seen.requests) % len(NOT_JSON)]
+    if call.streamed:
+        await call.body_of(b"data: " + raw + b"\n\ndata: [DONE]\n\n", kind="text/event-stream")
+    else:
+        await call.body_of(raw)
+
+
+ODD_VALUES = [
+    "\ud800", "\0", 10**4000, -(10**300), 1e300, True, None, [], {}, [[]], {"": {}}, "", " ", "x" * 100_000, -1, 0.5,
+]  # fmt: skip
+
+
+@mode("pass", "fail", "ignored", path="*", select=("conformance/checks",), cpu=200, seconds=200, **GOOD)
+async def odd_values_everywhere(call: Call) -> None:
+    """Each response has an odd value in the place of each field of one depth; the whole suite reads them."""
+    if call.method == "GET":
+        await correct(call)
+        return
+    number = len(call.seen.requests)
+    odd, depth = ODD_VALUES[number % len(ODD_VALUES)], number // len(ODD_VALUES) % 5
+    if call.streamed:
+        await call.events(replaced(chunk({"role": "assistant", "content": "Paris"}), odd, depth), END)
+    else:
+        await call.json(replaced(completion("Paris"), odd, depth))
+
+
+def replaced(value: Any, odd: Any, depth: int) -> Any:
+    """A value with `odd` in the place of all that stands at a depth."""
+    if depth == 0:
+        return odd
+    if isinstance(value, dict):
+        return {key: replaced(one, odd, depth - 1) for key, one in value.items()}
+    return [replaced(one, odd, depth - 1) for one in value] if isinstance(value, list) else value
+
+
+@mode("fail")
+async def names_that_come_twice(call: Call) -> None:
+    body = json.dumps(completion("Paris"))
+    body = body[:-1] + ', "choices": []}'
+    await (
+        call.body_of(f"data: {body}\n\ndata: [DONE]\n\n", kind="text/event-stream")
+        if call.streamed
+        else call.body_of(body)
+    )
+
+
 # Broken HTTP
 
 
@@ -90,6 +167,68 @@ async def bad_chunk_size(call: Call) -> None:
 async def closes_in_the_body(call: Call) -> None:
     await call.head(Content_Length="5000")
     await call.raw('{"choices"')
+
+
+CHUNKED = [
+    "-1\r\nabc\r\n0\r\n\r\n",
+    "0x5\r\nabcde\r\n0\r\n\r\n",
+    "5\r\nabcdefgh\r\n0\r\n\r\n",
+    "ffffffffffffffffffff\r\nabc",
+    "5 5\r\nabcde\r\n0\r\n\r\n",
+    "5\nabcde\n0\n\n",
+    "\r\n\r\n",
+    "5\r\nabcde",
+    "0\r\n",
+]
+HEADS = [
+    "HTTP/9.9 200 OK",
+    "HTTP/1.1 99 Low",
+    "HTTP/1.1 999 High\r\nContent-Length: 2",
+    "HTTP/1.1 2000 OK",
+    "HTTP/1.1 -1 OK",
+    "HTTP/1.1",
+    "200 OK",
+    "HTTP/1.1 200 OK\r\nContent-Length: 5, 6",
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6",
+    "HTTP/1.1 200 OK\r\nContent-Length: +5",
+    "HTTP/1.1 200 OK\r\nContent-Length: 0x5",
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip",
+    "HTTP/1.1 200 OK\r\nContent-Length 5",
+    "HTTP/1.1 200 OK\r\n: 5",
+    "HTTP/1.1 200 OK\r\nX-\0: 5",
+    "HTTP/1.1 200 OK\r\n folded",
+    "HTTP/1.1 200 OK\r\nContent-Type: \xff\xfe; charset=\xff",
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=no-such\r\nContent-Length: 2",
+    "HTTP/1.1 200 \xff\r\nContent-Length: 2",
+    "HTTP/1.1 204 No Content\r\nContent-Length: 5",
+    "HTTP/1.1 304 Not Modified",
+    "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/5\r\nContent-Length: 2",
+    "SSH-2.0-OpenSSH_9.9",
+    "\x16\x03\x01\x02\x00\x01",
+    "PRI * HTTP/2.0",
+]
+
+
+@mode(
+    "fail",
+    "rejected",
+    "timeout",
+    path="*",
+    select=checks("chat", "streaming", "stop", "errors"),
+    exits=frozenset({0, 1, 12}),
+)
+async def bad_chunks_and_heads(call: Call) -> None:
+    """A different one for each request."""
+    if call.method == "GET":
+        await correct(call)
+        return
+    number = len(call.seen.requests) % (len(CHUNKED) + len(HEADS))
+    if number < len(CHUNKED):
+        await call.head(Transfer_Encoding="chunked")
+        await call.raw(CHUNKED[number].encode("latin-1"))
+    else:
+        await call.raw((HEADS[number - len(CHUNKED)] + "\r\n\r\n{}").encode("latin-1"))
 
 
 # Bytes after a response

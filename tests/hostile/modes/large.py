@@ -9,7 +9,7 @@ import zlib
 from functools import cache
 from typing import Any
 
-from tests.hostile.mode import FEW, GOOD, KEY, LISTING, MODES, PROGRAMS, Mode, checks, mode, own
+from tests.hostile.mode import CHAT, FEW, GOOD, KEY, LISTING, MODES, PROGRAMS, Mode, checks, mode, own
 from tests.hostile.server import END, Act, Call, chunk, completion, correct
 
 
@@ -181,6 +181,61 @@ MUCH: dict[str, Any] = {
     "cpu": 400,
     "seconds": 900,
 }
+
+
+@mode("pass", "fail", "not-run", **(LISTING | {"path": "*"}), named=False)
+async def a_model_id_of_a_megabyte(call: Call) -> None:
+    """Each request would repeat it."""
+    if call.path == "/v1/models":
+        await call.json({"object": "list", "data": [{"id": "m" * (1 << 20), "object": "model"}]})
+    else:
+        await correct(call)
+
+
+@mode("rejected", "fail")
+async def large_errors(call: Call) -> None:
+    """Each message repeats it, each page shows it."""
+    long = "no " * 700_000
+    await call.json({"error": {"message": long, "type": long, "param": None, "code": long}}, "400 Bad Request")
+
+
+@mode("pass", "fail", **GOOD)
+async def large_headers(call: Call) -> None:
+    """Many of them, as large as HTTP's parser takes."""
+    headers = {f"X_{number}": "x" * 1500 for number in range(50)}
+    await (call.chat() if call.streamed else call.json(completion("Paris"), **headers))
+
+
+@mode("pass", "fail", path="*", backend="ollama", **GOOD)
+async def large_facts(call: Call) -> None:
+    """What a server tells of itself stands in headers, cells and file names."""
+    long = "v" * 3_000_000
+    if call.path.startswith("/v1/"):
+        await correct(call)
+    else:
+        await call.json(
+            {
+                "version": long,
+                "details": {"family": long, "quantization_level": long},
+                "models": [{"name": "m", "model": "m", "digest": long}],
+            }
+        )
+
+
+@mode("pass", "fail", "ignored", path="*", select=FEW + checks("tools", "logprobs", "embeddings"), **GOOD)
+async def many_of_everything(call: Call) -> None:
+    """Tool calls, logprobs and numbers, ten thousand each."""
+    if call.path == "/v1/embeddings":
+        await call.json({"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5] * 100_000}]})
+    elif call.path == CHAT and not call.streamed:
+        function = {"name": "get_weather", "arguments": "{}"}
+        calls = [{"id": f"c{n}", "type": "function", "function": function} for n in range(10_000)]
+        tokens = [{"token": "x", "bytes": [120], "logprob": -1.0, "top_logprobs": []} for _ in range(10_000)]
+        message = {"role": "assistant", "content": "x" * 10_000, "tool_calls": calls}
+        choice = {"index": 0, "message": message, "logprobs": {"content": tokens}, "finish_reason": "tool_calls"}
+        await call.json(completion("", choices=[choice]))
+    else:
+        await correct(call)
 
 
 def much(size: int) -> Act:
