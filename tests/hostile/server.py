@@ -41,7 +41,7 @@ class Call:
     @property
     def asked(self) -> dict[str, Any]:
         """The body's JSON object."""
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             if isinstance(body := json.loads(self.body or b"{}"), dict):
                 return body
         return {}
