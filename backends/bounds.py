@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import http.cookiejar
 import socket
+import sys
 import threading
 import time
 import zlib
@@ -48,6 +50,9 @@ READS = 4096
 """Reads of one response from which those that follow within `SOON` seconds are kept as one."""
 
 SOON = 0.01
+
+NO_ROOM = f"with the other responses of this run, more than {SPARE >> 20} MB"
+"""Why a response is not read on that alone would not be too large."""
 
 _ENDS = (b",", b"[", b"{", b"\n", b"\r")
 _TRIES = 16 << 10
@@ -123,7 +128,7 @@ class Body:
         missing = len(self.kept) + PART * self._parts - PLAIN - self._taken
         if missing > 0:
             if not self._spare.take(missing):
-                self._too_large(f"with the other responses of this run, more than {SPARE >> 20} MB")
+                self._too_large(NO_ROOM)
             self._taken += missing
 
     def _too_large(self, than: str) -> None:
@@ -305,3 +310,11 @@ class _Stream(httpcore2.NetworkStream):
 def heavy(body: bytes, parts: int = MOST_PARTS // 10) -> bool:
     """Whether a body has so many parts that an SDK's objects of it would take too much memory."""
     return sum(map(body.count, _ENDS)) > parts
+
+
+def free_memory_early() -> None:
+    """Have glibc give large blocks back to the system. By itself it keeps many: those that other threads freed."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        m_mmap_threshold, m_arena_max = -3, -8
+        libc.mallopt(m_mmap_threshold, 1 << 18)
+        libc.mallopt(m_arena_max, 2)

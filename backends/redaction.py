@@ -25,7 +25,7 @@ LARGE = 1 << 20
 
 _DATA = re.compile(r"(?:^|[\r\n])data:([^\r\n]*(?:(?:\r\n|\r|\n)data:[^\r\n]*)*)")
 _LINE = re.compile(r"(?:data:)?([^\r\n]+)")
-_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|\[\s*\d{1,3}(?:\s*,\s*\d{1,3})*\s*\]')
+_LITERAL = re.compile(r'"(?:[^"\\]++|\\.)*+"|\[\s*\d{1,3}(?:\s*,\s*\d{1,3})*\s*\]')
 
 Secrets = tuple[str, ...]
 Headers = tuple[tuple[str, str], ...]
@@ -201,12 +201,12 @@ def _patterns_of_bytes(hidden: Secrets) -> list[re.Pattern[bytes]]:
 def _forms(secret: str, between: str) -> Iterator[str]:
     """A regular expression for each form of a secret; `between` may stand between any two characters.
 
-    Each begins with plain characters, which lets `re` skip quickly over what cannot match. Each part is atomic (`(?>`):
-    a server that knows the key could else choose a text on which `re` tries all combinations.
+    Each begins with plain characters, or alternatives that do: `re` then skips quickly over what cannot match. Each other
+    part is atomic (`(?>`): a server that knows the key could else choose a text on which `re` tries all combinations.
     """
     breaks = (_BREAKS_BEFORE.get(char, _BREAK) for char in secret[1:])
     rest = zip(breaks, map(_character, secret[1:]), strict=True)
-    yield _character(secret[0]) + "".join(f"{gap}{between}{char}" for gap, char in rest)
+    yield _character(secret[0], "(?:") + "".join(f"{gap}{between}{char}" for gap, char in rest)
     octets = secret.encode()
     yield f"(?>(?:00|[:,-]|{_SPACE}){{0,6}})(?:0[xX])?{between}".join(_any_case(f"{octet:02x}") for octet in octets)
     yield f"(?>(?:,|{_SPACE}){{1,16}}){between}".join(map(str, octets))
@@ -230,7 +230,7 @@ _OF_BASE64 = {
 }
 
 
-def _character(char: str) -> str:
+def _character(char: str, group: str = "(?>") -> str:
     """A regular expression for one character, as it is or escaped, in either case."""
     forms = sorted({char, char.lower(), char.upper()})
     same = "|".join(map(re.escape, forms))
@@ -241,10 +241,11 @@ def _character(char: str) -> str:
     # An escaped letter n, r or t is a break.
     escaped = "|".join(re.escape(form) for form in forms if form not in "nrt\\")
     slashes = _SLASHES if char != "\\" else r"\\{1,16}"
+    percent = rf"(?:25){{0,8}}(?:[uU]00)?(?:{codes})"
     return (
-        ("(?:" if char in "\\%=&" else "(?>")  # What these begin may be the characters themselves.
+        ("(?:" if char in "\\%=&" else group)  # What these begin may be the characters themselves.
         + rf"{slashes}(?:[uU]\{{?0{{0,8}}(?:{codes})\}}?|x(?:{codes})|{octal}|0{{0,4}}(?:{codes})|{escaped})"
-        rf"|[%=](?:25){{0,8}}(?:[uU]00)?(?:{codes})"
+        rf"|%{percent}|={percent}"
         rf"|&(?:amp;){{0,8}}(?:#0{{0,8}}(?:{decimal});|#[xX]0{{0,8}}(?:{codes});{names})|{same})"
     )
 

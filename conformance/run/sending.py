@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backends import log, program, roles, wire
-from backends.bounds import Spare
+from backends.bounds import NO_ROOM, Spare
 from backends.patience import LONGEST, OUTAGE, Patience, Sent
 from backends.program import CannotRun, Ended, Program
 from backends.target import Deployment, Target
@@ -30,6 +30,9 @@ PATIENCE = 5.0
 
 FEW = 3
 """Scenarios in a row without any response after which nothing more is sent."""
+
+LARGE_IN_A_ROW = 20
+"""Scenarios in a row whose responses are too large after which nothing more is sent."""
 
 PLAIN_SECONDS = 20.0
 """For the plain request that shows whether a server is there."""
@@ -81,6 +84,7 @@ class Sender:
         self._turn = turn
         self._patience: dict[Deployment, Patience] = {}
         self._lost: Counter[Deployment] = Counter()
+        self._large: Counter[Deployment] = Counter()
         self._closed = threading.Event()
 
     def send(self, scenario: Scenario, source: Source, headers: tuple[tuple[str, str], ...] = ()) -> Recording:
@@ -180,6 +184,10 @@ class Sender:
         if self._lost[at] >= FEW:
             what = "" if at.role == "chat" else f" requests to the {at.role} model"
             self._mark(at).write_text(f"the server no longer answers{what}: {sent.gone}", errors="replace")
+        too_large = next((one.error_detail for one in sent.exchanges if one.error == "too large"), "")
+        self._large[at] = self._large[at] + 1 if too_large else 0
+        if self._large[at] >= LARGE_IN_A_ROW:
+            self._mark(at).write_text(f"{LARGE_IN_A_ROW} responses in a row are too large: {too_large}")
         return sent
 
     def _is_gone(self, at: Deployment) -> str:
@@ -215,6 +223,8 @@ def _told(sent: list[Sent]) -> dict[str, Any]:
         told["again"] = again
     if refused := next((part.refused for part in sent if part.refused), ""):
         told["lost"] = f"the server rejected it each time, but not other requests: {refused}"
+    if any(one.error_detail == NO_ROOM for part in sent for one in part.exchanges):
+        told["lost"] = f"the response was not read to its end: {NO_ROOM}"
     if gone := next((part.gone for part in sent if part.gone), ""):
         told["lost"] = f"the server did not respond, not even to a plain request: {gone}"
     return told

@@ -9,31 +9,34 @@ import zlib
 from functools import cache
 from typing import Any
 
-from tests.hostile.mode import CHAT, FEW, GOOD, KEY, LISTING, MODES, PROGRAMS, Mode, checks, mode, own
+from tests.hostile.mode import CHAT, FEW, GOOD, KEY, LISTING, MODES, PROGRAMS, TRUE, Mode, checks, mode, own
 from tests.hostile.server import END, Act, Call, chunk, completion, correct
 
+LARGE: dict[str, Any] = {"options": ("--timeout=10",)}
+"""Their size ends these responses, also on a busy machine."""
 
-@mode("fail", "timeout")
+
+@mode("fail", "timeout", **LARGE)
 async def endless_stream(call: Call) -> None:
     await call.head(kind="text/event-stream")
     await call.forever(f"data: {json.dumps(chunk({'content': 'abc'}))}\n\n" * 500)
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def endless_body(call: Call) -> None:
     await call.head()
     await call.raw('{"choices": "')
     await call.forever("x" * 65536)
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def half_a_gigabyte(call: Call) -> None:
     await call.head(Content_Length=str(500_000_000))
     for _ in range(7630):
         await call.raw(b" " * 65536)
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def one_line_of_a_stream(call: Call) -> None:
     await call.head(kind="text/event-stream")
     await call.raw("data: ")
@@ -41,7 +44,7 @@ async def one_line_of_a_stream(call: Call) -> None:
         await call.raw(b"x" * 65536)
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def a_million_choices(call: Call) -> None:
     choice = '{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}'
     await call.head()
@@ -51,7 +54,7 @@ async def a_million_choices(call: Call) -> None:
     await call.raw(f"{choice}]}}")
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def a_million_empty_values(call: Call) -> None:
     await call.body_of('{"choices":[' + "{}," * 2_000_000 + "{}]}")
 
@@ -62,7 +65,7 @@ def choices(number: int) -> bytes:
     return json.dumps({**one, "choices": [{**one["choices"][0], "index": n} for n in range(number)]}).encode()
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE, passes=TRUE | {"wire.chat_shape", "wire.framing_loses_nothing"})
 async def many_choices(call: Call) -> None:
     """Below each bound, so that they are parsed."""
     await call.body_of(await asyncio.to_thread(choices, 60_000))
@@ -81,24 +84,24 @@ async def many_events(call: Call) -> None:
     await call.raw(f"data: {json.dumps(chunk({'content': 'ab' * 0}))}\n\ndata: {json.dumps(END)}\n\ndata: [DONE]\n\n")
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def one_byte_chunks(call: Call) -> None:
     await call.head(Transfer_Encoding="chunked")
     await call.forever("1\r\nx\r\n" * 10_000)
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def line_feeds(call: Call) -> None:
     await call.body_of(b"\n" * (15 << 20), kind="text/event-stream" if call.streamed else "application/json")
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def backslashes(call: Call) -> None:
     """They begin like an escaped key at each place."""
     await call.body_of(b"\\" * (4 << 20))
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def control_characters(call: Call) -> None:
     """Six bytes each in JSON."""
     await call.body_of(b"\x01" * (15 << 20))
@@ -109,7 +112,7 @@ def wide() -> str:
     return json.dumps(completion("x" * (15 << 20) + "\U0001f600"), ensure_ascii=False)
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def wide_characters(call: Call) -> None:
     """Four bytes each in memory."""
     await call.body_of(await asyncio.to_thread(wide))
@@ -124,12 +127,12 @@ def bomb() -> bytes:
     )
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def gzip_bomb(call: Call) -> None:
     await call.body_of(await asyncio.to_thread(bomb), Content_Encoding="gzip")
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def gzip_bomb_in_gzip(call: Call) -> None:
     await call.body_of(gzip.compress(await asyncio.to_thread(bomb)), Content_Encoding="gzip, gzip")
 
@@ -139,13 +142,13 @@ async def gzip_bomb_at_props(call: Call) -> None:
     await call.body_of(await asyncio.to_thread(bomb), Content_Encoding="gzip")
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def header_flood(call: Call) -> None:
     await call.raw("HTTP/1.1 200 OK\r\n")
     await call.forever("X-A: " + "b" * 1000 + "\r\n")
 
 
-@mode("fail", "timeout")
+@mode("fail", "timeout", **LARGE)
 async def deep_json(call: Call) -> None:
     await call.body_of("[" * 100_000 + "]" * 100_000)
 

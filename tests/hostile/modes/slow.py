@@ -85,6 +85,6 @@ async def models_trickle(call: Call) -> None:
     await call.slowly('{"data": [' + " " * 1000)
 
 
-@mode("fail", "timeout", "rejected", select=PROGRAMS, **GOOD)
+@mode("fail", "timeout", "rejected", "blocked", select=PROGRAMS, **GOOD)
 async def programs_wait_in_vain(call: Call) -> None:
     await call.json({"error": {"message": "later"}}, "429 Too Many Requests", Retry_After="61", Retry_After_Ms="61000")
