@@ -201,8 +201,8 @@ def _patterns_of_bytes(hidden: Secrets) -> list[re.Pattern[bytes]]:
 def _forms(secret: str, between: str) -> Iterator[str]:
     """A regular expression for each form of a secret; `between` may stand between any two characters.
 
-    Each begins with plain characters, or alternatives that do: `re` then skips quickly over what cannot match. Each other
-    part is atomic (`(?>`): a server that knows the key could else choose a text on which `re` tries all combinations.
+    Each begins with plain characters, or alternatives that do: `re` then skips quickly over what cannot match. Other
+    parts are atomic (`(?>`): a server that knows the key could else choose a text on which `re` tries all combinations.
     """
     breaks = (_BREAKS_BEFORE.get(char, _BREAK) for char in secret[1:])
     rest = zip(breaks, map(_character, secret[1:]), strict=True)

@@ -44,7 +44,8 @@ class Mode:
     """`path` is where it acts. Judged are the checks of `select`: `ends` are the outcomes that each of those which
     read the answer may have, `passes` those that may pass, and `fails` those that must fail. `exits` are exit codes of
     the run. `seconds` end it on an idle machine; `cpu` are seconds of a CPU. `most` is in MB, as
-    is `size`, which is that of the report. `asks` are the most requests. The models are `named` to the run."""
+    is `size`, which is that of the report. `asks` are the most requests. The models are `named` to the run. It
+    `finds` something about the whole server."""
 
     name: str
     act: Act
@@ -61,6 +62,7 @@ class Mode:
     size: int = 100
     asks: int = 10_000
     named: bool = True
+    finds: bool = False
     options: tuple[str, ...] = ()
 
 

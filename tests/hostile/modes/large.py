@@ -225,7 +225,7 @@ async def large_facts(call: Call) -> None:
         )
 
 
-@mode("pass", "fail", "ignored", path="*", select=FEW + checks("tools", "logprobs", "embeddings"), **GOOD)
+@mode("pass", "fail", "ignored", path="*", select=FEW + checks("tools", "logprobs", "embeddings"), **(GOOD | LARGE))
 async def many_of_everything(call: Call) -> None:
     """Tool calls, logprobs and numbers, ten thousand each."""
     if call.path == "/v1/embeddings":

@@ -112,7 +112,7 @@ async def five_thousand_slots(call: Call) -> None:
 IN_THE_MIDDLE: dict[str, Any] = {
     "path": "*",
     "select": checks("chat", "stop", "streaming", "wire"),
-    "exits": frozenset({1, 12}),
+    "exits": frozenset({0, 1, 11}),
 }
 
 
@@ -151,7 +151,8 @@ for _act in (hangs_up, is_silent, dies, is_another, refuses_the_key):
         name=_name,
         act=after_thirteen(_act),
         ends=frozenset({"pass", "fail", "timeout", "not-run", "blocked", "rejected"}),
-        asks=60,
+        asks=1000,
+        finds=_act in (hangs_up, is_silent, dies),
         **IN_THE_MIDDLE,
     )
 
