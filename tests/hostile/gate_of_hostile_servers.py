@@ -81,7 +81,10 @@ sys.exit(os.waitstatus_to_exitcode(status))
 @pytest.mark.parametrize("name", MODES)
 def test_a_run_is_bounded_and_honest(name: str, tmp_path: Path) -> None:
     mode, report = MODES[name], tmp_path / "report"
-    with serving({}) as (elsewhere, never), serving({mode.path: mode.act}) as (origin, seen):
+    with (
+        serving({}) as (elsewhere, never),
+        serving({mode.path: mode.act}, spares_first=mode.spares_first) as (origin, seen),
+    ):
         misled.OTHER = elsewhere.removeprefix("http://")
         args = [f"--backend={mode.backend}@{origin}/v1"]
         args += ["--model=m", "--embedding-model=m", "--vision-model=m"] if mode.named else []

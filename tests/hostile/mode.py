@@ -63,6 +63,7 @@ class Mode:
     asks: int = 10_000
     named: bool = True
     finds: bool = False
+    spares_first: bool = True
     options: tuple[str, ...] = ()
 
 

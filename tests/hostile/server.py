@@ -144,8 +144,9 @@ async def correct(call: Call) -> None:
 
 
 @contextlib.contextmanager
-def serving(acts: dict[str, Act]) -> Iterator[tuple[str, Seen]]:
-    """Serve until the block ends; yields the origin, and what was seen. `acts` are by path; `*` stands for any."""
+def serving(acts: dict[str, Act], *, spares_first: bool = True) -> Iterator[tuple[str, Seen]]:
+    """Serve until the block ends; yields the origin, and what was seen. `acts` are by path; `*` stands for any.
+    The requests that find out what the model is (`is_first`) get a good response, unless `spares_first` is false."""
     seen, loop = Seen(), asyncio.new_event_loop()
     loop.set_exception_handler(lambda *_: None)  # Of acts that are cancelled at the end.
 
@@ -156,7 +157,7 @@ def serving(acts: dict[str, Act]) -> Iterator[tuple[str, Seen]]:
             async for call in calls(reader, writer, seen):
                 seen.requests.append((call.method, call.path, call.headers))
                 act = acts.get(call.path, acts.get("*", correct))
-                acting = asyncio.ensure_future((correct if is_first(call) else act)(call))
+                acting = asyncio.ensure_future((correct if spares_first and is_first(call) else act)(call))
                 gone = asyncio.ensure_future(reader.read(1))
                 await asyncio.wait({acting, gone}, return_when=asyncio.FIRST_COMPLETED)
                 acting.cancel()

@@ -152,6 +152,7 @@ for _act in (hangs_up, is_silent, dies, is_another, refuses_the_key):
         act=after_thirteen(_act),
         ends=frozenset({"pass", "fail", "timeout", "not-run", "blocked", "rejected"}),
         asks=1000,
+        spares_first=False,
         finds=_act in (hangs_up, is_silent, dies),
         **IN_THE_MIDDLE,
     )
