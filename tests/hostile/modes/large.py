@@ -12,7 +12,7 @@ from typing import Any
 from tests.hostile.mode import CHAT, FEW, GOOD, KEY, LISTING, MODES, PROGRAMS, TRUE, Mode, checks, mode, own
 from tests.hostile.server import END, Act, Call, chunk, completion, correct
 
-LARGE: dict[str, Any] = {"options": ("--timeout=10",)}
+LARGE: dict[str, Any] = {"options": ("--timeout=10",), "cpu": 60}
 """Their size ends these responses, also on a busy machine."""
 
 
