@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,16 @@ class MainRun(Run):
 
     # Beginning
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
-        if self.config.option.collectonly:
-            return
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionstart(self) -> Generator[None, None, None]:
+        if not self.config.option.collectonly:
+            self._find_targets()
+        try:
+            yield
+        except EOFError:  # As xdist says it.
+            pytest.exit("a worker ended before it began; run again, or without -n.", pytest.ExitCode.INTERNAL_ERROR)
+
+    def _find_targets(self) -> None:
         try:
             if self.asked.replay:
                 self._replay(self.asked.replay)

@@ -81,7 +81,7 @@ def test_a_killed_process_leaves_no_other(whom: str, number: signal.Signals, wor
     said = (tmp_path / "output").read_text(errors="replace")
     assert left == []
     assert "INTERNALERROR" not in said
-    assert "Traceback" not in said
+    assert "Traceback" not in said.replace("ends:\nTraceback", "")  # In the log of a server that was interrupted.
 
 
 def wait_for(whom: str, mark: str, run: subprocess.Popen[bytes]) -> int:
