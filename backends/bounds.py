@@ -90,8 +90,10 @@ class Body:
         self.reads: list[tuple[float, int]] = []
         self._spare = spare
         self._decoders: list[_Decoder] = []
+        self._size = 0
         self._parts = 0
         self._taken = 0
+        self._cut = False
 
     def encoded(self, encodings: str | None) -> None:
         """The response has begun, with this Content-Encoding. Raises Undecodable if it is none of the known."""
@@ -103,9 +105,11 @@ class Body:
             self._keep(decoded, at)
 
     def finish(self) -> None:
-        """The body has ended. Raises Undecodable if its encoding has not."""
+        """The body has ended. Raises Undecodable if its encoding has not, TooLarge if there was no room for it."""
         for decoder in self._decoders:
             decoder.finish()
+        if self._cut:
+            raise TooLarge(NO_ROOM)
 
     def _decoded(self, piece: bytes, decoders: list[_Decoder]) -> Iterator[bytes]:
         if not decoders:
@@ -115,26 +119,34 @@ class Body:
             yield from self._decoded(decoded, decoders[1:])
 
     def _keep(self, piece: bytes, at: float) -> None:
+        self._size += len(piece)
+        self._parts += sum(map(piece.count, _ENDS))
+        if self._size > MOST:
+            self._too_large(f"more than {MOST >> 20} MB")
+        if self._parts > MOST_PARTS:
+            self._too_large(f"more than {MOST_PARTS:,} values or lines")
+        if self._cut:
+            return
         self.kept += piece
         if len(self.reads) >= READS and at - self.reads[-1][0] < SOON:
             self.reads[-1] = (self.reads[-1][0], self.reads[-1][1] + len(piece))
         else:
             self.reads.append((at, len(piece)))
-        self._parts += sum(map(piece.count, _ENDS))
-        if len(self.kept) > MOST:
-            self._too_large(f"more than {MOST >> 20} MB")
-        if self._parts > MOST_PARTS:
-            self._too_large(f"more than {MOST_PARTS:,} values or lines")
-        missing = len(self.kept) + PART * self._parts - PLAIN - self._taken
-        if missing > 0:
-            if not self._spare.take(missing):
-                self._too_large(NO_ROOM)
+        missing = self._size + PART * self._parts - PLAIN - self._taken
+        if missing > 0 and self._spare.take(missing):
             self._taken += missing
+        elif missing > 0:  # The rest is only counted: is it too large by itself?
+            self._cut = True
+            self._drop()
 
     def _too_large(self, than: str) -> None:
+        self._drop()
+        raise TooLarge(than)
+
+    def _drop(self) -> None:
         del self.kept[KEPT + SPILL :]
         self._spare.take(-self._taken)
-        raise TooLarge(than)
+        self._taken = 0
 
 
 class _Decoder:

@@ -161,7 +161,7 @@ async def key_after_the_response(call: Call) -> None:
     await call.raw("x" * 240 + call.key)
 
 
-@mode("fail")
+@mode("fail", options=("--timeout=10",))
 async def key_where_a_body_is_cut(call: Call) -> None:
     """It stands across the end of what is kept of a body that is too large."""
     await call.body_of("x" * (bounds.KEPT - 10) + call.key + "x" * (20 << 20))

@@ -9,11 +9,15 @@ import zlib
 from functools import cache
 from typing import Any
 
-from tests.hostile.mode import CHAT, FEW, GOOD, KEY, LISTING, MODES, PROGRAMS, TRUE, Mode, checks, mode, own
+from tests.hostile.mode import ANY, CHAT, FEW, GOOD, KEY, LISTING, MODES, PROGRAMS, TRUE, Mode, checks, mode, own
 from tests.hostile.server import END, Act, Call, chunk, completion, correct
 
-LARGE: dict[str, Any] = {"options": ("--timeout=10",), "cpu": 60}
-"""Their size ends these responses, also on a busy machine."""
+LARGE: dict[str, Any] = {
+    "options": ("--timeout=10",),
+    "select": checks("chat.answers_with_a_message", "wire.answers_are_complete", "wire.chat_shape", "wire.chunk_shape"),
+    "cpu": 60,
+}
+"""Their size ends these responses, also on a busy machine. Few checks read them: each sends more requests."""
 
 
 @mode("fail", "timeout", **LARGE)
@@ -183,6 +187,7 @@ MUCH: dict[str, Any] = {
     "size": 1000,
     "cpu": 400,
     "seconds": 900,
+    "exits": ANY,
 }
 
 
@@ -195,7 +200,7 @@ async def a_model_id_of_a_megabyte(call: Call) -> None:
         await correct(call)
 
 
-@mode("rejected", "fail")
+@mode("rejected", "fail", **LARGE)
 async def large_errors(call: Call) -> None:
     """Each message repeats it, each page shows it."""
     long = "no " * 700_000
@@ -225,7 +230,9 @@ async def large_facts(call: Call) -> None:
         )
 
 
-@mode("pass", "fail", "ignored", path="*", select=FEW + checks("tools", "logprobs", "embeddings"), **(GOOD | LARGE))
+@mode(
+    "pass", "fail", "ignored", path="*", **(GOOD | LARGE | {"select": FEW + checks("tools", "logprobs", "embeddings")})
+)
 async def many_of_everything(call: Call) -> None:
     """Tool calls, logprobs and numbers, ten thousand each."""
     if call.path == "/v1/embeddings":
@@ -245,9 +252,24 @@ def much(size: int) -> Act:
     """A correct text of so many bytes in each response of a run."""
 
     async def act(call: Call) -> None:
-        await (call.chat("x" * size) if call.method == "POST" else correct(call))
+        if call.method != "POST":
+            await correct(call)
+        else:
+            await call.body_of(long(size, call.streamed), kind="text/event-stream" if call.streamed else JSON)
 
     return act
+
+
+@cache
+def long(size: int, streamed: bool) -> bytes:
+    """A correct response whose text has so many characters."""
+    if not streamed:
+        return json.dumps(completion("x" * size)).encode()
+    events = [chunk({"role": "assistant", "content": ""}), chunk({"content": "x" * size}), END]
+    return "".join([*(f"data: {json.dumps(one)}\n\n" for one in events), "data: [DONE]\n\n"]).encode()
+
+
+JSON = "application/json"
 
 
 async def deep(call: Call) -> None:
