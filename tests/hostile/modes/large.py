@@ -94,18 +94,18 @@ async def one_byte_chunks(call: Call) -> None:
     await call.forever("1\r\nx\r\n" * 10_000)
 
 
-@mode("fail", "timeout", **LARGE)
+@mode("pass", "fail", "timeout", "blocked", **(GOOD | LARGE))
 async def line_feeds(call: Call) -> None:
     await call.body_of(b"\n" * (15 << 20), kind="text/event-stream" if call.streamed else "application/json")
 
 
-@mode("fail", "timeout", **LARGE)
+@mode("pass", "fail", "timeout", "blocked", **(GOOD | LARGE))
 async def backslashes(call: Call) -> None:
     """They begin like an escaped key at each place."""
     await call.body_of(b"\\" * (4 << 20))
 
 
-@mode("fail", "timeout", **LARGE)
+@mode("pass", "fail", "timeout", "blocked", **(GOOD | LARGE))
 async def control_characters(call: Call) -> None:
     """Six bytes each in JSON."""
     await call.body_of(b"\x01" * (15 << 20))
@@ -116,7 +116,7 @@ def wide() -> str:
     return json.dumps(completion("x" * (15 << 20) + "\U0001f600"), ensure_ascii=False)
 
 
-@mode("fail", "timeout", **LARGE)
+@mode("pass", "fail", "timeout", "blocked", **(GOOD | LARGE))
 async def wide_characters(call: Call) -> None:
     """Four bytes each in memory."""
     await call.body_of(await asyncio.to_thread(wide))
@@ -157,7 +157,15 @@ async def deep_json(call: Call) -> None:
     await call.body_of("[" * 100_000 + "]" * 100_000)
 
 
-@mode("pass", "fail", "ignored", path="/v1/models", select=FEW + checks("models.lists_the_model"), **GOOD)
+@mode(
+    "pass",
+    "fail",
+    "ignored",
+    path="/v1/models",
+    select=FEW + checks("models.lists_the_model"),
+    options=("--timeout=10",),
+    **GOOD,
+)
 async def twenty_thousand_models(call: Call) -> None:
     models = [{"id": "m", "object": "model", "created": 1, "owned_by": "x"}]
     models += [{**models[0], "id": f"m{n}"} for n in range(20_000)]
@@ -200,7 +208,7 @@ async def a_model_id_of_a_megabyte(call: Call) -> None:
         await correct(call)
 
 
-@mode("rejected", "fail", **LARGE)
+@mode("rejected", "fail", "blocked", **(GOOD | LARGE), passes=TRUE | {"wire.chat_shape", "wire.chunk_shape"})
 async def large_errors(call: Call) -> None:
     """Each message repeats it, each page shows it."""
     long = "no " * 700_000
