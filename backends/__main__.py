@@ -92,4 +92,8 @@ def _compose(name: str, wanted: str, image: str | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except OSError as problem:  # A full disk, or a reader that went away.
+        print(f"standard output: cannot write there ({problem.strerror}).", file=sys.stderr)
+        os._exit(2)  # What is left to write would fail again.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import http.cookiejar
 import socket
+import sys
 import threading
 import time
 import zlib
@@ -49,6 +51,9 @@ READS = 4096
 
 SOON = 0.01
 
+NO_ROOM = f"with the other responses of this run, more than {SPARE >> 20} MB"
+"""Why a response is not read on that alone would not be too large."""
+
 _ENDS = (b",", b"[", b"{", b"\n", b"\r")
 _TRIES = 16 << 10
 
@@ -85,8 +90,10 @@ class Body:
         self.reads: list[tuple[float, int]] = []
         self._spare = spare
         self._decoders: list[_Decoder] = []
+        self._size = 0
         self._parts = 0
         self._taken = 0
+        self._cut = False
 
     def encoded(self, encodings: str | None) -> None:
         """The response has begun, with this Content-Encoding. Raises Undecodable if it is none of the known."""
@@ -98,9 +105,11 @@ class Body:
             self._keep(decoded, at)
 
     def finish(self) -> None:
-        """The body has ended. Raises Undecodable if its encoding has not."""
+        """The body has ended. Raises Undecodable if its encoding has not, TooLarge if there was no room for it."""
         for decoder in self._decoders:
             decoder.finish()
+        if self._cut:
+            raise TooLarge(NO_ROOM)
 
     def _decoded(self, piece: bytes, decoders: list[_Decoder]) -> Iterator[bytes]:
         if not decoders:
@@ -110,26 +119,34 @@ class Body:
             yield from self._decoded(decoded, decoders[1:])
 
     def _keep(self, piece: bytes, at: float) -> None:
+        self._size += len(piece)
+        self._parts += sum(map(piece.count, _ENDS))
+        if self._size > MOST:
+            self._too_large(f"more than {MOST >> 20} MB")
+        if self._parts > MOST_PARTS:
+            self._too_large(f"more than {MOST_PARTS:,} values or lines")
+        if self._cut:
+            return
         self.kept += piece
         if len(self.reads) >= READS and at - self.reads[-1][0] < SOON:
             self.reads[-1] = (self.reads[-1][0], self.reads[-1][1] + len(piece))
         else:
             self.reads.append((at, len(piece)))
-        self._parts += sum(map(piece.count, _ENDS))
-        if len(self.kept) > MOST:
-            self._too_large(f"more than {MOST >> 20} MB")
-        if self._parts > MOST_PARTS:
-            self._too_large(f"more than {MOST_PARTS:,} values or lines")
-        missing = len(self.kept) + PART * self._parts - PLAIN - self._taken
-        if missing > 0:
-            if not self._spare.take(missing):
-                self._too_large(f"with the other responses of this run, more than {SPARE >> 20} MB")
+        missing = self._size + PART * self._parts - PLAIN - self._taken
+        if missing > 0 and self._spare.take(missing):
             self._taken += missing
+        elif missing > 0:  # The rest is only counted: is it too large by itself?
+            self._cut = True
+            self._drop()
 
     def _too_large(self, than: str) -> None:
+        self._drop()
+        raise TooLarge(than)
+
+    def _drop(self) -> None:
         del self.kept[KEPT + SPILL :]
         self._spare.take(-self._taken)
-        raise TooLarge(than)
+        self._taken = 0
 
 
 class _Decoder:
@@ -305,3 +322,11 @@ class _Stream(httpcore2.NetworkStream):
 def heavy(body: bytes, parts: int = MOST_PARTS // 10) -> bool:
     """Whether a body has so many parts that an SDK's objects of it would take too much memory."""
     return sum(map(body.count, _ENDS)) > parts
+
+
+def free_memory_early() -> None:
+    """Have glibc give large blocks back to the system. By itself it keeps many: those that other threads freed."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        m_mmap_threshold, m_arena_max = -3, -8
+        libc.mallopt(m_mmap_threshold, 1 << 18)
+        libc.mallopt(m_arena_max, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -101,8 +102,14 @@ def start(command: list[str], port: int, directory: Path, env: dict[str, str] | 
         env={**os.environ, **(env or {})},
         stdin=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=_ignore_interrupts if os.name == "posix" else None,
     )
     return Process(f"http://127.0.0.1:{port}", command, log, guard)
+
+
+def _ignore_interrupts() -> None:
+    """Until the guard has a handler of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def free_port() -> int:

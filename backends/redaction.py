@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html.entities
 import itertools
 import json
 import re
@@ -22,8 +23,9 @@ _HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-a
 LARGE = 1 << 20
 """Characters from which a document that is no stream is not parsed to find a secret that is split over an array."""
 
-_DATA = re.compile(r"(?:^|[\r\n])data:([^\r\n]*)")
-_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
+_DATA = re.compile(r"(?:^|[\r\n])data:([^\r\n]*(?:(?:\r\n|\r|\n)data:[^\r\n]*)*)")
+_LINE = re.compile(r"(?:data:)?([^\r\n]+)")
+_LITERAL = re.compile(r'"(?:[^"\\]++|\\.)*+"|\[\s*\d{1,3}(?:\s*,\s*\d{1,3})*\s*\]')
 
 Secrets = tuple[str, ...]
 Headers = tuple[tuple[str, str], ...]
@@ -87,12 +89,10 @@ def _unsplit(said: bytes, hidden: Secrets) -> bytes:
         whole = said.decode()
     except UnicodeDecodeError:
         return said
-    documents = [found.span(1) for found in _DATA.finditer(whole)]
-    if not documents and len(whole) < LARGE:
-        documents = [(0, len(whole))]
+    documents = list(_documents(whole))
     joined: dict[tuple[object, ...], list[tuple[int, str]]] = {}
-    for number, (begin, end) in enumerate(documents):
-        for path, string in _strings(whole[begin:end]):
+    for number, (_, _, document) in enumerate(documents):
+        for path, string in _strings(document):
             joined.setdefault(path, []).append((number, string))
             joined.setdefault((), []).append((number, string))  # As they stand, whatever their paths.
     changes: dict[int, dict[str, str]] = {}
@@ -101,18 +101,38 @@ def _unsplit(said: bytes, hidden: Secrets) -> bytes:
             for number, before, after in _without(pieces, hidden):
                 changes.setdefault(number, {})[before] = after
     for number in sorted(changes, reverse=True):
-        begin, end = documents[number]
+        begin, end, _ = documents[number]
         whole = whole[:begin] + _rewritten(whole[begin:end], changes[number]) + whole[end:]
     return whole.encode()
 
 
-def _strings(document: str) -> Iterator[tuple[tuple[object, ...], str]]:
-    """Path and value of each string in a JSON document, in order. An `index` of an element is part of its path; other
-    elements of an array share one."""
+def _documents(whole: str) -> Iterator[tuple[int, int, Any]]:
+    """Where the JSON documents of a body begin and end, and what they hold: events, lines, or all of it."""
+    spans = [found.span(1) for found in _DATA.finditer(whole)]
+    if not spans and len(whole) < LARGE:
+        spans = [(0, len(whole))]
+    for begin, end in spans:
+        document = _parsed(re.sub(r"(^|[\r\n])data:", r"\1", whole[begin:end]))
+        if document is not None:
+            yield begin, end, document
+            continue
+        for line in _LINE.finditer(whole, begin, end):  # Each may be one, as Ollama streams, or without empty lines.
+            if (document := _parsed(line[1])) is not None:
+                yield *line.span(1), document
+
+
+def _parsed(document: str) -> Any:
     try:
-        top = json.loads(document)
+        return json.loads(document, strict=False)
     except (ValueError, RecursionError):
-        return
+        return None
+
+
+def _strings(top: Any) -> Iterator[tuple[tuple[object, ...], str]]:
+    """Path and value of each string in a JSON document, in order; an array of bytes (of logprobs) counts as one.
+
+    An `index` of an element is part of its path; other elements of an array share one.
+    """
     event = tuple(top.get(key) for key in ("type", "output_index", "content_index")) if isinstance(top, dict) else ()
     left: list[tuple[tuple[object, ...], Any]] = [(tuple(map(str, event)), top)]
     while left:
@@ -121,8 +141,17 @@ def _strings(document: str) -> Iterator[tuple[tuple[object, ...], str]]:
             yield path, value
         elif isinstance(value, dict):
             left += [((*path, key), inner) for key, inner in reversed(value.items())]
+        elif isinstance(value, list) and (string := _text_of(value)):
+            yield path, string
         elif isinstance(value, list):
             left += [((*path, _place(one)), one) for one in reversed(value) if isinstance(one, str | dict | list)]
+
+
+def _text_of(array: list[Any]) -> str | None:
+    """What an array of bytes spells; None for any other array."""
+    if all(type(one) is int and 0 <= one < 256 for one in array):
+        return bytes(array).decode("latin-1")
+    return None
 
 
 def _place(element: Any) -> object:
@@ -147,14 +176,14 @@ def _without(pieces: list[tuple[int, str]], hidden: Secrets) -> Iterator[tuple[i
 
 
 def _rewritten(document: str, changes: dict[str, str]) -> str:
-    """The document with the string literals that stand for the keys of `changes` replaced by their values."""
+    """The document with the strings that are keys of `changes` replaced by their values, also as arrays of bytes."""
 
     def literal(found: re.Match[str]) -> str:
-        try:
-            string = json.loads(found[0], strict=False)
-        except ValueError:
+        value = _parsed(found[0])
+        string = _text_of(value) if isinstance(value, list) else value
+        if string not in changes:
             return found[0]
-        return json.dumps(changes[string]) if string in changes else found[0]
+        return json.dumps(list(changes[string].encode("latin-1")) if isinstance(value, list) else changes[string])
 
     return _LITERAL.sub(literal, document)
 
@@ -172,35 +201,60 @@ def _patterns_of_bytes(hidden: Secrets) -> list[re.Pattern[bytes]]:
 def _forms(secret: str, between: str) -> Iterator[str]:
     """A regular expression for each form of a secret; `between` may stand between any two characters.
 
-    Each begins with plain characters, which lets `re` skip quickly over what cannot match.
+    Each begins with plain characters, or alternatives that do: `re` then skips quickly over what cannot match. Other
+    parts are atomic (`(?>`): a server that knows the key could else choose a text on which `re` tries all combinations.
     """
-    yield between.join(map(_character, secret))
+    breaks = (_BREAKS_BEFORE.get(char, _BREAK) for char in secret[1:])
+    rest = zip(breaks, map(_character, secret[1:]), strict=True)
+    yield _character(secret[0], "(?:") + "".join(f"{gap}{between}{char}" for gap, char in rest)
     octets = secret.encode()
-    yield f"[ :,-]{{0,2}}(?:0[xX])?{between}".join(_any_case(f"{octet:02x}") for octet in octets)
-    yield f"[ ,]{{1,2}}{between}".join(map(str, octets))
+    yield f"(?>(?:00|[:,-]|{_SPACE}){{0,6}})(?:0[xX])?{between}".join(_any_case(f"{octet:02x}") for octet in octets)
+    yield f"(?>(?:,|{_SPACE}){{1,16}}){between}".join(map(str, octets))
     for shift, octets in itertools.product(range(3), (secret.encode(), secret.encode("utf-16-le"))):
         encoded = base64.b64encode(bytes(shift) + octets).decode()
         own = encoded[-(-shift * 8 // 6) : (shift + len(octets)) * 8 // 6]  # What does not depend on the neighbours.
-        yield between.join(_OF_BASE64.get(char, char) for char in own)
+        yield (_BREAK + between).join(_OF_BASE64.get(char, char) for char in own)
 
+
+_SLASHES = r"\\(?<!\\\\)\\*+"
+"""A whole run of backslashes, found at its beginning only: else each of a megabyte of them would begin a search."""
+
+_SPACE = rf"(?:[ \t\r\n]|{_SLASHES}[nrt])"
+_BREAK = rf"(?>(?:=?{_SPACE}{{1,4}})?)"
+_BREAKS_BEFORE = {" ": "", "=": f"(?>{_SPACE}{{0,4}})"}
+"""Some encoders break lines: MIME's base64 and quoted-printable, `hexdump`, an indented array."""
 
 _OF_BASE64 = {
-    "/": r"(?:/|_|\\{1,8}/|\\{1,8}u002[Ff]|%(?:25){0,8}2[Ff])",
-    "+": r"(?:\+|-|\\{1,8}u002[Bb]|%(?:25){0,8}2[Bb])",
+    "/": r"(?>/|_|\\+/|\\+u002[Ff]|%(?:25){0,8}2[Ff])",
+    "+": r"(?>\+|-|\\+u002[Bb]|%(?:25){0,8}2[Bb])",
 }
 
 
-def _character(char: str) -> str:
+def _character(char: str, group: str = "(?>") -> str:
     """A regular expression for one character, as it is or escaped, in either case."""
-    same = "|".join(re.escape(form) for form in sorted({char, char.lower(), char.upper()}))
-    codes = "|".join(_any_case(f"{ord(form):02x}") for form in sorted({char, char.lower(), char.upper()}))
-    octal = "|".join(f"{ord(form):03o}" for form in sorted({char, char.lower(), char.upper()}))
-    decimal = "|".join(str(ord(form)) for form in sorted({char, char.lower(), char.upper()}))
-    # Repetitions are bounded: a megabyte of backslashes would take an hour.
+    forms = sorted({char, char.lower(), char.upper()})
+    same = "|".join(map(re.escape, forms))
+    codes = "|".join(_any_case(f"{ord(form):02x}") for form in forms)
+    octal = "|".join(f"{ord(form):03o}" for form in forms)
+    decimal = "|".join(str(ord(form)) for form in forms)
+    names = "".join(f"|{re.escape(name)}" for form in forms for name in _NAMES.get(form, ()))
+    # An escaped letter n, r or t is a break.
+    escaped = "|".join(re.escape(form) for form in forms if form not in "nrt\\")
+    slashes = _SLASHES if char != "\\" else r"\\{1,16}"
+    percent = rf"(?:25){{0,8}}(?:[uU]00)?(?:{codes})"
     return (
-        rf"(?:{same}|\\{{1,8}}(?:{same}|[uU]\{{?0{{0,8}}(?:{codes})\}}?|x(?:{codes})|{octal})"
-        rf"|[%=](?:25){{0,8}}(?:{codes})|&#0{{0,8}}(?:{decimal});|&#[xX]0{{0,8}}(?:{codes});)"
+        ("(?:" if char in "\\%=&" else group)  # What these begin may be the characters themselves.
+        + rf"{slashes}(?:[uU]\{{?0{{0,8}}(?:{codes})\}}?|x(?:{codes})|{octal}|0{{0,4}}(?:{codes})|{escaped})"
+        rf"|%{percent}|={percent}"
+        rf"|&(?:amp;){{0,8}}(?:#0{{0,8}}(?:{decimal});|#[xX]0{{0,8}}(?:{codes});{names})|{same})"
     )
+
+
+_NAMES: dict[str, list[str]] = {}
+"""The names of HTML for each character."""
+for _name, _char in html.entities.html5.items():
+    if _char.isascii() and _name.endswith(";"):
+        _NAMES.setdefault(_char, []).append(_name)
 
 
 def _any_case(digits: str) -> str:

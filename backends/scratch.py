@@ -38,7 +38,15 @@ def alive(pid: str, since: str) -> bool:
         return False
     except PermissionError:
         pass
-    return not since or born(int(pid)) in ("", since)
+    return not _is_zombie(int(pid)) and (not since or born(int(pid)) in ("", since))
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether the process has ended, and its parent has not noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
 
 
 def born(pid: int) -> str:

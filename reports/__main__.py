@@ -32,7 +32,14 @@ def main(arguments: list[str] | None = None, prog: str = "python -m reports") ->
     except BrokenPipeError:
         return 0
     except OSError as problem:
-        return _complain(f"{problem.filename}: cannot write there ({problem.strerror}); name another directory.")
+        where = problem.filename or _written_to(asked)
+        return _complain(f"{where}: cannot write there ({problem.strerror}); name another directory.")
+
+
+def _written_to(asked: argparse.Namespace) -> Path | str:
+    """What the command writes; an error of a full disk does not name it."""
+    named = (getattr(asked, name, None) for name in ("out", "html", "data"))
+    return next(filter(None, named), "standard output")
 
 
 def _parser(prog: str = "python -m reports") -> argparse.ArgumentParser:

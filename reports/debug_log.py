@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,16 @@ def ask_for(config: pytest.Config, directory: Path) -> None:
 
 class EscapedCells:
     """pytest-html's hooks. What it puts into its page is HTML to it, whoever wrote it."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """The log may not fit on the disk. The results matter more."""
+        try:
+            yield
+        except OSError as problem:
+            terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+            if terminal is not None:
+                terminal.write_line(f"{session.config.option.htmlpath}: cannot write there ({problem.strerror}).")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 
 import pytest
 
+import tests.hostile.modes  # noqa: F401
 from backends import bounds, wire
 from backends.access import Access
 from backends.bounds import Body, Spare, TooLarge, Undecodable
 from backends.wire import Exchange, Request
 from tests.fake import Reply, as_json, serving
-from tests.hostile.modes import MODES
+from tests.hostile.mode import MODES
 from tests.hostile.server import correct
 from tests.hostile.server import serving as hostile
 

@@ -215,3 +215,19 @@ def test_models_of_one_server_are_recorded_one_after_the_other(declare: Callable
     assert all("exchanges" in one for one in recorded)
     assert "".join(asked) == "aaaabbbbcccc"
     assert under_way[1] == 2
+
+
+def test_what_a_killed_worker_has_claimed_is_recorded_by_another(
+    declare: Callable[..., None],
+    recorder: Callable[[int], Recorder],
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sending, "LOOK", 0.0)
+    server.may.set()
+    declare("first")
+    (made, other) = (recorder(1), recorder(1))
+    (tmp_path / "t" / "first.claim").write_text("4194304 0@none")  # More than the largest pid of Linux.
+    assert all("exchanges" in one.recording("first") for one in (made, other))
+    assert server.asked == 1

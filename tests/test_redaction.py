@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import textwrap
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -44,6 +46,19 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64url without padding": lambda s: base64.urlsafe_b64encode(s.encode()).decode().rstrip("="),
     "base64 of UTF-16": lambda s: base64.b64encode(s.encode("utf-16-le")).decode(),
     "other case": str.swapcase,
+    "spaced": " ".join,
+    "named in HTML": lambda s: s.replace("/", "&sol;").replace("+", "&plus;"),
+    "HTML in HTML": lambda s: html.escape("".join(f"&#{ord(c)};" for c in s)),
+    "style sheet": lambda s: "".join(f"\\{ord(c):x} " for c in s),
+    "percent u": lambda s: "".join(f"%u{ord(c):04x}" for c in s),
+    "base64 on lines": lambda s: "\n".join(textwrap.wrap(base64.b64encode(s.encode()).decode(), 10)),
+    "base64 on lines in JSON": lambda s: json.dumps(
+        "\r\n".join(textwrap.wrap(base64.b64encode(s.encode()).decode(), 9))
+    ),
+    "hex of UTF-16": lambda s: s.encode("utf-16-be").hex(),
+    "hex on lines": lambda s: s.encode().hex("\n"),
+    "indented array of numbers": lambda s: json.dumps(list(s.encode()), indent=4),
+    "JSON in JSON in JSON": lambda s: json.dumps(json.dumps(json.dumps("".join(f"\\u{ord(c):04x}" for c in s)))),
 }
 
 
@@ -124,7 +139,7 @@ def test_a_large_body_takes_seconds_at_most() -> None:
     assert time.process_time() - begun < 20
 
 
-@pytest.mark.parametrize("part", ["\\", "%25", "=", "sk-", "\\u{0", "73", "&#0", "c2st"])
+@pytest.mark.parametrize("part", ["\\", "%25", "=", "sk-", "\\u{0", "73", "&#0", "c2st", "&amp;", "115, ", "s \n"])
 def test_what_begins_like_a_secret_again_and_again_takes_seconds_at_most(part: str) -> None:
     begun = time.process_time()
     redaction.text(part * 300_000, HIDDEN)
@@ -141,3 +156,41 @@ def test_a_secret_split_over_strings_of_a_document_is_found(split: object) -> No
     body = redaction.body(json.dumps(split).encode(), HIDDEN).decode()
     assert REDACTED in body
     assert KEY[5:] not in body
+
+
+def test_a_text_made_for_one_key_takes_seconds_at_most() -> None:
+    """Each letter may be read in two ways, so there would be 2**60 to try."""
+    key = "sk-" + "trn" * 20
+    begun = time.process_time()
+    for between in ("\\n\\n", "\\n ", "= ", "\\\\n", "00 ", " \\t"):
+        for form in (list(key), [f"\\{char}" for char in key], [f"{ord(char):02x}" for char in key]):
+            redaction.text((between.join(form)[:-1] + "x") * 100, secrets(key))
+    assert time.process_time() - begun < 20
+
+
+@pytest.mark.parametrize("key", ['sk-abc&<"x"\'=1', "a\\b\\c%25%41d", "p=q=r==", "two words+more"])
+@pytest.mark.parametrize("form", ["plain", "percent", "HTML", "base64", "unicode", "JSON"])
+def test_keys_of_other_characters_are_found(key: str, form: str) -> None:
+    said = json.dumps(key) if form == "JSON" else FORMS[form](key)
+    assert REDACTED in redaction.text(f"before {said} after", secrets(key))
+
+
+def test_a_secret_split_over_logprobs_is_found() -> None:
+    tokens = [{"token": part, "bytes": list(part.encode()), "logprob": -1.5} for part in (KEY[:4], KEY[4:9], KEY[9:])]
+    clean = json.loads(redaction.body(json.dumps({"content": tokens, "ids": [1, 2, 300]}).encode(), HIDDEN))
+    assert "".join(one["token"] for one in clean["content"]) == REDACTED
+    assert bytes(octet for one in clean["content"] for octet in one["bytes"]).decode() == REDACTED
+    assert clean["ids"] == [1, 2, 300]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_secret_split_over_lines_is_found(end: str) -> None:
+    halves = [{"a": {"b": KEY[:9]}}, {"a": {"b": KEY[9:]}}]
+    on_lines = end.join(map(json.dumps, halves))
+    events = "".join(f"data: {json.dumps(one, indent=1)}".replace("\n", f"{end}data: ") + end + end for one in halves)
+    crowded = "".join(f"data: {json.dumps(one)}{end}" for one in halves)
+    for body in (on_lines, events, crowded):
+        clean = redaction.body(body.encode(), HIDDEN).decode()
+        assert REDACTED in clean
+        assert KEY[:9] not in clean
+        assert KEY[9:] not in clean

@@ -45,6 +45,12 @@ ODD: dict[str, Any] = {
     "lone surrogate": "\ud800",
     "NUL and escapes": "\0\x1b[31m\n",
     "long": "x" * 100_000,
+    "true": True,
+    "empty": "",
+    "negative": -1,
+    "not a number": float("nan"),
+    "4000 digits": 10**4000,
+    "many": ["x"] * 10_000,
 }
 DEEP = b"[" * 100_000
 
@@ -54,6 +60,8 @@ def odd_pages() -> Iterator[tuple[str, bytes]]:
     for path, page in PAGES.items():
         yield path, DEEP
         yield path, b"\xff\xfe"
+        yield path, b'\xef\xbb\xbf{"id": "\0"}'
+        yield path, b'{"data": ' + b"9" * 100_000 + b"}"
         for odd in ODD.values():
             yield path, json.dumps(odd).encode()
             for depth in (1, 2, 3, 4):

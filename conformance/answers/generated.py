@@ -13,7 +13,7 @@ from conformance.answers.values import T, distinct, expect, optional, parsed, wr
 from conformance.outcomes import Blocked, Fail, notes
 from conformance.outcomes.comparisons import shown
 
-_TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "([^"\\]|\\.)+"')
+_TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "(?:[^"\\]++|\\.)++"')
 """A generated string in a chunk, as `json.dumps` writes it."""
 
 _KINDS: dict[str, type] = {"token": str, "logprob": float, "top_logprobs": list}

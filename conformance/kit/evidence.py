@@ -45,11 +45,11 @@ def unproved(source: Source, names: list[str]) -> str:
 
 
 def responding_model(models: Answer, *answers: Answer) -> str:
-    """The model of the first of these responses that the same server as that of `models` accepted; the check is
+    """The model of the first of these responses that can be read, from the same server as `models`; the check is
     inconclusive if there is none."""
     models.assert_accepted()
     for one in answers:
-        if isinstance(one, Answer) and one.ok and _server(one) == _server(models):
+        if isinstance(one, Answer) and one.readable and _server(one) == _server(models):
             return str(one.sent["model"])
     raise Inconclusive("no model of this server responded to any request")
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from backends.bounds import NO_ROOM
 from backends.patience import CAME_AGAIN
 from backends.target import ONE_AT_A_TIME
 from conformance.results import Finding
@@ -23,7 +24,7 @@ def told(recording: dict[str, Any]) -> dict[str, Any]:
 def findings(target: dict[str, Any], recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
     """The findings about a target (as a header has it), from its recordings by scenario, worst first."""
     name = target["name"]
-    found = [*_gone(name, recordings), *_unasked(name, recordings)]
+    found = [*_gone(name, recordings), *_too_large(name, recordings), *_unasked(name, recordings)]
     if shown := target["details"].get(ONE_AT_A_TIME):
         together = [s for s in recordings if s in SCENARIOS and SCENARIOS[s].together]
         found.append(
@@ -33,7 +34,7 @@ def findings(target: dict[str, Any], recordings: Mapping[str, dict[str, Any]]) -
 
 
 def _gone(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
-    lost = {s: r["lost"] for s, r in recordings.items() if "lost" in r}
+    lost = {s: r["lost"] for s, r in recordings.items() if "lost" in r and NO_ROOM not in r["lost"]}
     if not lost:
         return []
     had = sorted((s for s in lost if recordings[s].get("fatal")), key=lambda s: _begun(recordings[s]))
@@ -44,6 +45,21 @@ def _gone(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
     return [
         Finding(target=name, sentence=f"The server stopped answering while it handled {what}: {why}", exchanges=had)
     ]
+
+
+def _too_large(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
+    details = {
+        (scenario, number): wire["response"]["error_detail"]
+        for scenario, recording in recordings.items()
+        for number, wire in enumerate(recording.get("exchanges", []))
+        if wire["response"]["error"] == "too large"
+    }
+    if not details:
+        return []
+    number = f"{len(details)} responses are" if len(details) > 1 else "A response is"
+    why = " or ".join(dict.fromkeys(details.values()))
+    scenarios = list(dict.fromkeys(scenario for scenario, _ in details))
+    return [Finding(target=name, sentence=f"{number} too large for the suite: {why}", exchanges=scenarios)]
 
 
 def _unasked(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import shlex
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,10 +84,16 @@ class MainRun(Run):
 
     # Beginning
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
-        if self.config.option.collectonly:
-            return
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionstart(self) -> Generator[None, None, None]:
+        if not self.config.option.collectonly:
+            self._find_targets()
+        try:
+            yield
+        except EOFError:  # As xdist says it.
+            pytest.exit("a worker ended before it began; run again, or without -n.", pytest.ExitCode.INTERNAL_ERROR)
+
+    def _find_targets(self) -> None:
         try:
             if self.asked.replay:
                 self._replay(self.asked.replay)
@@ -289,6 +299,9 @@ class MainRun(Run):
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._end_at_once)
         gone = self._no_longer_answering()
         session.exitstatus = self._exit_code or (Unreachable.exit_code if gone else self._verdict(exitstatus))
         if self._writer is None:
@@ -299,6 +312,13 @@ class MainRun(Run):
             self._writer = None
             session.exitstatus = problem.exit_code
             self._say(str(problem))
+
+    def _end_at_once(self, *_: object) -> None:
+        """What Ctrl-C does while the page is written; pytest itself would show a traceback from here on."""
+        self._say(f"\ninterrupted while the report was written. Results: {self.results_file}")
+        self.pytest_unconfigure()
+        sys.stdout.flush()
+        os._exit(pytest.ExitCode.INTERRUPTED)
 
     def _finish(self, session: pytest.Session, exitstatus: int, gone: str | None) -> None:
         """Write what is known only at the end: exchanges that no check read, findings, the footer."""
@@ -344,6 +364,8 @@ class MainRun(Run):
         return int(pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK)
 
     def pytest_unconfigure(self) -> None:
+        if signal.getsignal(signal.SIGINT) == self._end_at_once:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         for source in self._sources.values():
             if isinstance(source, Recorder):
                 source.close()

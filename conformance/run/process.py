@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from backends import known, redaction
+from backends import bounds, known, redaction
 from backends.access import Access
 from backends.printable import printable
 from backends.process import KEY
@@ -38,6 +38,7 @@ class Run:
     """What every process of a run does: parametrise by target, mark, hand out answers, judge."""
 
     def __init__(self, config: pytest.Config, asked: Options) -> None:
+        bounds.free_memory_early()
         self.config = config
         self.asked = asked
         self.targets: dict[str, Target] = {}

@@ -15,8 +15,8 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from backends import log, program, roles, wire
-from backends.bounds import Spare
+from backends import log, program, roles, scratch, wire
+from backends.bounds import NO_ROOM, Spare
 from backends.patience import LONGEST, OUTAGE, Patience, Sent
 from backends.program import CannotRun, Ended, Program
 from backends.target import Deployment, Target
@@ -31,6 +31,12 @@ PATIENCE = 5.0
 
 FEW = 3
 """Scenarios in a row without any response after which nothing more is sent."""
+
+LOOK = 0.5
+"""Seconds after which somebody who waits for another worker looks whether that is alive."""
+
+LARGE_IN_A_ROW = 20
+"""Scenarios in a row whose responses are too large after which nothing more is sent."""
 
 PLAIN_SECONDS = 20.0
 """For the plain request that shows whether a server is there."""
@@ -103,6 +109,7 @@ class Sender:
         self._turn = turn
         self._patience: dict[Deployment, Patience] = {}
         self._lost: Counter[Deployment] = Counter()
+        self._large: Counter[Deployment] = Counter()
         self._closed = threading.Event()
 
     def send(self, scenario: Scenario, source: Source, headers: tuple[tuple[str, str], ...] = ()) -> Recording:
@@ -213,6 +220,12 @@ class Sender:
         if self._lost[at] >= FEW:
             what = "" if at.role == "chat" else f" requests to the {at.role} model"
             self._mark(at).write_text(f"the server no longer answers{what}: {sent.gone}", errors="replace")
+        details = [one.error_detail for one in sent.exchanges if one.error == "too large"]
+        too_large = next((detail for detail in details if detail != NO_ROOM), "")
+        self._large[at] = self._large[at] + 1 if too_large else 0
+        if self._large[at] >= LARGE_IN_A_ROW:
+            said = f"{LARGE_IN_A_ROW} responses in a row were too large: {too_large}"
+            self._mark(at).with_suffix(".large").write_text(said)
         return sent
 
     def _is_gone(self, at: Deployment) -> str:
@@ -220,8 +233,9 @@ class Sender:
         chat = self._target.deployment("chat")
         same_server = [chat] if chat and chat.base_url == at.base_url else []
         for deployment in [at, *same_server] if self._gone else []:
-            with contextlib.suppress(OSError):
-                return self._mark(deployment).read_text()
+            for suffix in (".gone", ".large"):
+                with contextlib.suppress(OSError):
+                    return self._mark(deployment).with_suffix(suffix).read_text()
         return ""
 
     def _mark(self, at: Deployment) -> Path:
@@ -248,6 +262,8 @@ def _told(sent: list[Sent]) -> dict[str, Any]:
         told["again"] = again
     if refused := next((part.refused for part in sent if part.refused), ""):
         told["lost"] = f"the server rejected it each time, but not other requests: {refused}"
+    if any(one.error_detail == NO_ROOM for part in sent for one in part.exchanges):
+        told["lost"] = f"the response was not read to its end: {NO_ROOM}"
     if gone := next((part.gone for part in sent if part.gone), ""):
         told["lost"] = f"the server did not respond, not even to a plain request: {gone}"
     return told
@@ -362,9 +378,10 @@ class Recorder:
         kept = self._directory / f"{scenario.name}.json"
         claim = kept.with_suffix(".claim")
         try:
-            os.close(os.open(claim, os.O_CREAT | os.O_EXCL))
+            with claim.open("x") as file:
+                file.write(f"{os.getpid()} {scratch.born(os.getpid())}")
         except FileExistsError:
-            return self._await(kept)
+            return self._await(scenario, kept)
         try:
             recording = self._sender.send(scenario, self)
         except Exception as problem:
@@ -386,13 +403,19 @@ class Recorder:
             return recording
         return OnDisk(recording, lambda: _loaded(file))
 
-    def _await(self, kept: Path) -> Recording:
+    def _await(self, scenario: Scenario, kept: Path) -> Recording:
         """What another worker records: it takes at most a few timeouts, since lists are sent one after the other, and
-        what patience costs."""
-        deadline = time.monotonic() + 10 * self._timeout + LONGEST + OUTAGE
+        what patience costs. If that worker was killed, record it here."""
+        begun = time.monotonic()
+        claim = kept.with_suffix(".claim")
         while not kept.exists():
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - begun
+            if waited > 10 * self._timeout + LONGEST + OUTAGE:
                 return Recording(unsent=f"{kept.stem} was claimed by a worker that never recorded it", broken=True)
+            if waited > LOOK and _is_dead(claim) and not kept.exists():
+                with contextlib.suppress(FileNotFoundError):  # Yet another worker saw it, too.
+                    claim.rename(claim.with_suffix(f".dead-{os.getpid()}"))
+                    return self._record(scenario)
             time.sleep(0.005)
         return self._held(_loaded(kept), kept)
 
@@ -401,6 +424,15 @@ def _wait_for(futures: Sequence[Future[Any]]) -> None:
     for future in futures:
         with contextlib.suppress(CancelledError):
             future.exception()
+
+
+def _is_dead(claim: Path) -> bool:
+    """Whether the worker that wrote the claim is gone."""
+    try:
+        pid, _, since = claim.read_text().partition(" ")
+    except FileNotFoundError:
+        return False
+    return bool(pid) and not scratch.alive(pid, since)
 
 
 def _loaded(file: Path) -> Recording:

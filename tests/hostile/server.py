@@ -23,6 +23,8 @@ class Seen:
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     open: int = 0
     most: int = 0
+    dead: asyncio.Event = field(default_factory=asyncio.Event)
+    """Once it is set, the server takes no more connections."""
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Call:
     @property
     def asked(self) -> dict[str, Any]:
         """The body's JSON object."""
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             if isinstance(body := json.loads(self.body or b"{}"), dict):
                 return body
         return {}
@@ -142,8 +144,9 @@ async def correct(call: Call) -> None:
 
 
 @contextlib.contextmanager
-def serving(acts: dict[str, Act]) -> Iterator[tuple[str, Seen]]:
-    """Serve until the block ends; yields the origin, and what was seen. `acts` are by path; `*` stands for any."""
+def serving(acts: dict[str, Act], *, spares_first: bool = True) -> Iterator[tuple[str, Seen]]:
+    """Serve until the block ends; yields the origin, and what was seen. `acts` are by path; `*` stands for any.
+    The requests that find out what the model is (`is_first`) get a good response, unless `spares_first` is false."""
     seen, loop = Seen(), asyncio.new_event_loop()
     loop.set_exception_handler(lambda *_: None)  # Of acts that are cancelled at the end.
 
@@ -154,7 +157,7 @@ def serving(acts: dict[str, Act]) -> Iterator[tuple[str, Seen]]:
             async for call in calls(reader, writer, seen):
                 seen.requests.append((call.method, call.path, call.headers))
                 act = acts.get(call.path, acts.get("*", correct))
-                acting = asyncio.ensure_future((correct if is_first(call) else act)(call))
+                acting = asyncio.ensure_future((correct if spares_first and is_first(call) else act)(call))
                 gone = asyncio.ensure_future(reader.read(1))
                 await asyncio.wait({acting, gone}, return_when=asyncio.FIRST_COMPLETED)
                 acting.cancel()
@@ -164,6 +167,12 @@ def serving(acts: dict[str, Act]) -> Iterator[tuple[str, Seen]]:
         writer.close()
 
     server = loop.run_until_complete(asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 24))
+
+    async def die() -> None:
+        await seen.dead.wait()
+        server.close()
+
+    dying = loop.create_task(die())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
@@ -171,6 +180,7 @@ def serving(acts: dict[str, Act]) -> Iterator[tuple[str, Seen]]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        dying.cancel()
         for task in asyncio.all_tasks(loop):
             task.cancel()
         server.close()

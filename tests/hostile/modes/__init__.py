@@ -1,0 +1,3 @@
+"""All modes, by what the server does."""
+
+from tests.hostile.modes import broken, keys, large, misled, shown, slow  # noqa: F401
