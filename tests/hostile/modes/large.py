@@ -69,7 +69,7 @@ def choices(number: int) -> bytes:
     return json.dumps({**one, "choices": [{**one["choices"][0], "index": n} for n in range(number)]}).encode()
 
 
-@mode("fail", "timeout", **LARGE, passes=TRUE | {"wire.chat_shape", "wire.framing_loses_nothing"})
+@mode("pass", "fail", "timeout", "blocked", **(GOOD | LARGE))
 async def many_choices(call: Call) -> None:
     """Below each bound, so that they are parsed."""
     await call.body_of(await asyncio.to_thread(choices, 60_000))
