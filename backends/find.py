@@ -39,7 +39,7 @@ def _run(wanted: Wanted) -> Running:
         return Running(attach(wanted, wanted.base_url, about))
     if wanted.server_version:
         wanted = replace(wanted, server_binary=wheels.python(about, wanted.server_version, wanted.say))
-    ours = wanted.server_binary is not None or any(Path(m).exists() for m in wanted.models.values())
+    ours = bool(wanted.server_binary or wanted.chat_template) or any(Path(m).exists() for m in wanted.models.values())
     tried: list[str] = []
     if wanted.runtime == "attach" or (wanted.runtime is None and not ours):
         base_url, tried = listening.look(about, wanted.access)
@@ -56,7 +56,7 @@ def _run(wanted: Wanted) -> Running:
     try:
         program = process.program(wanted, about)
     except CannotStart as no_program:
-        if wanted.runtime == "process" or wanted.server_binary:
+        if wanted.runtime == "process" or wanted.server_binary or wanted.chat_template:
             raise
         return _container_or(wanted, about, no_program, tried)
     upstream = _upstream(wanted, about) if "upstream" in about["deploy"] else None

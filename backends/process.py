@@ -186,6 +186,12 @@ def _has_module(option: dict[str, Any]) -> bool:
 def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     """The `deploy` table with the user's models in it; all its files are there. Raises CannotStart."""
     deploy = {**data["deploy"]}
+    if wanted.chat_template:
+        if "chat_template" not in deploy:
+            raise CannotStart(f"--chat-template: {data['title']} is started without one; start it yourself.")
+        if not wanted.chat_template.is_file():
+            raise CannotStart(f"--chat-template {wanted.chat_template} is not a file.")
+        deploy["template"] = str(wanted.chat_template.resolve())
     if "chat" in wanted.models and "hook" in deploy:
         deploy["hook"] = {}
     for role, name in wanted.models.items():
@@ -231,6 +237,8 @@ def _start_role(
     spec = deploy[role]
     probe = spec.get("probe", deploy.get("probe", {}))
     args = [*chosen.command, *deploy.get("args", []), *probe.get("args", []), *spec.get("args", [])]
+    if role != "embedding" and "template" in deploy:
+        args += [deploy["chat_template"], deploy["template"].replace("{", "{{").replace("}", "}}")]
     # The key is not in a flag: every user of the machine can see command lines.
     env = _environment(deploy, role) | deploy.get("key", {})
     filled = {name: value.format(**words, key=key) for name, value in env.items()}

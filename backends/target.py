@@ -30,6 +30,7 @@ class Wanted:
     user calls the server in the place of the backend's name, `named` the column's whole name. `slots` is how many
     requests are sent at a time, whatever the server says.
     `server_version` is a version of the backend's package on PyPI, which is installed if need be.
+    `chat_template` is a file that the started server takes instead of its model's template.
     `runtime` is the only way to be tried; None tries all. `device` and `image` are for containers: one of
     `containers.device.DEVICES`, and another image than the backend's. `say` is told what takes long.
     """
@@ -43,6 +44,7 @@ class Wanted:
     slots: int | None = None
     server_binary: str | None = None
     server_version: str | None = None
+    chat_template: Path | None = None
     runtime: Runtime | None = None
     device: str = "auto"
     image: str | None = None

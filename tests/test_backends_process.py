@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backends import find, launch, process
+from backends import find, launch, process, wire
 from backends.errors import CannotStart
 from backends.target import Running, Wanted
 from conformance import results
@@ -65,6 +66,35 @@ def test_the_users_model_file_is_served(tmp_path: Path) -> None:
     running.stop()
     assert running.target.deployments[0].model == "mine"
     assert "chat: mine.gguf" in running.target.details["model file"]
+
+
+def test_the_users_chat_template_is_used(tmp_path: Path) -> None:
+    template = tmp_path / "my {template}.jinja"
+    template.write_text("{% for message in messages %}<{{ message.role }}> {{ message.content }}\n{% endfor %}")
+    running = find.run(Wanted(backend="llamacpp", chat_template=template))
+    try:
+        chat, embedding, vision = running.target.deployments
+        with wire.client(10, running.target.access) as http:
+            ask = wire.Request(method="GET", path="/../props")
+            asked = [wire.send(ask, one.base_url, model="", http=http) for one in (chat, embedding, vision)]
+    finally:
+        running.stop()
+    used = [json.loads(one.body)["chat_template"].strip() for one in asked]
+    texts = [one == template.read_text().strip() for one in used]
+    assert texts == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("backend", "file", "sentence"),
+    [
+        ("llamacpp", "none.jinja", "none.jinja is not a file"),
+        ("ollama", "", "is started without one; start it yourself"),
+    ],
+)
+def test_a_chat_template_that_cannot_be_used(backend: str, file: str, sentence: str, tmp_path: Path) -> None:
+    wanted = Wanted(backend=backend, chat_template=tmp_path / file)
+    with pytest.raises(CannotStart, match=sentence):
+        process.with_models(find.backends()[backend], wanted)
 
 
 def test_taken_port_is_one_sentence(tmp_path: Path) -> None:

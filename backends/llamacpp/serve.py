@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import threading
+from pathlib import Path
 
 import xllamacpp
 
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("-t", "--threads", type=int, default=-1)
     parser.add_argument("--embeddings", action="store_true")
     parser.add_argument("--pooling", choices=["mean", "cls", "last", "rank"])
+    parser.add_argument("--chat-template-file", type=Path)
     parser.add_argument("--jinja", action="store_true")
     parser.add_argument("--no-warmup", action="store_true")
     asked = parser.parse_args()
@@ -41,6 +43,8 @@ def main() -> None:
     params.embedding = asked.embeddings
     # Not an option: command lines are visible to every user of the machine.
     params.api_keys = [key] if (key := os.environ.get("LLAMA_API_KEY")) else []
+    if asked.chat_template_file:
+        params.chat_template = asked.chat_template_file.read_text(encoding="utf-8")
     if asked.alias:
         params.model_alias = {asked.alias}
     if asked.mmproj:

@@ -129,6 +129,11 @@ def add(parser: pytest.Parser) -> None:
         help="start this version of the backend's package on PyPI, installed in an environment of its own",
     )
     group.addoption(
+        "--chat-template",
+        metavar="FILE",
+        help="start the server with this Jinja template instead of its model's (llama.cpp, vLLM)",
+    )
+    group.addoption(
         "--known",
         nargs="?",
         const=True,
@@ -198,6 +203,8 @@ def parse(config: pytest.Config) -> Options:
             f"--server-binary {get('--server-binary')} is one program, but {' and '.join(started)} would be started: "
             "measure one of them in a run of its own, or name its address with --backend=NAME@URL."
         )
+    if get("--chat-template") and (get("--base-url") or get("--runtime") in ("attach", "container")):
+        raise pytest.UsageError("--chat-template is for a process that is started: start your server with the file.")
     other = next((option for option in ("--server-binary", "--base-url") if get(option)), None)
     if get("--server-version") and (other or len(started) > 1):
         other = other or " and ".join(started)
@@ -284,6 +291,7 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
                 slots=slots,
                 server_binary=get("--server-binary"),
                 server_version=get("--server-version"),
+                chat_template=Path(get("--chat-template")) if get("--chat-template") else None,
                 runtime=get("--runtime"),
                 device=get("--device"),
                 image=get("--image"),
