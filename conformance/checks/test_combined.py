@@ -71,14 +71,14 @@ def names(choice: Choice) -> str:
 def test_calls_are_the_same_beside_other_parameters(cities: Chat, tools_crossed: list[Chat]) -> None:
     """Tools are called in each choice with `n`, `logprobs` and `stream` in any combination, as without them."""
     inconclusive_unless(cities.tool_calls, NO_CALL)
-    expected = shown([(call.name, call.arguments) for call in cities.tool_calls])
+    expected = shown([call.asks for call in cities.tool_calls])
     for answer, choice in crossed(tools_crossed, None):
         where = f"`choices[{choice.index}]` with {told(answer)}"
         assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
         if choice.index == 0:
             assert_same_calls(answer, cities)
         else:
-            found = shown([(call.name, call.arguments) for call in choice.tool_calls])
+            found = shown([call.asks for call in choice.tool_calls])
             assert_same_text(found, expected, f"`tool_calls` of {where}")
         assert_equal(choice.finish_reason, cities.finish_reason, f"`finish_reason` of {where}")
 
