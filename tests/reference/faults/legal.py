@@ -201,8 +201,11 @@ def http_1_0(pieces: Chunks, call: Call) -> Chunks:
 
 
 @hook("raw", legal=True)
-def early_hints(pieces: Chunks, _call: Call) -> Chunks:
-    """A 103 comes before the answer (RFC 8297)."""
+def early_hints(pieces: Chunks, call: Call) -> Chunks:
+    """A 103 comes before the answer (RFC 8297); not for HTTP/1.0, which has none (RFC 9110, 15.2)."""
+    if call.http_version == "1.0":
+        yield from pieces
+        return
     yield b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n"
     yield next(pieces).replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
     yield from pieces
