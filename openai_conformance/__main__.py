@@ -56,7 +56,10 @@ def main() -> int:
         print(f"openai-conformance {importlib.metadata.version('openai-conformance')}")
         return 0
     if first in ("-h", "--help"):
-        print(USAGE + _options())
+        try:
+            print(USAGE + _options(), flush=True)
+        except BrokenPipeError:  # A pager, or `head`, need not read all.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return _pytest(given)
 

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 
 def _pieces(call: Call, reply: Reply, status: int, headers: dict[str, str]) -> Iterator[bytes]:
-    """The head of the answer, then the pieces of its body: chunked if it is a stream."""
+    """The head of the answer, then the pieces of its body: chunked if it is a stream, but for HTTP/1.0."""
     body = stream.body(call, reply)
     bare = call.method == "HEAD" or status == 204
     whole = b"" if reply.events is not None else b"".join(body)
-    if reply.events is not None:
+    chunked = reply.events is not None and call.http_version != "1.0"
+    if chunked:
         headers = {**headers, "transfer-encoding": "chunked"}
-    elif status != 204:
+    elif reply.events is None and status != 204:
         headers = {**headers, "content-length": str(len(whole))}
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
     yield "\r\n".join([*lines, "", ""]).encode("latin-1")
@@ -29,8 +30,9 @@ def _pieces(call: Call, reply: Reply, status: int, headers: dict[str, str]) -> I
         yield b"" if bare else whole
         return
     for chunk in body:
-        yield framed(chunk)
-    yield framed(b"")
+        yield framed(chunk) if chunked else chunk
+    if chunked:
+        yield framed(b"")
 
 
 def framed(chunk: bytes) -> bytes:

@@ -10,6 +10,7 @@ from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.faults.chat import choices, messages
 from tests.reference.faults.kit import events, payload, raw, request, sent
+from tests.reference.raw import framed
 
 
 @request("chat")
@@ -207,5 +208,8 @@ def http_1_0_refused(_body: Any, _call: Call) -> None:
 
 
 @raw("chat", stream=True, when=lambda call: call.http_version == "1.0")
-def http_1_0_gets_chunks(pieces: Iterator[bytes], _call: Call) -> None:
+def http_1_0_gets_chunks(pieces: Iterator[bytes], _call: Call) -> Iterator[bytes]:
     """A stream is sent in chunks, although HTTP/1.0 has none."""
+    yield next(pieces).replace(b"\r\n", b"\r\ntransfer-encoding: chunked\r\n", 1)
+    yield from map(framed, pieces)
+    yield framed(b"")
