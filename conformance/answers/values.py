@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ T = TypeVar("T")
 
 def expect(value: Any, kind: type[T], what: str) -> T:
     """`value`, which must be of `kind` (a boolean is not a number); otherwise the check fails. `what` names it."""
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
         return value  # type: ignore[return-value]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
         name, got = _JSON_NAMES[kind], written(value)[:200]
