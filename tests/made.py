@@ -76,3 +76,12 @@ def chunk(delta: dict[str, Any], finish: str | None = None, index: int = 0) -> d
 def refusal(message: str = "no") -> dict[str, Any]:
     """The error object."""
     return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}
+
+
+def replaced(value: Any, odd: Any, depth: int) -> Any:
+    """A value with `odd` in the place of all that stands at a depth."""
+    if depth == 0:
+        return odd
+    if isinstance(value, dict):
+        return {key: replaced(one, odd, depth - 1) for key, one in value.items()}
+    return [replaced(one, odd, depth - 1) for one in value] if isinstance(value, list) else value

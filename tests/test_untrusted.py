@@ -13,6 +13,7 @@ from backends.attach import attach
 from backends.errors import CannotMeasure
 from backends.target import Wanted
 from tests.fake import Reply, serving
+from tests.made import replaced
 
 MESSAGE = {"role": "assistant", "content": "Hi", "tool_calls": [{"function": {"name": "get_weather"}}]}
 PAGES: dict[str, Any] = {
@@ -66,15 +67,6 @@ def odd_pages() -> Iterator[tuple[str, bytes]]:
             yield path, json.dumps(odd).encode()
             for depth in (1, 2, 3, 4):
                 yield path, json.dumps(replaced(page, odd, depth)).encode()
-
-
-def replaced(value: Any, odd: Any, depth: int) -> Any:
-    """A value with `odd` in the place of all that stands at a depth."""
-    if depth == 0:
-        return odd
-    if isinstance(value, dict):
-        return {key: replaced(one, odd, depth - 1) for key, one in value.items()}
-    return [replaced(one, odd, depth - 1) for one in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from backends import access, address, find, redaction, wire
 from backends.data import BadBackend
@@ -25,7 +24,8 @@ from conformance.replay_request.reducing import reduced
 from conformance.requirements.check import Check
 from conformance.results.curl import curl
 from conformance.run import catalogue
-from conformance.run.judge import ACCUSING, Judge
+from conformance.run.again import judged
+from conformance.run.judge import ACCUSING
 
 REJECTED = "rejected"
 """The failure of a request that gets a 4xx: for the user to judge, since it may be right."""
@@ -172,17 +172,9 @@ def _with_model(request: Request, model: str, wanted: str | None) -> tuple[Reque
 
 def _failures(answers: list[Answer], http: Client) -> list[Failure]:
     """What is wrong with the responses, MUSTs first."""
-    judge = Judge(http.access.secrets())
     found = []
     for check in _rules():
-        judge.begin()
-        problem: Exception | None = None
-        arguments: dict[str, Any] = {"every": Every(answers)}
-        try:
-            check.function(**arguments)
-        except Exception as raised:
-            problem = raised
-        result = judge.result(check, target="", problem=problem, arguments=arguments, duration=0)
+        result = judged(check, lambda _: Every(answers), "", hidden=http.access.secrets())
         if result.outcome in ACCUSING:
             found.append(Failure(check.id, check.level, result.message.partition(": ")[2] or result.message))
     first = answers[0]

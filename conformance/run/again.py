@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from backends.redaction import Secrets
 from conformance.answers.absence import given
 from conformance.answers.recording import Source
 from conformance.kit.every import Every, Recorded
@@ -18,20 +20,26 @@ from conformance.run.process import replayed
 from fixtures import scenario
 
 
-def judged(check: Check, source: Source, scenarios: Iterable[str], target: str) -> CheckResult:
-    """The result of a check on the responses of `source`; a rule over every exchange judges those of `scenarios`."""
-    judge = Judge()
+def judged(
+    check: Check, argument: Callable[[str], Any], target: str, source: Source | None = None, hidden: Secrets = ()
+) -> CheckResult:
+    """The result of a check; `argument` gives what it gets for the parameter of a name, or raises its verdict."""
+    judge = Judge(hidden)
     judge.begin()
     arguments: dict[str, Any] = {}
     problem: Exception | None = None
     try:
         for name in check.scenarios:
-            every = name == "every"
-            arguments[name] = Every.of_recorded(Recorded(source, scenarios)) if every else given(source, name)
+            arguments[name] = argument(name)
         check.function(**arguments)
     except Exception as raised:
         problem = raised
     return judge.result(check, target=target, problem=problem, arguments=arguments, duration=0, source=source)
+
+
+def recorded(source: Source, scenarios: Iterable[str], name: str) -> Any:
+    """What a check gets for a parameter; a rule over every exchange judges the responses to `scenarios`."""
+    return Every.of_recorded(Recorded(source, scenarios)) if name == "every" else given(source, name)
 
 
 def outcomes(file: Path) -> dict[tuple[str, str], Outcome]:
@@ -40,7 +48,7 @@ def outcomes(file: Path) -> dict[tuple[str, str], Outcome]:
     scenario.load()
     _, sources, _ = replayed(file)
     return {
-        (name, check.id): judged(check, source, scenario.SCENARIOS, name).outcome
+        (name, check.id): judged(check, partial(recorded, source, scenario.SCENARIOS), name, source).outcome
         for name, source in sources.items()
         for check in checks.values()
     }

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -32,7 +32,7 @@ from conformance.outcomes import Outcome
 from conformance.requirements.check import Check
 from conformance.results import CheckResult
 from conformance.run import catalogue
-from conformance.run.again import judged
+from conformance.run.again import judged, recorded
 from conformance.run.sending import Sender
 from fixtures import scenario
 from fixtures.scenario import SCENARIOS, Scenario
@@ -225,7 +225,8 @@ class Bench:
         self, check: Check, recordings: dict[str, Recording], anew: Collection[str], few: Collection[str]
     ) -> CheckResult:
         chosen = few if check.id.startswith("sdk_") else anew
-        return judged(check, _Source(recordings), chosen, "reference")
+        source = _Source(recordings)
+        return judged(check, partial(recorded, source, chosen), "reference", source)
 
 
 @lru_cache(maxsize=1 << 14)

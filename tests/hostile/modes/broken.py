@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.hostile.mode import FEW, GOOD, TRUE, checks, mode
 from tests.hostile.server import END, Call, chunk, completion, correct
+from tests.made import replaced
 
 
 @mode("fail")
@@ -109,15 +110,6 @@ async def odd_values_everywhere(call: Call) -> None:
         await call.events(replaced(chunk({"role": "assistant", "content": "Paris"}), odd, depth), END)
     else:
         await call.json(replaced(completion("Paris"), odd, depth))
-
-
-def replaced(value: Any, odd: Any, depth: int) -> Any:
-    """A value with `odd` in the place of all that stands at a depth."""
-    if depth == 0:
-        return odd
-    if isinstance(value, dict):
-        return {key: replaced(one, odd, depth - 1) for key, one in value.items()}
-    return [replaced(one, odd, depth - 1) for one in value] if isinstance(value, list) else value
 
 
 @mode("fail", passes=TRUE | {"wire.framing_loses_nothing"})
