@@ -291,6 +291,7 @@ def test_each_choice_calls_after_reasoning(
             assert not choice.text.strip().startswith(begins), f"`content` begins with the reasoning ({where})"
             inconclusive_unless(choice.finish_reason != "length", ENDLESS)
             assert_same_text(names(choice), names(think_weather.choice), f"`function.name` of the calls in {where}")
+            assert choice.reasoning.strip(), f"expected reasoning, as with one choice, got none ({where})"
 
 
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.n")

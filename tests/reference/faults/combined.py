@@ -40,6 +40,14 @@ def calls_of_several_choices_are_text(body: Any, _call: Call) -> None:
             choice["finish_reason"] = "stop"
 
 
+@answer(CHAT, when=lambda call: _many(call) and with_tools(call))
+def reasoning_of_later_choices_is_lost(body: Any, _call: Call) -> None:
+    """With n above 1, only the first choice of a plain response keeps its reasoning beside a call."""
+    for choice, message in _parts(body):
+        if choice["index"] and message.get("tool_calls"):
+            message.pop("reasoning_content", None)
+
+
 @payload(CHAT, when=_many)
 def reasoning_of_several_choices_is_text(body: Any, _call: Call) -> None:
     """With n above 1, the reasoning of each choice is part of its content."""
