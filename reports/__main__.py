@@ -15,6 +15,8 @@ from pathlib import Path
 from backends.errors import CannotMeasure
 from conformance.results import BadResults, read_all
 from conformance.results.curl import raw_body
+from conformance.results.versions import load
+from conformance.run.versions import measure
 from reports import accept, diff_text, history, merge, nightly, page, site, versions
 from reports.diff import Diff, diff
 from reports.exports import OF_COLUMN, OF_TABLE
@@ -199,8 +201,8 @@ def _accept(asked: argparse.Namespace) -> int:
 def _versions(asked: argparse.Namespace) -> int:
     file = asked.out / f"{asked.backend}.json"
     if asked.last:
-        versions.measure(asked.backend, asked.last, file, lambda text: print(visible(text), file=sys.stderr))
-    kept = versions.load(file)
+        measure(asked.backend, asked.last, file, lambda text: print(visible(text), file=sys.stderr))
+    kept = load(file)
     if not kept["versions"]:
         return _complain(f"{file} has no version yet: add --last=N to measure the newest N.")
     page = asked.out / f"{asked.backend}.md"

@@ -12,6 +12,8 @@ from backends import find, wheels
 from backends.errors import CannotStart
 from backends.suite import suite_version
 from conformance.outcomes import Outcome
+from conformance.results import versions as kept_of
+from conformance.run import versions as measuring
 from reports import versions
 from reports.__main__ import main
 from tests.reports_data import check, target, write
@@ -25,10 +27,10 @@ ENDS = {
 
 @pytest.fixture
 def kept(tmp_path: Path) -> dict[str, Any]:
-    found = versions.load(tmp_path / "none.json")
+    found = kept_of.load(tmp_path / "none.json")
     for version, ends in reversed(ENDS.items()):
         made = [check(id, outcome, target="llamacpp") for id, outcome in ends.items()]
-        versions.add(found, version, write(tmp_path / f"{version}.jsonl", made, targets=[target("llamacpp")]))
+        kept_of.add(found, version, write(tmp_path / f"{version}.jsonl", made, targets=[target("llamacpp")]))
     return found
 
 
@@ -39,8 +41,8 @@ def test_a_letter_for_each_check(kept: dict[str, Any]) -> None:
         "2026.4.8672.1": "npp ",
         "2026.4.8672": "fpp ",
     }
-    assert set(versions.LETTERS) == set(Outcome)
-    assert len(versions.OUTCOMES) == len(Outcome)
+    assert set(kept_of.LETTERS) == set(Outcome)
+    assert len(kept_of.OUTCOMES) == len(Outcome)
 
 
 def test_what_each_version_changed(kept: dict[str, Any]) -> None:
@@ -54,20 +56,13 @@ def test_what_each_version_changed(kept: dict[str, Any]) -> None:
     assert "Fixed" not in middle + oldest
 
 
-def test_since_when(kept: dict[str, Any]) -> None:
-    assert versions.since(kept, "a.two") == ("2026.10.1", Outcome.FAIL)
-    assert versions.since(kept, "a.three") == ("2026.4.8672", Outcome.PASS)
-    assert versions.since(kept, "a.four") == ("2026.10.1", Outcome.IGNORED)
-    assert versions.since(kept, "a.none") is None
-
-
 def test_only_what_is_missing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(wheels, "versions", lambda _: ["2.0", "1.0", "0.9"])
     file = tmp_path / "llamacpp.json"
     file.write_text(json.dumps({"checks": [], "versions": {"2.0": {"suite": suite_version(), "outcomes": ""}}}))
-    monkeypatch.setattr(versions.subprocess, "run", lambda *_, **__: _Silent())
-    versions.measure("llamacpp", 2, file, said.append)
+    monkeypatch.setattr(measuring.subprocess, "run", lambda *_, **__: _Silent())
+    measuring.measure("llamacpp", 2, file, said.append)
     assert [line for line in said if line.startswith("measuring")] == ["measuring llamacpp 1.0 …"]
     assert said[-1].startswith("1.0: nothing was measured")
 

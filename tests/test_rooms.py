@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "conformance": ("backends", "fixtures"),
     "reports": (
         "conformance",
-        *(f"backends.{name}" for name in ("wire", "program", "known", "printable", "suite", "wheels", "errors")),
+        *(f"backends.{name}" for name in ("wire", "program", "known", "printable", "suite", "errors")),
     ),
 }
 
