@@ -258,6 +258,11 @@ def test_model_without_embeddings_and_vision_is_said_and_the_rest_measured(tmp_p
 
     with serving(reply) as origin:
         code, output = measure(tmp_path, "--base-url", origin + "/v1", "-v")
+        only_vision = ("conformance/checks/test_vision.py", "-k", "vision and not eyes", "--fail-on=never")
+        vision = measure(tmp_path, "--base-url", origin + "/v1", *only_vision)
+    assert vision[0] == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert "nothing was judged: all checks are blocked or not-run" in vision[1]
+    assert "nothing was judged" not in output
     assert "no embedding model: the model 'm' is not one for embedding (the server answered 501: not with" in output
     assert "name another with --embedding-model" in output
     assert "no vision model" in output

@@ -343,6 +343,10 @@ class MainRun(Run):
             why = self.stopped or "no check fits -m and -k; see `pytest --markers` and `pytest --collect-only -q`"
             said = "\n".join(map(printable, f"nothing was measured: {why}".splitlines()))
             terminalreporter.write_line(said, red=True, bold=True)
+        if self._nothing_judged():
+            terminalreporter.write_line(
+                "nothing was judged: all checks are blocked or not-run; causes are above", red=True
+            )
         for result in (r for r in self.collected if r.known == "stale"):
             file = self._listed_in(self.targets[result.target])
             terminalreporter.write_line(f"stale: {result.id} passes now: remove its entry from {file}", red=True)
@@ -352,9 +356,12 @@ class MainRun(Run):
         return str(self.asked.known_file or f"backends/{target.backend}/known.toml")
 
     def _verdict(self, exitstatus: int) -> int:
-        """pytest's exit code, by `--fail-on` instead of by what pytest counts as failed."""
+        """pytest's exit code, by `--fail-on` instead of by what pytest counts as failed; a run that judged nothing has
+        the code of a run without tests."""
         if not self.collected or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return exitstatus
+        if self._nothing_judged():
+            return int(pytest.ExitCode.NO_TESTS_COLLECTED)
         order = list(Level)
         counting = order[: order.index(self.asked.fail_on) + 1] if self.asked.fail_on else []
         news = [r for r in self.collected if r.known != "known"]
@@ -362,6 +369,10 @@ class MainRun(Run):
             r.outcome is Outcome.ERROR or r.known == "stale" or (r.outcome.bad and r.level in counting) for r in news
         )
         return int(pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK)
+
+    def _nothing_judged(self) -> bool:
+        unmeasured = (Outcome.BLOCKED, Outcome.NOT_RUN)
+        return bool(self.collected) and all(r.outcome in unmeasured for r in self.collected)
 
     def pytest_unconfigure(self) -> None:
         if signal.getsignal(signal.SIGINT) == self._end_at_once:
