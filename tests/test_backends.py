@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from backends import find, gguf, identify, listening, patience, roles
+from backends.access import Access
 from backends.attach import attach
 from backends.errors import CannotStart, NoModel
 from backends.room import QUESTIONS
@@ -73,6 +74,24 @@ def test_a_server_of_another_kind_is_not_taken(monkeypatch: pytest.MonkeyPatch) 
         usually_at(origin, monkeypatch)
         with pytest.raises(CannotStart, match=f"what answers at {origin} is not vLLM"):
             find.run(Wanted(backend="vllm", runtime="attach"))
+
+
+def test_what_answers_at_a_usual_address_gets_no_secret_before_it_is_recognised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[str, dict[str, str]]] = []
+
+    def stranger(method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        seen.append((path, headers))
+        return llama(method, path, body, headers) if path == "/v1/models" else error(401, "a key, please")
+
+    access = Access(key="sk-canary/1234", headers=(("x-secret", "canary-2"),), query="token=canary-3")
+    with serving(stranger) as origin:
+        usually_at(origin, monkeypatch)
+        with pytest.raises(CannotStart, match="does not say without a key what it is; add --base-url="):
+            find.run(Wanted(backend="llamacpp", runtime="attach", access=access))
+    assert len(seen) > 1
+    assert "canary" not in str(seen)
 
 
 def test_a_process_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:
