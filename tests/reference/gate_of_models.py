@@ -61,7 +61,12 @@ def test_no_check_fails_because_of_a_model(url: str, name: str) -> None:
 def faults_that_matter(on: Bench) -> list[str]:
     """Every third of the sharp faults that turn a core check red: for these a user looks at the matrix."""
     core = {check.id for check in on.checks if check.core}
-    chat = [name for name, entry in DECLARED.items() if core & entry.rows.keys() and not FAULTS[name].concurrent]
+    red = {
+        name
+        for name, entry in DECLARED.items()
+        if any(id in core and Outcome(seen).bad for id, seen in entry.rows.items())
+    }
+    chat = [name for name in DECLARED if name in red and not FAULTS[name].concurrent]
     return [name for name in chat if not FAULTS[name].on or "chat" in FAULTS[name].on][::3]
 
 
