@@ -13,12 +13,8 @@ _OF_CLIENTS = re.compile(
     r"\w+_proxy|ssl_cert_\w+|sslkeylogfile|openai_\w+|curl_\w+|node_(options|extra_ca_certs)", re.I
 )
 
-AS_GIVEN = dict(os.environ)
-"""The environment of this process at its start, for downloads."""
 
-
-def keep_from_clients() -> None:
-    """Take it out of this process's environment, for good: clients run in this process, too, several at a time."""
-    for name in [name for name in os.environ if _OF_CLIENTS.fullmatch(name)]:
-        del os.environ[name]
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # Nor a proxy that the operating system is set to.
+def for_clients() -> dict[str, str]:
+    """The environment of a client that is run here: this process's own without it."""
+    kept = {name: value for name, value in os.environ.items() if not _OF_CLIENTS.fullmatch(name)}
+    return kept | {"NO_PROXY": "*", "no_proxy": "*"}  # Nor a proxy that the operating system is set to.

@@ -11,8 +11,6 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from backends.environment import AS_GIVEN
-
 PINNED = Path(__file__).parent / "node_sdk"
 """What npm installs: a package.json, and a lock file with the hash of what it may get."""
 
@@ -71,7 +69,6 @@ def _install(directory: Path) -> None:
         subprocess.run(
             [npm, "ci", "--prefix", str(fresh), *options],
             cwd=fresh,
-            env=AS_GIVEN,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -6,17 +6,13 @@ a program leaves exchanges like any request, and neither its text nor its output
 
 from __future__ import annotations
 
-import builtins
-import functools
 import hashlib
-import io
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -124,16 +120,10 @@ def run(
     return ended, exchanges
 
 
-def _python(text: str, name: str, _: float, hidden: Secrets) -> Ended:
-    """In this interpreter: starting another and importing the SDK takes a second. The relay bounds its time."""
-    environment.keep_from_clients()
-    output, errors = io.StringIO(), io.StringIO()
-    meanings = {"__name__": "__main__", "print": functools.partial(builtins.print, file=output)}
-    try:
-        exec(compile(text, name, "exec"), meanings)
-    except Exception:
-        traceback.print_exc(file=errors)
-    return _ended(1 if errors.getvalue() else 0, output.getvalue(), errors.getvalue(), hidden)
+def _python(text: str, name: str, seconds: float, hidden: Secrets) -> Ended:
+    with tempfile.TemporaryDirectory(prefix=scratch.prefix()) as made:
+        (Path(made) / name).write_text(text, encoding="utf-8")
+        return _process([sys.executable, name], "", Path(made), seconds, hidden)
 
 
 def _shell(text: str, name: str, seconds: float, hidden: Secrets) -> Ended:
@@ -156,10 +146,10 @@ def _javascript(text: str, name: str, seconds: float, hidden: Secrets) -> Ended:
 
 
 def _process(command: list[str], stdin: str, directory: Path, seconds: float, hidden: Secrets) -> Ended:
-    environment.keep_from_clients()
+    client = environment.for_clients()
     try:
         done = subprocess.run(
-            command, input=stdin.encode(), cwd=directory, capture_output=True, timeout=seconds, check=False
+            command, input=stdin.encode(), cwd=directory, env=client, capture_output=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
         return Ended(exit_code=None, output="", errors=f"stopped after {seconds:g} s")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from backends import data
-from backends.environment import AS_GIVEN
 from backends.errors import CannotStart
 from backends.node import user_cache
 
@@ -74,9 +73,7 @@ def _install(requirement: str, directory: Path) -> None:
 def _run(command: list[str], otherwise: str) -> str:
     """What a command prints. Raises CannotStart with the sentence and the command's last line."""
     try:
-        done = subprocess.run(
-            command, env=AS_GIVEN, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS
-        )
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise CannotStart(f"{otherwise} within {SECONDS // 60} minutes.") from None
     if done.returncode:

@@ -51,9 +51,13 @@ class _Reader:
         (directory / "node_modules").symlink_to(node.sdk() / "node_modules", target_is_directory=True)
         script = directory / READER.name
         script.write_text(READER.read_text(encoding="utf-8"), encoding="utf-8")
-        environment.keep_from_clients()
         self._process = subprocess.Popen(
-            [program, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            [program, str(script)],
+            env=environment.for_clients(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         )
         self._lines: Queue[str] = Queue()
         threading.Thread(target=self._listen, daemon=True).start()
