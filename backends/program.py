@@ -21,7 +21,7 @@ from threading import Thread
 from typing import Any, cast
 from urllib.parse import urljoin
 
-from backends import bounds, environment, node, redaction, scratch
+from backends import bounds, environment, forked, node, redaction, scratch
 from backends.redaction import Secrets
 from backends.wire import MODEL, Client, Exchange, Request, Role, send
 
@@ -122,8 +122,10 @@ def run(
 
 def _python(text: str, name: str, seconds: float, hidden: Secrets) -> Ended:
     with tempfile.TemporaryDirectory(prefix=scratch.prefix()) as made:
-        (Path(made) / name).write_text(text, encoding="utf-8")
-        return _process([sys.executable, name], "", Path(made), seconds, hidden)
+        file = Path(made) / name
+        file.write_text(text, encoding="utf-8")
+        code, output, errors = forked.run(file, environment.for_clients(), seconds)
+    return _stopped(seconds) if code is None else _ended(code, output, errors, hidden)
 
 
 def _shell(text: str, name: str, seconds: float, hidden: Secrets) -> Ended:
@@ -152,8 +154,12 @@ def _process(command: list[str], stdin: str, directory: Path, seconds: float, hi
             command, input=stdin.encode(), cwd=directory, env=client, capture_output=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        return Ended(exit_code=None, output="", errors=f"stopped after {seconds:g} s")
+        return _stopped(seconds)
     return _ended(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), hidden)
+
+
+def _stopped(seconds: float) -> Ended:
+    return Ended(exit_code=None, output="", errors=f"stopped after {seconds:g} s")
 
 
 def _ended(exit_code: int | None, output: str, errors: str, hidden: Secrets) -> Ended:

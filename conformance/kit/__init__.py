@@ -19,7 +19,7 @@ from conformance.kit.steadiness import (
     reproduced_at_most,
     says,
 )
-from conformance.outcomes import Fail, Level, ignored_unless, inconclusive_unless, lenient
+from conformance.outcomes import Fail, Level, ignored_unless, ignored_unless_varied, inconclusive_unless, lenient
 from conformance.outcomes.comparisons import (
     assert_at_least,
     assert_at_most,
@@ -71,6 +71,7 @@ __all__ = [
     "entries",
     "expect_rejection",
     "ignored_unless",
+    "ignored_unless_varied",
     "inconclusive_unless",
     "joined",
     "lead",

@@ -99,11 +99,15 @@ def reproduced_at_most(models: Sequence[Written], tries: Sequence[Written], *dra
 def changed_seeded(before: Sequence[Generated], again: Sequence[Generated], after: Sequence[Generated]) -> bool:
     """Whether a parameter changed a seeded response that was reproduced without the parameter.
 
-    Responses that are not reproduced without it are left out: batching changes how sums are rounded.
+    Responses that are not reproduced without it are left out: batching changes how sums are rounded. If nothing
+    changed, and responses to different seeds are the same too, the model is too sure of its tokens: `inconclusive`.
     """
     steady = [(one, other) for one, same, other in zip(before, again, after, strict=True) if one.said == same.said]
     inconclusive_unless(len(steady) >= len(before) - 1, "expected the same response to the same `seed`, got another")
-    return any(one.said != other.said for one, other in steady)
+    changed = any(one.said != other.said for one, other in steady)
+    varied = len({one.said for one in before}) > 1
+    inconclusive_unless(changed or varied, "expected responses that vary with the `seed`, got the same each time")
+    return changed
 
 
 def says(answer: Written, words: str) -> bool:

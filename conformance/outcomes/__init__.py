@@ -64,6 +64,10 @@ class Ignored(Verdict):
     outcome = Outcome.IGNORED
 
 
+class Unvaried(Ignored):
+    """Random draws are all the same. The judge looks whether the model is so sure that they may be."""
+
+
 class Inconclusive(Verdict):
     """The model did not produce what the check judges."""
 
@@ -110,6 +114,12 @@ def ignored_unless(observed: object, otherwise: str, *, expected: Any = None, ac
     """The parameter must have had an effect; `otherwise` completes "accepted, but …". Outcome: `ignored`."""
     if not observed:
         raise Ignored(f"accepted, but {otherwise}", expected=expected, actual=actual)
+
+
+def ignored_unless_varied(varied: object, otherwise: str) -> None:
+    """Random responses must have varied. Outcome: `ignored`, or `inconclusive` if the model is too sure to vary."""
+    if not varied:
+        raise Unvaried(f"accepted, but {otherwise}")
 
 
 def inconclusive_unless(observed: object, otherwise: str, *, expected: Any = None, actual: Any = None) -> None:

@@ -16,12 +16,13 @@ from conformance.kit.every import Every
 from conformance.kit.evidence import plain_requests, unproved
 from conformance.kit.shapes import misshapen
 from conformance.kit.steadiness import unsteady
-from conformance.outcomes import EndpointAbsent, Outcome, TimedOut, Verdict, notes
+from conformance.outcomes import EndpointAbsent, Outcome, TimedOut, Unvaried, Verdict, notes
 from conformance.outcomes.comparisons import shown
 from conformance.outcomes.notes import Drift, tolerant
 from conformance.requirements.check import Check
 from conformance.results import CheckResult
 from conformance.run.excuses import excuse, no_end
+from conformance.run.sureness import too_sure
 
 UNKNOWN_PATHS = "Errors of unknown paths and methods are not those of the API"
 """The cause of checks that fail only on these errors."""
@@ -111,6 +112,12 @@ class Judge:
                 judged = list(dict.fromkeys([*(name.partition("[")[0] for name in breaks[:SHOWN]), *judged]))
         if outcome in ACCUSING and not breaks and (why := excuse(_read(arguments))):
             outcome, message = Outcome.INCONCLUSIVE, f"{why}; otherwise: {message}"
+        if isinstance(problem, Unvaried) and outcome is Outcome.IGNORED and source:
+            why, shows = too_sure(_read(arguments), source)
+            judged += [name for name in shows if name not in judged]
+            controls += [name for name in shows if name not in controls]
+            if why:
+                outcome, message = Outcome.INCONCLUSIVE, f"{why}; otherwise: {message}"
         late = problem.answer if isinstance(problem, TimedOut) else None
         if isinstance(late, Answer) and source and (why := no_end(late, answers(source, ENDS))):
             outcome, message = Outcome.INCONCLUSIVE, why

@@ -47,6 +47,8 @@ class Sampling:
     max_tokens: int = model.CONTEXT
     logprobs: bool = False
     top_logprobs: int = 0
+    sure: float = 0.0
+    """How much more likely the scripted token is than usual: a model's, not a request's."""
 
     @property
     def follows(self) -> bool:
@@ -163,6 +165,7 @@ class Choice:
             self._state = model.advance(self._state, step.token)
             return step.token, None
         row = model.logits(self._state, step.token, self._used)
+        row[step.token] += how.sure
         token = step.token if step.forced or how.follows else choose(row, self._state, self._used, how, self._chance)
         self._state = model.advance(self._state, token)
         if not scored:

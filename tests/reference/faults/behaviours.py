@@ -12,7 +12,7 @@ from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.faults.chat import choices
 from tests.reference.faults.kit import hook
-from tests.reference.generator import Script, Step
+from tests.reference.generator import Sampling, Script, Step
 from tests.reference.messages import Message
 from tests.reference.script import thought, written
 from tests.reference.tokens import BYTES, decode, encode
@@ -367,6 +367,12 @@ def _drifts(rate: float, after: int) -> Callable[[Script, Call], Script]:
         return said
 
     return drift
+
+
+@_model("sampling", ("chat", "completions", "responses"))
+def is_sure(how: Sampling, _call: Call) -> None:
+    """Is so sure of each token that it writes the same at any temperature."""
+    how.sure = 14
 
 
 @_model("script")

@@ -107,7 +107,3 @@ def main() -> None:
         write(options.faults)
     else:
         show(options.faults or (sharp_faults(options.area) if options.area else []), options.area)
-
-
-if __name__ == "__main__":
-    main()

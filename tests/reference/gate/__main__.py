@@ -1,0 +1,3 @@
+from tests.reference.gate import main
+
+main()
