@@ -17,6 +17,7 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
+    lenient,
 )
 from fixtures.scenarios.embeddings import PERMUTED
 
@@ -96,9 +97,12 @@ def test_similar_texts_are_closer(embedding_alike: list[Embeddings]) -> None:
 
 @check("embeddings", SHOULD, "docs:guides/embeddings vectors have length 1")
 def test_vectors_have_length_one(embedding_batch: Embeddings) -> None:
-    """Each `embedding` has length 1, which makes the dot product of two their similarity."""
+    """Each `embedding` has length 1, as those of OpenAI's models have; another length is the model's, and lenient."""
     lengths = [math.hypot(*vector) for vector in embedding_batch.vectors]
-    assert_less(max(abs(length - 1) for length in lengths), NOISE, "difference of 1 and the length of an `embedding`")
+    assert_more(min(lengths), 0, "length of an `embedding`")
+    furthest = max(lengths, key=lambda length: abs(length - 1))
+    if abs(furthest - 1) >= NOISE:
+        lenient(f"expected vectors of length 1, got {furthest:.3g}: their dot product is not their similarity")
 
 
 @check("embeddings", MUST, "openapi:Embedding.embedding")

@@ -68,13 +68,14 @@ def create(call: Call) -> Reply:
     data = []
     for index, ids in enumerate(inputs):
         floats = vector(decode(ids), size)
-        data.append({"object": "embedding", "index": index, "embedding": _shape(floats, body.get("encoding_format"))})
+        data.append({"object": "embedding", "index": index, "embedding": shape(floats, body.get("encoding_format"))})
     count = sum(len(ids) for ids in inputs)
     usage = {"prompt_tokens": count, "total_tokens": count}
     return Reply({"object": "list", "data": data, "model": known.id, "usage": usage})
 
 
-def _shape(floats: list[float], encoding: Any) -> Any:
+def shape(floats: list[float], encoding: Any) -> Any:
+    """A vector as `encoding_format` asks for it."""
     if encoding == "base64":
         return base64.b64encode(struct.pack(f"<{len(floats)}f", *floats)).decode("ascii")
     return floats

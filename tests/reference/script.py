@@ -35,7 +35,7 @@ def build(history: list[Message], wish: Wish) -> Script:
     reason = thinks and wish.effort != "none" and history[-1].role in ("user", "tool")
     calls = _calls(history, question, wish)
     if calls:
-        script = _called(calls)
+        script = called(calls)
     elif wish.format == "text":
         script = Script(written(encode(brain.answer(history))))
     else:
@@ -83,7 +83,7 @@ def _calls(history: list[Message], question: str, wish: Wish) -> list[toolcalls.
     return [toolcalls.Call(tool.name, toolcalls.arguments(tool, values, question)) for tool, values in meant]
 
 
-def _called(calls: list[toolcalls.Call]) -> Script:
+def called(calls: list[toolcalls.Call]) -> Script:
     steps: list[Step] = []
     for number, call in enumerate(calls):
         head = encode("\n" + json.dumps({"name": call.name})[:-1] + ', "arguments": ')

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import random
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from tests.reference import toolcalls
 from tests.reference.call import Call
+from tests.reference.embeddings import shape
 from tests.reference.errors import ApiError
 from tests.reference.faults.chat import choices
 from tests.reference.faults.kit import hook
 from tests.reference.generator import Sampling, Script, Step
 from tests.reference.messages import Message
-from tests.reference.script import thought, written
+from tests.reference.script import called, thought, written
 from tests.reference.tokens import BYTES, decode, encode
 
 CHAT = ("chat", "responses")
@@ -347,11 +352,34 @@ def calls_nothing(said: Script, _call: Call) -> Script:
     return _without_calls(said, _call)
 
 
+@_model("script", when=_free)
+def calls_always(said: Script, call: Call) -> Script:
+    """Calls a tool whenever it is offered one, whatever was asked, and also after its result."""
+    offered = [tool.get("function") or tool for tool in call.body.get("tools") or [] if isinstance(tool, dict)]
+    if said.calls or not offered or not isinstance(offered[0].get("name"), str):
+        return said
+    kept = [step for step in said.steps if step.channel == "reasoning" or step.call < 0]
+    made = called([toolcalls.Call(offered[0]["name"], "{}")])
+    return Script([*kept, *made.steps], made.calls)
+
+
 def _without_calls(said: Script, call: Call) -> Script:
     if not said.calls or call.body.get("tool_choice") not in (None, "auto"):
         return said
     kept = [step for step in said.steps if step.channel == "reasoning" or step.call < 0]
     return Script([*kept, *written(encode("I cannot look that up."))])
+
+
+@_model("script")
+def answers_in_json(said: Script, _call: Call) -> Script:
+    """Packs each answer into a JSON object, though nobody asked for one."""
+    return _retold(said, lambda text: json.dumps({"answer": text}))
+
+
+@_model("script")
+def answers_in_markdown(said: Script, _call: Call) -> Script:
+    """Writes each answer in bold type, below a heading."""
+    return _retold(said, lambda text: f"## Answer\n\n**{text}**")
 
 
 # Drift: last bits of sums differ, and two tokens are almost as likely as each other
@@ -464,3 +492,38 @@ def one_choice_only(body: Any, _call: Call) -> None:
     """The server rejects `n` above 1: it makes one choice at a time."""
     if isinstance(body, dict) and isinstance(body.get("n"), int) and body["n"] > 1:
         raise ApiError("Only one completion choice is supported.", param="n", code="unsupported_value")
+
+
+def _reshaped(body: Any, change: Callable[[list[float]], list[float]]) -> None:
+    """The vectors of a response, changed, in the form that was asked for."""
+    for one in body.get("data") or []:
+        vector = one["embedding"]
+        packed = isinstance(vector, str)
+        floats = (
+            list(struct.unpack(f"<{len(raw) // 4}f", raw)) if packed and (raw := base64.b64decode(vector)) else vector
+        )
+        one["embedding"] = shape(change(floats), "base64" if packed else "float")
+
+
+@_model("payload", "embeddings")
+def embeds_all_alike(body: Any, _call: Call) -> None:
+    """Vectors of all texts point in nearly the same direction."""
+
+    def alike(floats: list[float]) -> list[float]:
+        moved = [value + 1 for value in floats]
+        length = math.hypot(*moved)
+        return [value / length for value in moved]
+
+    _reshaped(body, alike)
+
+
+@_model("payload", "embeddings")
+def embeds_coarsely(body: Any, _call: Call) -> None:
+    """Vectors have few different numbers, as those of a quantised model."""
+    _reshaped(body, lambda floats: [round(value * 32) / 32 for value in floats])
+
+
+@_model("payload", "embeddings")
+def embeds_at_any_length(body: Any, _call: Call) -> None:
+    """Vectors are as long as the model makes them."""
+    _reshaped(body, lambda floats: [value * 23 for value in floats])
