@@ -147,7 +147,9 @@ class Config:
     width_of_current_line = 0
 
 
-def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenarios: int, budget: Budget | None = None) -> str:
+def said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenarios: int, budget: Budget | None = None, tokens: int = 10
+) -> str:
     """What a run says after 100 seconds in which 20 scenarios with twice the usual tokens were recorded."""
     now = [1000.0]
     names = [name for name in scenario.SCENARIOS if not scenario.runs_alone(name)][:scenarios]
@@ -156,7 +158,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenarios: int, budget
     config: Any = Config()
     run = Progress(config, tmp_path, {"a/b": 1}, names, names[:10], 50, budget)
     (tmp_path / "a_b").mkdir()
-    exchange = {"response": {"body": json.dumps({"usage": {"completion_tokens": 10}})}}
+    exchange = {"response": {"body": json.dumps({"usage": {"completion_tokens": tokens}})}}
     for name in names[:20]:
         (tmp_path / "a_b" / f"{name}.json").write_text(json.dumps({"exchanges": [exchange, exchange]}))
     now[0] += 100
@@ -170,6 +172,10 @@ def test_a_run_says_once_what_it_costs(tmp_path: Path, monkeypatch: pytest.Monke
         "cost: about 200 requests and 2,000 generated tokens, about 8 min with this server (its first 20 scenarios "
         "took 2 min); --profile=core takes about 50 s"
     )
+
+
+def test_a_count_that_cannot_be_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "200 requests and 0 generated tokens" in said(tmp_path, monkeypatch, 100, tokens=10**400)
 
 
 def test_a_run_with_a_budget_says_when_it_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ USUAL = (1, 24)
 A_REQUEST = 4
 """The tokens that take as long as all of a request but its response."""
 
-_TOKENS = re.compile(r'"(?:completion_tokens|output_tokens)\\*": ?(\d+)')
+_TOKENS = re.compile(r'"(?:completion_tokens|output_tokens)\\*": ?(\d{1,9})\b')
 _CHUNK = re.compile(r'"(?:chat\.completion\.chunk|text_completion|response\.output_text\.delta)\\*"')
 
 

@@ -84,7 +84,7 @@ def mode(*ends: str, path: str = CHAT, **more: Any) -> Callable[[Act], Act]:
     return register
 
 
-ANY = frozenset({0, 1})
+ANY = frozenset({0, 1, 5})
 GOOD_ENDS = frozenset({"pass", "fail"})
 GOOD: dict[str, Any] = {"exits": ANY}
 LISTING: dict[str, Any] = {"path": "/v1/models", "exits": frozenset({0, 1, 11, 12, 13, 14})}

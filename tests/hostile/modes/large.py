@@ -192,7 +192,7 @@ MUCH: dict[str, Any] = {
     "path": "*",
     "select": ALL,
     "options": ("--timeout=20",),
-    "size": 1000,
+    "size": 1300,
     "cpu": 400,
     "seconds": 900,
     "exits": ANY,
