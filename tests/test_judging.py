@@ -423,3 +423,29 @@ def test_what_is_missing_is_no_evidence_of_a_pass() -> None:
         "subject",
         "other",
     ]
+
+
+LONG_PROMPT = {"model": "m", "messages": [{"role": "user", "content": "word " * 300}]}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "This model's maximum context length is 1024 tokens.", "code": "context_length_exceeded"},
+        {"message": "the request exceeds the available size", "type": "exceed_context_size_error"},
+        {"message": "The input (5000 tokens) is longer than the model's context length (4096 tokens)."},
+    ],
+)
+def test_a_request_that_does_not_fit_into_the_context_is_not_judged(error: dict[str, Any]) -> None:
+    def outcome(sent: dict[str, Any]) -> Outcome:
+        refused = answer({"error": error}, status=400, sent=sent, name="a")
+        return judged(ending(refused.assert_accepted), a=refused).outcome
+
+    assert outcome(LONG_PROMPT) is Outcome.INCONCLUSIVE
+    assert outcome({"model": "m", "max_tokens": 1500}) is Outcome.INCONCLUSIVE
+    assert outcome({"model": "m"}) is Outcome.REJECTED, "a short request fits into any context"
+
+
+def test_a_long_request_that_is_rejected_for_another_reason_is_rejected() -> None:
+    refused = answer({"error": {"message": "no"}}, status=400, sent=LONG_PROMPT, name="a")
+    assert judged(ending(refused.assert_accepted), a=refused).outcome is Outcome.REJECTED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +15,24 @@ from conformance.answers.values import expect, parsed
 from conformance.outcomes import Blocked, Fail, NotRun, Outcome, TimedOut, Verdict
 
 
+_CONTEXT = re.compile(r"context.?(length|limit|size|window)|exceed_context|(input|prompt) is too long", re.I)
+"""How servers say that a request does not fit into the model's context."""
+
+LONG_BODY, LONG_LIMIT = 1000, 500
+"""Bytes of a request, or tokens of its limit, from which a model's context may be too small for it."""
+
+
 class Refused(Verdict):
-    """A check read the response to a request that the server rejected; `rejected` if it did so cleanly, else `fail`."""
+    """A check read the response to a request that the server rejected: `rejected` if it did so cleanly, else `fail`.
+
+    If the request is long, and the server says that it does not fit into the model's context, it is `inconclusive`.
+    """
 
     def __init__(self, answer: Answer) -> None:
         clean = answer.cleanly_refused
-        self.outcome = Outcome.REJECTED if clean else Outcome.FAIL
+        self.outcome = Outcome.FAIL
+        if clean:
+            self.outcome = Outcome.INCONCLUSIVE if answer.does_not_fit else Outcome.REJECTED
         self.answer = answer
         how = answer.error_message if clean else f"{answer.exchange.body[:160].decode(errors='replace')!r}"
         super().__init__(
@@ -181,6 +195,15 @@ class Answer:
     def cleanly_refused(self) -> bool:
         """Whether this is a 4xx or 501 whose JSON body has an `error` object with a message."""
         return (400 <= self.status < 500 or self.status == 501) and bool(self.error_message)
+
+    @property
+    def does_not_fit(self) -> bool:
+        """Whether this rejects a long request because it does not fit into the model's context."""
+        request = self.exchange.request
+        sent = request.body if isinstance(request.body, dict) else {}
+        limits = [limit for name, limit in sent.items() if name.startswith("max_") and isinstance(limit, int)]
+        long = max(limits, default=0) >= LONG_LIMIT or len(request.content() or b"") >= LONG_BODY
+        return long and bool(_CONTEXT.search(json.dumps(self.error)))
 
     @cached_property
     def error(self) -> dict[str, Any]:
