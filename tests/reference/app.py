@@ -116,7 +116,7 @@ class App:
                 return reply
             handler = self._route(call)
             self._authorise(call)
-            if call.method == "POST":
+            if call.method == "POST" and handler is not responses.cancel:
                 call.body = _parse(call, call.faults.apply("sent", sent, call))
                 call.body = call.faults.apply("request", call.body, call)
             reply = await asyncio.to_thread(handler, call)
