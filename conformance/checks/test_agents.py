@@ -339,7 +339,7 @@ def test_an_output_limit_above_the_context_is_accepted_or_refused(
 # Operations
 
 
-@check("responses", MAY, f"{PAGES}/input-tokens")
+@check("responses_state", MAY, f"{PAGES}/input-tokens")
 def test_input_tokens_are_counted(
     respond_banana: Response, respond_weather: Response, input_tokens_counted: list[Answer]
 ) -> None:
@@ -348,7 +348,7 @@ def test_input_tokens_are_counted(
         assert_equal(counted.body.get("input_tokens"), used.tokens("input"), f"`input_tokens` of {counted.name}")
 
 
-@check("responses", MAY, f"{PAGES}/compact")
+@check("responses_state", MAY, f"{PAGES}/compact")
 def test_a_conversation_is_compacted(compacted: Answer) -> None:
     """`POST /responses/compact` gives an `output` with a `compaction` item, which has `encrypted_content`."""
     output = compacted.body.get("output")
@@ -358,7 +358,7 @@ def test_a_conversation_is_compacted(compacted: Answer) -> None:
     assert found, "expected a string with text, got none (`encrypted_content` of the `compaction` item)"
 
 
-@check("responses", MAY, f"{PAGES}/compact")
+@check("responses_state", MAY, f"{PAGES}/compact")
 def test_a_compacted_conversation_goes_on(
     compacted: Answer, respond_name_unknown: Response, respond_compacted: Response
 ) -> None:
