@@ -39,7 +39,7 @@ def looks_absent(answer: Exchange, unknown: Exchange | None = None) -> bool:
 def _told_of(answer: Exchange) -> list[str]:
     """Patterns of what an error speaks of if it comes from an endpoint that is there."""
     request = answer.request
-    in_path = request.body is None
+    in_path = request.body is None or request.path.startswith("/responses/")
     if answer.status == 405 or (answer.status == 501 and in_path):
         return []
     about = ["model", *(rf"(?<!\w){re.escape(name)}(?!\w)" for name in _named(request))]

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, Required, TypedDict
 
 import pytest
 
 from conformance import ledger
-from conformance.ledger import TITLES, Entry, Row
-from conformance.ledger.__main__ import PAGE
+from conformance.ledger import TITLES, Entry, Row, sdk
+from conformance.ledger.__main__ import PAGE, data
 from conformance.requirements.check import Check
 from conformance.run import catalogue
 from tests.ledger_names import names
@@ -131,6 +132,57 @@ def test_the_page_is_up_to_date() -> None:
     program = "import sys; from conformance.ledger.__main__ import page; sys.stdout.buffer.write(page().encode())"
     made = subprocess.run([sys.executable, "-c", program], cwd=PAGE.parent.parent, capture_output=True, check=True)
     assert PAGE.read_bytes() == made.stdout, f"docs/coverage.md is out of date; {WRITE}"
+
+
+def test_the_ledger_has_all_names_of_the_sdk() -> None:
+    found = [f"{endpoint}: {name}" for endpoint, listed in sdk.new().items() for name in listed]
+    assert not found, "the SDK has new names; run: python -m conformance.ledger.sdk --write"
+
+
+def test_names_of_the_sdk_follow_the_rule_of_the_document() -> None:
+    """Of the endpoint with the most forms no name is missing, and each new one was added to the SDK alone."""
+    document = json.loads(ledger.DOCUMENT.read_text(encoding="utf-8"))["chat"]
+    named = {name for name in document if not name.startswith(("error.", "operation."))}
+    assert named <= set(sdk.names()["chat"])
+    assert {"request.reasoning_effort=none", "request.messages.tool.tool_call_id"} <= set(sdk.names()["chat"])
+
+
+class _Call(TypedDict, total=False):
+    type: Required[Literal["function", "function_2"]]
+    name: str
+
+
+class _Search(TypedDict, total=False):
+    type: Required[Literal["search"]]
+    query: str
+
+
+class _Request(TypedDict, total=False):
+    tools: list[_Call | _Search] | None
+    effort: Literal["none", "high"] | None
+    mode: Literal["a", "b"]
+
+
+def test_names_of_types() -> None:
+    """From fields, forms told apart, values of some parameters, and names on the wire."""
+
+    expected = ["tools", "tools.function", "tools.function.name", "tools.search"]
+    assert list(sdk.below(_Request)) == [*expected, "effort", "effort=none", "effort=high", "mode"]
+
+
+def test_new_names_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {endpoint: [name for name in listed if name != "request.n"] for endpoint, listed in ledger.names().items()}
+    monkeypatch.setattr(ledger, "names", lambda: known)
+    found = {endpoint: listed for endpoint, listed in sdk.new().items() if listed}
+    assert found == {"chat": ["request.n"], "completions": ["request.n"]}
+
+
+def test_the_ledger_as_data() -> None:
+    told = data()
+    row = next(one for one in told["names"] if one["name"] == "request.stop" and one["endpoint"] == "chat")
+    assert row["state"] == "covered"
+    assert told["checks"][row["checks"][0]]["level"] in ("MUST", "SHOULD", "MAY")
+    assert json.loads(json.dumps(told)) == told
 
 
 def test_names_are_made_from_a_document(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ VIEWS: dict[str, type[Answer]] = {
     "/completions": Completion,
     "/embeddings": Embeddings,
     "/models": Models,
+    "/responses/input_tokens": Answer,
+    "/responses/compact": Answer,
     "/responses": Response,
 }
-"""The class for each path, and for the paths below it."""
+"""The class for each path, and for the paths below it; the first that fits counts."""
 
 
 def view(path: str) -> type[Answer]:

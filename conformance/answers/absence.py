@@ -60,6 +60,9 @@ ENDPOINTS = (
     Endpoint("GET", "/responses/{id}", ("retrieved",), *_STORED),
     Endpoint("GET", "/responses/{id}/input_items", ("input_items",), *_STORED),
     Endpoint("DELETE", "/responses/{id}", ("deleted",), *_STORED),
+    Endpoint("POST", "/responses/{id}/cancel", (), ("responses_state",), "GET /v1/responses/{id}"),
+    Endpoint("POST", "/responses/input_tokens", ("input_tokens_counted",), *_STORED),
+    Endpoint("POST", "/responses/compact", ("compacted",), *_STORED),
 )
 """The endpoints that scenarios use."""
 

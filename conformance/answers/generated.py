@@ -51,7 +51,7 @@ class Alternatives(list[Entry]):
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCall:
-    """One tool call; `arguments` is the JSON string as it came, deltas joined."""
+    """One tool call; `arguments` is the JSON string as it came, deltas joined. Of a custom tool it is the `input`."""
 
     id: str | None
     type: str | None
@@ -264,9 +264,10 @@ class Chat(Generated):
 
     def _tool_call(self, raw: Any) -> ToolCall:
         raw = expect(raw, dict, f"{self.name}: `tool_calls[]`")
-        function = expect(raw.get("function"), dict, f"{self.name}: `tool_calls[].function`")
-        name = expect(function.get("name"), str, f"{self.name}: `tool_calls[].function.name`")
-        arguments = expect(function.get("arguments"), str, f"{self.name}: `tool_calls[].function.arguments`")
+        kind, key = ("custom", "input") if raw.get("type") == "custom" else ("function", "arguments")
+        function = expect(raw.get(kind), dict, f"{self.name}: `tool_calls[].{kind}`")
+        name = expect(function.get("name"), str, f"{self.name}: `tool_calls[].{kind}.name`")
+        arguments = expect(function.get(key), str, f"{self.name}: `tool_calls[].{kind}.{key}`")
         return ToolCall(id=raw.get("id"), type=raw.get("type"), name=name, arguments=arguments)
 
     def _logprobs(self, raw: dict[str, Any]) -> list[dict[str, Any]] | None:

@@ -1,7 +1,7 @@
 """The ledger: for each name of OpenAI's API the checks that cover it, or why none does.
 
-`names.json` has the names, made from OpenAI's document by `tests/ledger_names.py`, which says the rule. A file an
-endpoint accounts for them:
+`names.json` has the names, made from OpenAI's document by `tests/ledger_names.py`, which says the rule. Those that only
+the newer types of its Python SDK have are in `names_sdk.json` (`sdk.py`). A file an endpoint accounts for them:
 
     [request]                                     the part of the name before its first dot
     "stop" = ["stop.*"]                           the checks of a name: ids, or all of an area
@@ -28,6 +28,7 @@ from typing import Any
 from conformance.run import catalogue
 
 HERE = Path(__file__).parent
+DOCUMENT, SDK = HERE / "names.json", HERE / "names_sdk.json"
 TITLES = {
     "chat": "POST /v1/chat/completions",
     "completions": "POST /v1/completions",
@@ -94,9 +95,9 @@ class Row:
 
 @cache
 def names() -> dict[str, list[str]]:
-    """All names of the API, by endpoint."""
-    read: dict[str, list[str]] = json.loads((HERE / "names.json").read_text(encoding="utf-8"))
-    return read
+    """All names of the API, by endpoint: those of the document, then those of the SDK alone."""
+    document, more = (json.loads(file.read_text(encoding="utf-8")) for file in (DOCUMENT, SDK))
+    return {endpoint: list(dict.fromkeys([*listed, *more.get(endpoint, [])])) for endpoint, listed in document.items()}
 
 
 @cache

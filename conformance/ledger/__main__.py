@@ -1,10 +1,16 @@
-"""python -m conformance.ledger: write docs/coverage.md, the ledger as a page, and docs/census.md."""
+"""python -m conformance.ledger [--json FILE]: write docs/coverage.md, the ledger as a page, and docs/census.md.
+
+With `--json` only FILE is written: the ledger as JSON, for pages and for other suites.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from conformance.ledger import TITLES, Row, census, coverage, general, resolve
 from conformance.requirements import sources
@@ -21,12 +27,28 @@ def page() -> str:
     return "\n".join(_lines()) + "\n"
 
 
+def data() -> dict[str, Any]:
+    """The ledger as JSON data: each name with its checks or the reason why there is none, and each check's source."""
+    checks = catalogue.load().values()
+    return {
+        "names": [
+            {"endpoint": row.endpoint, "name": row.name, "state": row.state, "checks": [*row.checks], "why": row.why}
+            for row in coverage()
+        ],
+        "checks": {
+            one.id: {"level": str(one.level), "requirement": one.requirement, "source": one.source} for one in checks
+        },
+        "general": {about: [*resolve(checks)] for about, checks in general().items()},
+    }
+
+
 def _lines() -> Iterator[str]:
     rows = coverage()
     yield "# What of OpenAI's API is covered"
     yield ""
     yield "Every parameter, field, event and error of these endpoints in OpenAI's OpenAPI document, with the checks"
-    yield "that cover it, or why none does. Made by `python -m conformance.ledger` from `conformance/ledger/`."
+    yield "that cover it, or why none does; below them what only the newer types of its Python SDK have."
+    yield "Made by `python -m conformance.ledger` from `conformance/ledger/`; with `--json FILE` as data."
     yield ""
     yield "| endpoint | names | covered | excluded | open |"
     yield "|---|--:|--:|--:|--:|"
@@ -72,7 +94,18 @@ def _topmost(rows: list[Row]) -> list[Row]:
     return [row for row in rows if not any(row.name.startswith(f"{other.name}.") for other in rows)]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m conformance.ledger", description="Write the ledger.")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the ledger as JSON to FILE, and nothing else")
+    options = parser.parse_args()
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(data(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        return
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(), encoding="utf-8")
     census.PAGE.write_text(census.page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

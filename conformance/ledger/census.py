@@ -82,7 +82,7 @@ def parameters(endpoint: str) -> list[str]:
     if endpoint == MESSAGES:
         parts = (name.split(".") for name in names()["chat"] if name.startswith("request.messages."))
         return list(dict.fromkeys(f"{part[2]}.{part[3]}" for part in parts if len(part) > 3))
-    found = (name.split(".")[1] for name in names()[endpoint] if name.startswith("request."))
+    found = (name.split(".")[1] for name in names()[endpoint] if name.startswith("request.") and "=" not in name)
     return [name for name in dict.fromkeys(found) if name not in ("model", "stream")]
 
 

@@ -130,11 +130,18 @@ def _chat(got: Any) -> Reading:
             {
                 "index": choice.index,
                 "text": choice.text if legacy else choice.message.content or "",
-                "calls": [[call.id, call.function.name, call.function.arguments] for call in calls],
+                "calls": [_called(call) for call in calls],
                 "finish_reason": choice.finish_reason,
             }
         )
     return {"choices": choices, "usage": own.counts([got.usage and dict(got.usage)])}
+
+
+def _called(call: Any) -> list[Any]:
+    """Id, name, and arguments or input of a call."""
+    if call.type == "custom":
+        return [call.id, call.custom.name, call.custom.input]
+    return [call.id, call.function.name, call.function.arguments]
 
 
 def _chunks(got: list[Any]) -> Reading:

@@ -16,7 +16,9 @@ function completion(got) {
   const choices = got.choices.map((choice) => ({
     index: choice.index,
     text: choice.message ? choice.message.content ?? '' : choice.text,
-    calls: (choice.message?.tool_calls ?? []).map((c) => [c.id, c.function.name, c.function.arguments]),
+    calls: (choice.message?.tool_calls ?? []).map((c) => [
+      c.id, (c.custom ?? c.function).name, c.custom ? c.custom.input : c.function.arguments,
+    ]),
     finish_reason: choice.finish_reason ?? null,
   }));
   return { choices: choices.sort((a, b) => a.index - b.index), usage: counts(got.usage) ?? null };

@@ -1,5 +1,5 @@
 """python -m tests.reference [--host H] [--port P] [--api-key KEY] [--delay SECONDS] [--fault NAME ...]
-    [--absent ENDPOINTS]
+    [--absent ENDPOINTS] [--context TOKENS]
 
 Prints `listening http://HOST:PORT` when ready. Where standard input is a pipe, the server ends when that does, so that
 it never outlives its parent.
@@ -13,7 +13,7 @@ import stat
 import sys
 import threading
 
-from tests.reference import server
+from tests.reference import model, server
 from tests.reference.app import create_app
 
 
@@ -29,8 +29,10 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.001, help="seconds between the events of a stream")
     parser.add_argument("--fault", action="append", default=[], help="a fault for every request; may be repeated")
     parser.add_argument("--absent", default="", help="endpoints that it lacks, as X-Absent names them")
+    about = "tokens of prompt and response together; agents need 65536"
+    parser.add_argument("--context", type=int, default=model.CONTEXT, help=about)
     options = parser.parse_args()
-    app = create_app(options.fault, options.api_key, options.delay, options.absent)
+    app = create_app(options.fault, options.api_key, options.delay, options.absent, options.context)
     sock = server.listen(options.host, options.port)
     stop = threading.Event()
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from tests.reference import absent, chat, completions, embeddings, errors, faults, models, raw, responses, stream
+from tests.reference import absent, chat, completions, embeddings, errors, faults, model, models, raw, responses, stream
 from tests.reference.call import Call, Gone, Reply, State, new_id, repeatable
 from tests.reference.errors import ApiError
 from tests.reference.fault import Active, Fault
@@ -49,6 +49,9 @@ _ROUTES: list[tuple[str, dict[str, Handler]]] = [
     ("/v1/models", {"GET": models.listed}),
     ("/v1/models/(.+)", {"GET": models.one}),
     ("/v1/responses", {"POST": responses.create}),
+    ("/v1/responses/input_tokens", {"POST": responses.input_tokens}),
+    ("/v1/responses/compact", {"POST": responses.compact}),
+    ("/v1/responses/([^/]+)/cancel", {"POST": responses.cancel}),
     ("/v1/responses/([^/]+)", {"GET": responses.retrieve, "DELETE": responses.delete}),
     ("/v1/responses/([^/]+)/input_items", {"GET": responses.input_items}),
     ("/health", {"GET": _health}),
@@ -59,7 +62,7 @@ _ROUTES: list[tuple[str, dict[str, Handler]]] = [
 
 class App:
     """ASGI 3. `active`: names or Fault objects that hold for every request, besides those of its X-Fault header;
-    `without`: the endpoints that it lacks, as its X-Absent header names them."""
+    `without`: the endpoints that it lacks, as its X-Absent header names them; `context`: its size in tokens."""
 
     def __init__(
         self,
@@ -67,9 +70,10 @@ class App:
         api_key: str | None = None,
         delay: float = _DELAY,
         without: str = "",
+        context: int = model.CONTEXT,
     ) -> None:
         self._absent = without
-        self.state = State()
+        self.state = State(context=context)
         self._faults = tuple(faults.get(fault) for fault in active)
         self._api_key = api_key
         self._delay = delay
@@ -112,7 +116,7 @@ class App:
                 return reply
             handler = self._route(call)
             self._authorise(call)
-            if call.method == "POST":
+            if call.method == "POST" and handler is not responses.cancel:
                 call.body = _parse(call, call.faults.apply("sent", sent, call))
                 call.body = call.faults.apply("request", call.body, call)
             reply = await asyncio.to_thread(handler, call)
@@ -275,7 +279,11 @@ def _no_constant(name: str) -> Any:
 
 
 def create_app(
-    faults: Iterable[str | Fault] = (), api_key: str | None = None, delay: float = _DELAY, without: str = ""
+    faults: Iterable[str | Fault] = (),
+    api_key: str | None = None,
+    delay: float = _DELAY,
+    without: str = "",
+    context: int = model.CONTEXT,
 ) -> App:
     """The reference server. `delay`: seconds between stream events; `without`: see `absent`."""
-    return App(faults, api_key, delay, without)
+    return App(faults, api_key, delay, without, context)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.reference import model
 from tests.reference.errors import ApiError, unknown_model
 from tests.reference.fault import Active, area_of
 from tests.reference.validate import string as is_string
@@ -50,6 +51,7 @@ MODELS = {
 class State:
     """What the server has done so far; shown at GET /reference/state, for the suite's own tests."""
 
+    context: int = model.CONTEXT  # tokens of prompt and response together
     requests: int = 0
     active: int = 0  # answers being generated now
     streams: int = 0  # streams being sent now

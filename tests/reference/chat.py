@@ -21,15 +21,16 @@ class Generation:
 
     def __init__(self, call: Call, body: dict[str, Any], history: list[Message], wish: script.Wish) -> None:
         history = call.faults.apply("history", history, call)
-        prompt = render(history, body.get("tools") or [])
+        prompt = render(history, [*(body.get("tools") or []), *body.get("hosted", [])])
         self.prompt_tokens = len(prompt)
-        if self.prompt_tokens >= model.CONTEXT:
-            raise context_exceeded(model.CONTEXT, self.prompt_tokens)
+        context = call.state.context
+        if self.prompt_tokens >= context:
+            raise context_exceeded(context, self.prompt_tokens)
         self.cached = model.cached(call.state.prompts, call.headers.get("x-chance", "").rpartition("#")[2], prompt)
         state = model.absorb(0, prompt)
         for image in (image for message in history for image in message.images):
             state = model.absorb(state, [image.digest & 0xFFFF])
-        how = params.sampling(body, model.CONTEXT - self.prompt_tokens)
+        how = params.sampling(body, context - self.prompt_tokens)
         how = call.faults.apply("sampling", how, call)
         try:
             plan = script.build(history, wish)
@@ -106,7 +107,7 @@ def _whole(run: Generation, choice: Choice, legacy: bool) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": text["content"], "refusal": None, "annotations": []}
     if text["reasoning"]:
         message["reasoning_content"] = text["reasoning"]
-    if calls := tool_calls(pieces):
+    if calls := tool_calls(pieces, run.wish):
         message["content"] = text["content"] or None
         if legacy:
             message["function_call"] = calls[0]["function"]
@@ -121,16 +122,27 @@ def _whole(run: Generation, choice: Choice, legacy: bool) -> dict[str, Any]:
     }
 
 
-def tool_calls(pieces: Sequence[Piece]) -> list[dict[str, Any]]:
-    """openapi ChatCompletionMessageToolCalls; arguments stay the text that was generated."""
+def tool_calls(pieces: Sequence[Piece], wish: script.Wish) -> list[dict[str, Any]]:
+    """openapi ChatCompletionMessageToolCalls; arguments, or the input of a custom tool, stay the text as generated."""
     calls: list[dict[str, Any]] = []
     for piece in pieces:
         if piece.channel == "call":
-            function = {"name": piece.text, "arguments": ""}
-            calls.append({"id": new_id("call_", 24), "type": "function", "function": function})
+            calls.append({"id": new_id("call_", 24), **_call(piece.text, wish)})
         elif piece.channel == "arguments":
-            calls[piece.call]["function"]["arguments"] += piece.text
+            kind, key = _CUSTOM if calls[piece.call]["type"] == "custom" else _FUNCTION
+            calls[piece.call][kind][key] += piece.text
     return calls
+
+
+_FUNCTION, _CUSTOM = ("function", "arguments"), ("custom", "input")
+"""Where the text of a call is."""
+
+
+def _call(name: str, wish: script.Wish) -> dict[str, Any]:
+    """A call at its beginning."""
+    tool = wish.tool(name)
+    kind, key = _CUSTOM if tool and tool.custom else _FUNCTION
+    return {"type": kind, kind: {"name": name, key: ""}}
 
 
 def logprobs(entries: Sequence[TokenLogprob]) -> dict[str, Any]:
@@ -152,6 +164,7 @@ def _stream(call: Call, run: Generation, head: dict[str, Any], legacy: bool) -> 
         return {**head, "choices": [choice], **({"usage": None} if include else {})}
 
     begun: set[int] = set()
+    custom: set[int] = set()
     for choice, piece in interleave(run.choices):
         if choice.index not in begun:
             begun.add(choice.index)
@@ -162,21 +175,26 @@ def _stream(call: Call, run: Generation, head: dict[str, Any], legacy: bool) -> 
             yield chunk(choice.index, {}, finish)
         else:
             entries = logprobs(piece.logprobs) if run.wants_logprobs and piece.channel == "content" else None
-            yield chunk(choice.index, _delta(piece, legacy), None, entries)
+            yield chunk(choice.index, _delta(piece, legacy, run.wish, custom), None, entries)
     if include:
         yield {**head, "choices": [], "usage": run.usage()}
     yield DONE
 
 
-def _delta(piece: Piece, legacy: bool) -> dict[str, Any]:
-    """What a chunk adds. A call's id, type and name come once, in its first chunk; arguments follow in pieces."""
+def _delta(piece: Piece, legacy: bool, wish: script.Wish, custom: set[int]) -> dict[str, Any]:
+    """What a chunk adds. A call's id, type and name come once, in its first chunk; arguments follow in pieces.
+    `custom` keeps which calls are those of custom tools."""
     if piece.channel == "content":
         return {"content": piece.text}
     if piece.channel == "reasoning":
         return {"reasoning_content": piece.text}
     if piece.channel == "call":
-        function = {"name": piece.text, "arguments": ""}
-        call = {"index": piece.call, "id": new_id("call_", 24), "type": "function", "function": function}
-        return {"function_call": function} if legacy else {"tool_calls": [call]}
+        begun = _call(piece.text, wish)
+        if begun["type"] == "custom":
+            custom.add(piece.call)
+        call = {"index": piece.call, "id": new_id("call_", 24), **begun}
+        return {"function_call": begun["function"]} if legacy else {"tool_calls": [call]}
+    if piece.call in custom:
+        return {"tool_calls": [{"index": piece.call, "custom": {"input": piece.text}}]}
     function = {"arguments": piece.text}
     return {"function_call": function} if legacy else {"tool_calls": [{"index": piece.call, "function": function}]}

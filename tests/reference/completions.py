@@ -13,6 +13,7 @@ from tests.reference.errors import ApiError, context_exceeded
 from tests.reference.generator import Choice, Sampling, TokenLogprob, interleave
 from tests.reference.tokens import END_OF_TEXT, TOKEN_BYTES, VOCABULARY, decode, encode, shown
 from tests.reference.validate import (
+    MOST_TOKENS,
     boolean,
     check,
     integer,
@@ -24,8 +25,8 @@ from tests.reference.validate import (
     wrong_type,
 )
 
-_RULES = sampling_rules(VOCABULARY, model.CONTEXT) | {
-    "max_tokens": integer(0, model.CONTEXT),
+_RULES = sampling_rules(VOCABULARY) | {
+    "max_tokens": integer(0, MOST_TOKENS),
     "logprobs": integer(0, 5),
     "echo": boolean,
     "suffix": string,
@@ -99,11 +100,12 @@ def create(call: Call) -> Reply:
 
 def _prepare(call: Call, ids: list[int], limit: int, best: int, n: int) -> _Prompt:
     body = call.body
-    if len(ids) >= model.CONTEXT:
-        raise context_exceeded(model.CONTEXT, len(ids), "prompt")
+    context = call.state.context
+    if len(ids) >= context:
+        raise context_exceeded(context, len(ids), "prompt")
     state = model.absorb(0, [*ids, *encode(body.get("suffix") or "")])
-    how: Sampling = params.sampling({**body, "top_logprobs": body.get("logprobs")}, model.CONTEXT - len(ids))
-    how.max_tokens = min(limit, model.CONTEXT - len(ids))
+    how: Sampling = params.sampling({**body, "top_logprobs": body.get("logprobs")}, context - len(ids))
+    how.max_tokens = min(limit, context - len(ids))
     how.logprobs = body.get("logprobs") is not None or best > n
     how = call.faults.apply("sampling", how, call)
     plan = script.raw(brain.continuation(decode(ids), body.get("suffix")))

@@ -131,22 +131,29 @@ def _assistant(message: Message, raw: dict[str, Any], at: str) -> None:
 
 def _call(raw: Any, at: str) -> ToolCall:
     mapping(raw, at)
-    for key in ("id", "type", "function"):
+    for key in ("id", "type"):
         if raw.get(key) is None:
             raise missing(f"{at}.{key}")
     string(raw["id"], f"{at}.id")
-    if raw["type"] != "function":
-        raise invalid(f"{at}.type", "expected 'function'.")
+    kind = raw["type"]
+    if kind not in ("function", "custom"):
+        raise invalid(f"{at}.type", "expected 'function' or 'custom'.")
+    if raw.get(kind) is None:
+        raise missing(f"{at}.{kind}")
+    if kind == "custom":
+        name, text = _function(raw["custom"], f"{at}.custom", "input")
+        return ToolCall(raw["id"], name, json.dumps(text, ensure_ascii=False))
     return ToolCall(raw["id"], *_function(raw["function"], f"{at}.function"))
 
 
-def _function(raw: Any, at: str) -> tuple[str, str]:
+def _function(raw: Any, at: str, text: str = "arguments") -> tuple[str, str]:
+    """The name of what was called, and with what text."""
     mapping(raw, at)
-    for key in ("name", "arguments"):
+    for key in ("name", text):
         if raw.get(key) is None:
             raise missing(f"{at}.{key}")
         string(raw[key], f"{at}.{key}")
-    return raw["name"], raw["arguments"]
+    return raw["name"], raw[text]
 
 
 def _check_calls(history: list[Message]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
-from tests.reference import jsongen, model
+from tests.reference import jsongen
 from tests.reference.errors import ApiError
 from tests.reference.generator import Sampling
 from tests.reference.script import Wish
@@ -13,6 +14,7 @@ from tests.reference.tokens import VOCABULARY
 from tests.reference.toolcalls import Tool
 from tests.reference.validate import (
     EFFORTS,
+    MOST_TOKENS,
     SERVICE_TIERS,
     Body,
     boolean,
@@ -31,8 +33,8 @@ from tests.reference.validate import (
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
-CHAT_RULES = sampling_rules(VOCABULARY, model.CONTEXT) | {
-    "max_completion_tokens": integer(1, model.CONTEXT),
+CHAT_RULES = sampling_rules(VOCABULARY) | {
+    "max_completion_tokens": integer(1, MOST_TOKENS),
     "logprobs": boolean,
     "top_logprobs": integer(0, 20),
     "parallel_tool_calls": boolean,
@@ -131,32 +133,50 @@ def json_schema(wrapper: Body, at: str) -> Any:
 
 
 def tools(raw: Any) -> list[Tool]:
-    """openapi ChatCompletionTool; custom tools are refused."""
+    """openapi ChatCompletionTool and CustomToolChatCompletions; an empty array is as if there were none."""
     if raw is None:
         return []
     if not isinstance(raw, list):
         raise wrong_type("tools", "an array of objects", raw)
-    if not 1 <= len(raw) <= 128:
-        code = "array_above_max_length" if raw else "empty_array"
-        raise invalid("tools", f"expected 1 to 128 tools, but got {len(raw)}.", code)
+    if len(raw) > 128:
+        raise invalid("tools", f"expected at most 128 tools, but got {len(raw)}.", "array_above_max_length")
     found: list[Tool] = []
     for number, entry in enumerate(raw):
         at = f"tools[{number}]"
         mapping(entry, at)
         if entry.get("type") is None:
             raise missing(f"{at}.type")
-        one_of("function")(entry["type"], f"{at}.type")
-        if entry.get("function") is None:
-            raise missing(f"{at}.function")
-        mapping(entry["function"], f"{at}.function")
-        found.append(function(entry["function"], f"{at}.function"))
-        if found[-1].name in [tool.name for tool in found[:-1]]:
-            raise invalid(f"{at}.function.name", f"there are two tools named '{found[-1].name}'.", "duplicate_name")
+        kind = entry["type"]
+        one_of("function", "custom")(kind, f"{at}.type")
+        if entry.get(kind) is None:
+            raise missing(f"{at}.{kind}")
+        mapping(entry[kind], f"{at}.{kind}")
+        made = custom(entry["custom"], f"{at}.custom") if kind == "custom" else function(entry[kind], f"{at}.{kind}")
+        found.append(replace(made, namespace=entry.get("namespace", "")))
+        if made.name in [tool.name for tool in found[:-1]]:
+            raise invalid(f"{at}.{kind}.name", f"there are two tools named '{made.name}'.", "duplicate_name")
     return found
 
 
-def function(raw: Body, at: str) -> Tool:
-    """One function (openapi FunctionObject), its parameters a JSON Schema of an object."""
+def custom(raw: Body, at: str) -> Tool:
+    """One custom tool, whose `format` is text or a grammar; of the two syntaxes only `regex` is supported here."""
+    _check_name(raw, at)
+    format = raw.get("format") or {"type": "text"}
+    mapping(format, f"{at}.format")
+    one_of("text", "grammar")(format.get("type"), f"{at}.format.type")
+    schema: Body = {"type": "string"}
+    if format["type"] == "grammar":
+        grammar = format.get("grammar", format)  # chat has it one level below
+        one_of("regex")(grammar.get("syntax"), f"{at}.format.syntax")
+        string(grammar.get("definition"), f"{at}.format.definition")
+        schema["pattern"] = f"^(?:{grammar['definition']})$"
+    parameters = {"type": "object", "properties": {"input": schema}, "required": ["input"]}
+    if why := jsongen.check_schema(parameters):
+        raise invalid(f"{at}.format.definition", why, "invalid_grammar")
+    return Tool(raw["name"], raw.get("description") or "", parameters, custom=True)
+
+
+def _check_name(raw: Body, at: str) -> None:
     if raw.get("name") is None:
         raise missing(f"{at}.name")
     string(raw["name"], f"{at}.name")
@@ -164,6 +184,11 @@ def function(raw: Body, at: str) -> Tool:
         raise invalid(f"{at}.name", f"expected a name that matches {_NAME.pattern}.")
     if raw.get("description") is not None:
         string(raw["description"], f"{at}.description")
+
+
+def function(raw: Body, at: str) -> Tool:
+    """One function (openapi FunctionObject), its parameters a JSON Schema of an object."""
+    _check_name(raw, at)
     if raw.get("strict") is not None:
         boolean(raw["strict"], f"{at}.strict")
     parameters = raw.get("parameters") or {}
@@ -190,9 +215,9 @@ def tool_choice(raw: Any, result: Wish) -> None:
     kind = raw.get("type")
     if kind is None:
         raise missing("tool_choice.type")
-    one_of("function", "allowed_tools")(kind, "tool_choice.type")
-    if kind == "function":
-        name = _named(raw.get("function"), "tool_choice.function", result.tools)
+    one_of("function", "custom", "allowed_tools")(kind, "tool_choice.type")
+    if kind in ("function", "custom"):
+        name = _named(raw.get(kind), f"tool_choice.{kind}", result.tools)
         result.tools = [tool for tool in result.tools if tool.name == name]
         result.mode, result.named = "required", True
         return
@@ -208,7 +233,8 @@ def tool_choice(raw: Any, result: Wish) -> None:
     for number, entry in enumerate(listed):
         at = f"tool_choice.allowed_tools.tools[{number}]"
         mapping(entry, at)
-        names.append(_named(entry.get("function"), f"{at}.function", result.tools))
+        kind = "custom" if entry.get("type") == "custom" else "function"
+        names.append(_named(entry.get(kind), f"{at}.{kind}", result.tools))
     result.tools = [tool for tool in result.tools if tool.name in names]
     result.mode = allowed["mode"]
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tests.reference import opaque
 from tests.reference.call import Call, new_id
 from tests.reference.chat import Generation, logprobs
 from tests.reference.generator import Piece
@@ -55,11 +56,11 @@ class Writer:
         self._response["status"] = "incomplete" if cut else "completed"
         self._response["incomplete_details"] = {"reason": "max_output_tokens"} if cut else None
         self._response["completed_at"] = None if cut else int(time.time())
-        self._response["usage"] = self._usage()
+        self._response["usage"] = self.usage()
         keep(copy.deepcopy(self._response))
         yield self._whole(self._response["status"])
 
-    def _usage(self) -> Event:
+    def usage(self) -> Event:
         """openapi ResponseUsage."""
         chat = self._run.usage()
         return {
@@ -85,14 +86,13 @@ class Writer:
         elif channel == "reasoning":
             yield self._event("reasoning_text.delta", **self._at(), delta=piece.text)
         else:
-            yield self._event("function_call_arguments.delta", **self._at(False), delta=piece.text)
+            yield self._event(f"{self._called}.delta", **self._at(False), delta=piece.text)
 
     def _begin(self, channel: str, call: int, name: str) -> Iterator[Event]:
         self._open, self._text, self._logprobs = (channel, call), "", []
         item: Event = {"id": new_id("msg_", 40), "type": "message", "status": "in_progress", "role": "assistant"}
         if channel == "arguments":
-            item = {"id": new_id("fc_", 40), "type": "function_call", "status": "in_progress"}
-            item |= {"call_id": new_id("call_", 24), "name": name, "arguments": ""}
+            item = self._tool_call(name)
         elif channel == "reasoning":
             item = {"id": new_id("rs_", 40), "type": "reasoning", "status": "in_progress", "summary": []}
         if channel != "arguments":
@@ -102,6 +102,20 @@ class Writer:
         yield self._event("output_item.added", output_index=index, item=copy.deepcopy(item))
         if channel != "arguments":
             yield self._event("content_part.added", **self._at(), part=self._part())
+
+    def _tool_call(self, name: str) -> Event:
+        """The item of a call at its beginning; that of a custom tool has an input in place of arguments."""
+        tool = self._run.wish.tool(name)
+        custom = tool is not None and tool.custom
+        item: Event = {"id": new_id("ctc_" if custom else "fc_", 40)}
+        item |= {"type": "custom_tool_call" if custom else "function_call", "status": "in_progress"}
+        item |= {"call_id": new_id("call_", 24), "name": name, "input" if custom else "arguments": ""}
+        return {**item, "namespace": tool.namespace} if tool and tool.namespace else item
+
+    @property
+    def _called(self) -> str:
+        """The beginning of the names of the events of the call that is being written."""
+        return "custom_tool_call_input" if self._item["type"] == "custom_tool_call" else "function_call_arguments"
 
     def _part(self) -> Event:
         if self._open and self._open[0] == "reasoning":
@@ -113,12 +127,15 @@ class Writer:
             return
         item, channel = self._item, self._open[0]
         if channel == "arguments":
-            item["arguments"] = self._text
-            done = {"name": item["name"], "arguments": self._text}
-            yield self._event("function_call_arguments.done", **self._at(False), **done)
+            custom = "input" in item
+            item["input" if custom else "arguments"] = self._text
+            done = {"input": self._text} if custom else {"name": item["name"], "arguments": self._text}
+            yield self._event(f"{self._called}.done", **self._at(False), **done)
         else:
             part = self._part()
             item["content"] = [part]
+            if channel == "reasoning" and "reasoning.encrypted_content" in (self._call.body.get("include") or []):
+                item["encrypted_content"] = opaque.sealed(self._text)
             if channel == "content":
                 entries = {"logprobs": part["logprobs"]}
                 yield self._event("output_text.done", **self._at(), text=self._text, **entries)

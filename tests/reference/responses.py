@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from tests.reference import model, params
+from tests.reference import opaque, params
 from tests.reference.call import Call, Reply, find_model, new_id
 from tests.reference.chat import Generation
 from tests.reference.errors import ApiError
@@ -14,6 +15,7 @@ from tests.reference.messages import parse
 from tests.reference.response_events import Writer
 from tests.reference.validate import (
     EFFORTS,
+    MOST_TOKENS,
     SERVICE_TIERS,
     Body,
     boolean,
@@ -32,7 +34,7 @@ from tests.reference.validate import (
 _RULES = {
     "temperature": number(0, 2),
     "top_p": number(0, 1),
-    "max_output_tokens": integer(16, model.CONTEXT),
+    "max_output_tokens": integer(16, MOST_TOKENS),
     "top_logprobs": integer(0, 20),
     "stream": boolean,
     "store": boolean,
@@ -50,8 +52,56 @@ _RULES = {
 _ITEM_STORE = 1000  # responses kept
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A request in chat's terms: its items, the conversation of which they are the end, and what is to be generated."""
+
+    items: list[Body]
+    history: list[Body]
+    run: Generation
+
+
 def create(call: Call) -> Reply:
     """Validate, translate, then answer whole or as a stream of typed events."""
+    asked = _asked(call)
+    writer = Writer(call, asked.run, _head(call))
+
+    def keep(response: Body) -> None:
+        if call.body.get("store") is False:
+            return
+        while len(call.state.responses) >= _ITEM_STORE:
+            call.state.responses.pop(next(iter(call.state.responses)))
+        history = [*asked.history, *_messages(response["output"])]
+        call.state.responses[response["id"]] = {"response": response, "history": history, "input": asked.items}
+
+    if call.stream:
+        return Reply(events=writer.events(keep), named=True)
+    *_, last = writer.events(keep)
+    return Reply(last["response"])
+
+
+def input_tokens(call: Call) -> Reply:
+    """How many tokens the input of a request has (openapi TokenCountsResource)."""
+    return Reply({"object": "response.input_tokens", "input_tokens": _asked(call).run.prompt_tokens})
+
+
+def compact(call: Call) -> Reply:
+    """A conversation as one item, to be sent back in its place (openapi CompactResource). It has all of it."""
+    asked = _asked(call)
+    item = {"id": new_id("cmp_", 40), "type": "compaction", "encrypted_content": opaque.sealed(asked.history)}
+    usage = Writer(call, asked.run, {}).usage()
+    head = {"id": new_id("resp_", 40), "object": "response.compaction", "created_at": call.created}
+    return Reply({**head, "output": [item], "usage": usage})
+
+
+def cancel(call: Call) -> Reply:
+    """Only a response with `background: true` can be cancelled, and this server makes none."""
+    _stored(call)
+    raise ApiError("Only a response that was created with 'background' can be cancelled.", param="response_id")
+
+
+def _asked(call: Call) -> _Asked:
+    """A request, validated and translated."""
     body = call.body
     known = find_model(body)
     check(body, _RULES)
@@ -62,30 +112,16 @@ def create(call: Call) -> Reply:
         message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
         raise ApiError(message, param="stream_options")
     earlier = _earlier(call)
-    items = _items(body.get("input"))
+    items = [_referred(item, f"input[{at}]", call) for at, item in enumerate(_items(body.get("input")))]
     system = [{"role": "system", "content": body["instructions"]}] if body.get("instructions") else []
     try:
         asked = _messages(items)
         chat = _chat_body(body)
         wish = params.wish(chat)
         history = parse([*system, *earlier, *asked], vision=known.vision, images_in_results=True)
-        run = Generation(call, chat, history, wish)
+        return _Asked(items, [*earlier, *asked], Generation(call, chat, history, wish))
     except ApiError as error:
         raise _renamed(error) from None
-    writer = Writer(call, run, _head(call, known.id))
-
-    def keep(response: Body) -> None:
-        if body.get("store") is False:
-            return
-        while len(call.state.responses) >= _ITEM_STORE:
-            call.state.responses.pop(next(iter(call.state.responses)))
-        history = [*earlier, *asked, *_messages(response["output"])]
-        call.state.responses[response["id"]] = {"response": response, "history": history, "input": items}
-
-    if call.stream:
-        return Reply(events=writer.events(keep), named=True)
-    *_, last = writer.events(keep)
-    return Reply(last["response"])
 
 
 def retrieve(call: Call) -> Reply:
@@ -142,6 +178,17 @@ def _items(raw: Any) -> list[Body]:
     return raw
 
 
+def _referred(item: Body, here: str, call: Call) -> Body:
+    """The item itself; of a reference, the item of a stored response that has this id (openapi ItemReferenceParam)."""
+    if item.get("type") != "item_reference":
+        return item
+    stored = [one for kept in call.state.responses.values() for one in kept["response"]["output"]]
+    found = next((one for one in stored if one["id"] == item.get("id")), None)
+    if found is None:
+        raise ApiError(f"Item with id '{item.get('id')}' not found.", status=404, param=f"{here}.id")
+    return found
+
+
 def _messages(items: list[Body]) -> list[Body]:
     """Items as chat messages; calls that follow each other are one assistant message, and so is reasoning with what
     follows it."""
@@ -163,6 +210,8 @@ def _messages(items: list[Body]) -> list[Body]:
                 made[-1] = {**made[-1], "tool_calls": [*made[-1]["tool_calls"], call]}
             else:
                 made.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        elif kind == "compaction":
+            made += opaque.opened(item.get("encrypted_content"), f"{here}.encrypted_content")
         elif kind in ("function_call_output", "custom_tool_call_output"):
             output = item.get("output")
             if output is None:
@@ -177,9 +226,12 @@ def _messages(items: list[Body]) -> list[Body]:
 
 
 def _reasoning(item: Body, here: str) -> str:
-    """The text of a reasoning item: its content, or its summary (openapi ReasoningItem); often there is neither."""
+    """The text of a reasoning item (openapi ReasoningItem): its content, what is encrypted, or its summary; often
+    there is none of them."""
     if item.get("summary") is None:
         raise missing(f"{here}.summary")
+    if not item.get("content") and item.get("encrypted_content") is not None:
+        return str(opaque.opened(item["encrypted_content"], f"{here}.encrypted_content"))
     parts = item.get("content") or item["summary"]
     if not isinstance(parts, list):
         raise wrong_type(f"{here}.content", "an array of objects", parts)
@@ -231,9 +283,19 @@ def _chat_body(body: Body) -> Body:
         return chat
     if not isinstance(body["tools"], list):
         raise wrong_type("tools", "an array of objects", body["tools"])
-    chat["tools"] = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(body["tools"])]
+    for at, tool in enumerate(body["tools"]):
+        mapping(tool, f"tools[{at}]")
+    chat["hosted"] = [tool for tool in body["tools"] if tool.get("type") in _HOSTED]
+    others = [(at, tool) for at, tool in enumerate(body["tools"]) if tool.get("type") not in _HOSTED]
+    chat["tools"] = [made for at, tool in others for made in _tools(tool, f"tools[{at}]")]
     chat["tool_choice"] = _choice(body.get("tool_choice"))
+    if not chat["tools"] and chat["tool_choice"] not in (None, "auto", "none"):
+        raise ApiError("There is no function or custom tool to choose.", param="tool_choice")
     return chat
+
+
+_HOSTED = ("web_search", "web_search_preview")
+"""Tools that the server runs itself. The model is told of them; it never uses them."""
 
 
 def _format(raw: Any) -> Any:
@@ -246,19 +308,29 @@ def _format(raw: Any) -> Any:
     return {"type": "json_schema", "json_schema": wrapper}
 
 
-def _tool(raw: Any, at: str) -> Body:
-    mapping(raw, at)
-    one_of("function")(raw.get("type"), f"{at}.type")
-    function = {name: raw[name] for name in ("name", "description", "parameters", "strict") if name in raw}
-    return {"type": "function", "function": function}
+def _tools(raw: Body, at: str) -> list[Body]:
+    """A tool in chat's terms; of a namespace, its tools (openapi FunctionTool, CustomToolParam, NamespaceToolParam)."""
+    kind = raw.get("type")
+    one_of("function", "custom", "namespace")(kind, f"{at}.type")
+    if kind == "namespace":
+        string(raw.get("name"), f"{at}.name")
+        if not isinstance(raw.get("tools"), list):
+            raise wrong_type(f"{at}.tools", "an array of objects", raw.get("tools"))
+        for number_, tool in enumerate(raw["tools"]):
+            mapping(tool, f"{at}.tools[{number_}]")
+            one_of("function", "custom")(tool.get("type"), f"{at}.tools[{number_}].type")
+        found = [made for number_, tool in enumerate(raw["tools"]) for made in _tools(tool, f"{at}.tools[{number_}]")]
+        return [{**made, "namespace": raw["name"]} for made in found]
+    kept = ("name", "description", "format") if kind == "custom" else ("name", "description", "parameters", "strict")
+    return [{"type": kind, kind: {name: raw[name] for name in kept if name in raw}}]
 
 
 def _choice(raw: Any) -> Any:
     """tool_choice: names stand flat here, below `function` in chat."""
     if not isinstance(raw, dict):
         return raw
-    if raw.get("type") == "function":
-        return {"type": "function", "function": {"name": raw.get("name")}}
+    if raw.get("type") in ("function", "custom"):
+        return {"type": raw["type"], raw["type"]: {"name": raw.get("name")}}
     if raw.get("type") == "allowed_tools":
         listed = raw.get("tools")
         nested = [_choice(tool) for tool in listed] if isinstance(listed, list) else listed
@@ -276,7 +348,12 @@ def _renamed(error: ApiError) -> ApiError:
     return error
 
 
-def _head(call: Call, name: str) -> Body:
+def _repeated(tool: Body) -> Body:
+    """A tool as the response repeats it."""
+    return {"strict": True, "parameters": None, **tool} if tool.get("type") == "function" else tool
+
+
+def _head(call: Call) -> Body:
     """All of the response object that is known before generation (openapi Response)."""
     body = call.body
     reasoning = body.get("reasoning") or {}
@@ -297,7 +374,7 @@ def _head(call: Call, name: str) -> Body:
         "instructions": body.get("instructions"),
         "max_output_tokens": body.get("max_output_tokens"),
         "max_tool_calls": None,
-        "model": name,
+        "model": body["model"],
         "output": [],
         "parallel_tool_calls": given("parallel_tool_calls", True),
         "previous_response_id": body.get("previous_response_id"),
@@ -307,7 +384,7 @@ def _head(call: Call, name: str) -> Body:
         "temperature": given("temperature", 1.0),
         "text": {"format": text.get("format") or {"type": "text"}, "verbosity": text.get("verbosity") or "medium"},
         "tool_choice": given("tool_choice", "auto"),
-        "tools": [{"strict": True, "parameters": None, **tool} for tool in body.get("tools") or []],
+        "tools": [_repeated(tool) for tool in body.get("tools") or []],
         "top_logprobs": given("top_logprobs", 0),
         "top_p": given("top_p", 1.0),
         "truncation": given("truncation", "disabled"),

@@ -28,6 +28,10 @@ class Wish:
     schema: Any = None
     effort: str | None = None  # none switches reasoning off
 
+    def tool(self, name: str) -> toolcalls.Tool | None:
+        """The tool with this name."""
+        return next((tool for tool in self.tools if tool.name == name), None)
+
 
 def build(history: list[Message], wish: Wish) -> Script:
     """The script of an answer; Unsatisfiable where no JSON fits."""
@@ -80,7 +84,7 @@ def _calls(history: list[Message], question: str, wish: Wish) -> list[toolcalls.
         meant = toolcalls.intended(question, wish.tools)
     if not wish.parallel:
         meant = meant[:1]
-    return [toolcalls.Call(tool.name, toolcalls.arguments(tool, values, question)) for tool, values in meant]
+    return [toolcalls.called(tool, values, question) for tool, values in meant]
 
 
 def called(calls: list[toolcalls.Call]) -> Script:

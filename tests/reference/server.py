@@ -12,7 +12,10 @@ import uvicorn
 
 
 def _config(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    # Without WebSockets, so that a request to upgrade gets the response to the plain request (RFC 9110, 7.8).
+    return uvicorn.Config(
+        app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=1, ws="none"
+    )
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:

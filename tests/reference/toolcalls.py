@@ -17,11 +17,13 @@ _CALL = re.compile(r"(?is)^(?:please )?(?:call|use) (?:the )?(?:tool )?([\w-]+)(
 
 @dataclass(frozen=True)
 class Tool:
-    """A function that may be called."""
+    """A function that may be called, or a custom tool, whose one parameter `input` is called as free text."""
 
     name: str
     description: str
     parameters: dict[str, Any]
+    custom: bool = False
+    namespace: str = ""
 
     @property
     def about(self) -> str:
@@ -68,6 +70,12 @@ def forced(question: str, tool: Tool, tools: list[Tool]) -> list[tuple[Tool, lis
 def _asked_values(question: str) -> list[Any]:
     match = _PLACES.search(question)
     return _places(match[2])[:1] if match else []
+
+
+def called(tool: Tool, values: list[Any], question: str) -> Call:
+    """The call of a tool: JSON text for a function, free text for a custom tool."""
+    text = arguments(tool, values, question)
+    return Call(tool.name, json.loads(text)["input"] if tool.custom else text)
 
 
 def arguments(tool: Tool, values: list[Any], question: str) -> str:

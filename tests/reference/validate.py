@@ -144,7 +144,11 @@ SERVICE_TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
-def sampling_rules(vocabulary: int, context: int) -> dict[str, Rule]:
+MOST_TOKENS = 2**31 - 1
+"""The largest limit of tokens. More than what is left of the context is accepted: the context ends the response."""
+
+
+def sampling_rules(vocabulary: int) -> dict[str, Rule]:
     """Parameters that chat and legacy completions share."""
     return {
         "temperature": number(0, 2),
@@ -155,7 +159,7 @@ def sampling_rules(vocabulary: int, context: int) -> dict[str, Rule]:
         "seed": integer(-(2**63), 2**63 - 1),
         "stop": stop,
         "logit_bias": logit_bias(vocabulary),
-        "max_tokens": integer(1, context),
+        "max_tokens": integer(1, MOST_TOKENS),
         "stream": boolean,
         "user": string,
     }

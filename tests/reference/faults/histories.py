@@ -15,7 +15,7 @@ CHAT, RESPONSES = "chat", "responses"
 Item = dict[str, Any]
 
 
-def _items(body: Any, *kinds: str) -> Iterator[Item]:
+def items(body: Any, *kinds: str) -> Iterator[Item]:
     """The input items of these types."""
     found = body.get("input") if isinstance(body, dict) else None
     yield from (
@@ -25,7 +25,7 @@ def _items(body: Any, *kinds: str) -> Iterator[Item]:
     )
 
 
-def _without(body: Any, key: str, unwanted: Any) -> None:
+def without(body: Any, key: str, unwanted: Any) -> None:
     """Take entries out of an array of the body."""
     if isinstance(body, dict) and isinstance(body.get(key), list):
         kept = [one for one in body[key] if not (isinstance(one, dict) and unwanted(one))]
@@ -58,13 +58,13 @@ def reasoning_of_history_lost(body: Any, _call: Call) -> None:
 @request(RESPONSES)
 def reasoning_items_lost(body: Any, _call: Call) -> None:
     """Reasoning items are accepted and left out."""
-    _without(body, "input", lambda item: item.get("type") == "reasoning")
+    without(body, "input", lambda item: item.get("type") == "reasoning")
 
 
 @request(RESPONSES)
 def empty_reasoning_refused(body: Any, _call: Call) -> None:
     """A reasoning item without content is rejected."""
-    for item in _items(body, "reasoning"):
+    for item in items(body, "reasoning"):
         if not item.get("content"):
             raise ApiError("item['content'] is not an array", param="input")
 
@@ -72,7 +72,7 @@ def empty_reasoning_refused(body: Any, _call: Call) -> None:
 @request(RESPONSES)
 def summaries_refused(body: Any, _call: Call) -> None:
     """A reasoning item with a summary is rejected."""
-    for item in _items(body, "reasoning"):
+    for item in items(body, "reasoning"):
         if item.get("summary"):
             raise ApiError("Summaries are not supported.", param="input")
 
@@ -145,7 +145,7 @@ def results_kept_by_id(body: Any, _call: Call) -> None:
 def _drop_parts(body: Any, key: str, kind: str) -> None:
     for message in body.get(key) if isinstance(body, dict) and isinstance(body.get(key), list) else []:
         if isinstance(message, dict):
-            _without(message, "content", lambda part: part.get("type") == kind)
+            without(message, "content", lambda part: part.get("type") == kind)
 
 
 @request(CHAT)
@@ -177,8 +177,8 @@ def strings_of_the_assistant_refused(body: Any, _call: Call) -> None:
 @request(RESPONSES)
 def outputs_taken_in_order(body: Any, _call: Call) -> None:
     """Results of parallel calls are taken in the order of the calls, whatever their ids are."""
-    ids = [item.get("call_id") for item in _items(body, "function_call")]
-    outputs = list(_items(body, "function_call_output"))
+    ids = [item.get("call_id") for item in items(body, "function_call")]
+    outputs = list(items(body, "function_call_output"))
     if len(ids) == len(outputs):
         for item, call_id in zip(outputs, ids, strict=True):
             item["call_id"] = call_id
@@ -187,14 +187,14 @@ def outputs_taken_in_order(body: Any, _call: Call) -> None:
 @request(RESPONSES)
 def second_output_lost(body: Any, _call: Call) -> None:
     """Of the results of parallel calls only the first is read."""
-    for item in list(_items(body, "function_call_output"))[1:]:
+    for item in list(items(body, "function_call_output"))[1:]:
         item["output"] = ""
 
 
 @request(RESPONSES)
 def first_part_of_an_output_only(body: Any, _call: Call) -> None:
     """Of the parts of a result only the first is read."""
-    for item in _items(body, "function_call_output"):
+    for item in items(body, "function_call_output"):
         if isinstance(item.get("output"), list):
             item["output"] = item["output"][:1]
 
@@ -202,17 +202,17 @@ def first_part_of_an_output_only(body: Any, _call: Call) -> None:
 @request(RESPONSES)
 def images_of_outputs_lost(body: Any, _call: Call) -> None:
     """Images in results are left out without a word."""
-    for item in _items(body, "function_call_output"):
-        _without(item, "output", lambda part: part.get("type") == "input_image")
+    for item in items(body, "function_call_output"):
+        without(item, "output", lambda part: part.get("type") == "input_image")
 
 
 @request(RESPONSES)
 def custom_tools_dropped(body: Any, _call: Call) -> None:
     """Custom tools are left out without a word."""
-    _without(body, "tools", lambda tool: tool.get("type") == "custom")
+    without(body, "tools", lambda tool: tool.get("type") == "custom")
 
 
 @request(RESPONSES)
 def custom_results_dropped(body: Any, _call: Call) -> None:
     """Calls of custom tools and their results are left out without a word."""
-    _without(body, "input", lambda item: str(item.get("type")).startswith("custom_tool_call"))
+    without(body, "input", lambda item: str(item.get("type")).startswith("custom_tool_call"))
