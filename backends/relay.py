@@ -22,6 +22,9 @@ LARGEST = bounds.MOST
 IDLE = 60.0
 """Seconds that a client may take between two parts of a request."""
 
+Mend = Callable[[bytes], bytes]
+"""Changes a line of a stream, or the whole body of another response."""
+
 PassOn = Callable[[Request, Watch], Exchange | None]
 """Sends a request of the client, and gives `watch` what comes; None: nothing is sent any more."""
 
@@ -30,7 +33,8 @@ class Relay(ThreadingHTTPServer):
     """The relay on a port of its own, or on `listening`, a socket that listens already.
 
     A path below `/v1` is one of the API of `server`, the base URL of the target; any other is one of its host. Nothing
-    of `secrets` gets to the client, but for what its request says itself.
+    of `secrets` gets to the client, but for what its request says itself. `mending` makes, for each request, what
+    changes its response on the way to the client.
     """
 
     daemon_threads = True
@@ -42,6 +46,7 @@ class Relay(ThreadingHTTPServer):
         until: float,
         secrets: Secrets = (),
         listening: socket.socket | None = None,
+        mending: Callable[[Request], Mend] | None = None,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=listening is None)
         if listening is not None:
@@ -52,6 +57,7 @@ class Relay(ThreadingHTTPServer):
         self.measured = server.rstrip("/")
         self.until = until
         self.secrets = secrets
+        self.mending = mending
         self.base_url = f"http://127.0.0.1:{self.server_port}/v1"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -67,8 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = IDLE
 
     OF_CONNECTION = frozenset(
-        "host connection keep-alive proxy-connection te trailer upgrade expect content-length "
-        "transfer-encoding accept-encoding".split()
+        {"host", "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect"}
+        | {"content-length", "transfer-encoding", "accept-encoding"}
     )
     """Headers that belong to one connection, and those that `send` sets itself."""
 
@@ -86,7 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
             headers = (*headers, ("transfer-encoding", "chunked"))
         request = Request(method=self.command, path=_path(self.path), body=body, headers=headers)
         relay = cast(Relay, self.server)
-        given = _Given(self, hidden_in(request, relay.secrets))
+        mend = relay.mending(request) if relay.mending else None
+        given = _Given(self, hidden_in(request, relay.secrets), mend)
         given.end(relay.pass_on(request, given.more))
 
     do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST
@@ -142,11 +149,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Given:
-    """What a client gets of a response: each part as it comes or, where something is secret, each line."""
+    """What a client gets of a response: each part as it comes or, where something is secret or mended, each line."""
 
-    def __init__(self, handler: _Handler, hidden: Secrets) -> None:
+    def __init__(self, handler: _Handler, hidden: Secrets, mend: Mend | None) -> None:
         self._handler = handler
         self._hidden = hidden
+        self._mend = mend
+        self._whole = False
         self._kept = bytearray()
         self._at = 0
         self._parts = 0
@@ -160,7 +169,8 @@ class _Given:
         try:
             if not self._begun:
                 self._begin(status, headers)
-            self._give(kept.rfind(b"\n") + 1 if self._hidden else len(kept))
+            if not self._whole:
+                self._give(kept.rfind(b"\n") + 1 if self._hidden or self._mend else len(kept))
         except OSError:
             return False
         return True
@@ -178,6 +188,8 @@ class _Given:
         handler = self._handler
         has_body = handler.command != "HEAD" and status >= 200 and status not in (204, 304)
         self._chunked = has_body and handler.request_version != "HTTP/1.0"
+        kind = next((value for name, value in headers if name.lower() == "content-type"), "")
+        self._whole = self._mend is not None and not kind.lower().startswith("text/event-stream")
         handler.send_response_only(status)
         for name, value in handler.passed_on(redaction.headers(headers, self._hidden)):
             handler.send_header(name, value)
@@ -197,9 +209,16 @@ class _Given:
         self._too_many = self._too_many or self._parts > bounds.MOST_PARTS // 10
         if self._too_many:
             return
-        piece = redaction.body(piece, self._hidden)
+        piece = mended(redaction.body(piece, self._hidden), self._mend, whole=self._whole)
         self._handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
         self._handler.wfile.flush()
+
+
+def mended(body: bytes, mend: Mend | None, *, whole: bool) -> bytes:
+    """A body, or some lines of a stream, as a client gets it."""
+    if mend is None:
+        return body
+    return mend(body) if whole else b"".join(map(mend, body.splitlines(keepends=True)))
 
 
 def _path(asked: str) -> str:
