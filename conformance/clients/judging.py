@@ -192,7 +192,8 @@ def _structured(had: list[Turn], did: Did) -> Judged:
     asked = [(turn, *found) for turn in had if (found := _schema(turn))]
     if not asked:
         return _fail("expected a request with a schema, got none")
-    turn, schema, where, forced = asked[0]
+    # A client with tools may call some before the document comes.
+    turn, schema, where, forced = next((one for one in asked if one[2] != "tools" and not one[0].calls), asked[0])
     if refused := _refused([turn]):
         return refused
     if turn.truncated:
@@ -222,8 +223,6 @@ def _errors(had: list[Turn], did: Did) -> Judged:
     """An unknown model is rejected, and the user sees why, soon; or the server takes any name."""
     refused = next((turn for turn in had if not turn.accepted), None)
     if refused is None:
-        if ended := _ended(did):
-            return ended
         return Judged(
             outcome=Outcome.LENIENT, message="the server accepts an unknown `model`, so there is no error to show"
         )

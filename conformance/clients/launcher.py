@@ -19,6 +19,10 @@ from pathlib import Path
 NEW_USER, NEW_NET = 0x10000000, 0x40000000
 GET_FLAGS, SET_FLAGS, UP = 0x8913, 0x8914, 1
 DIE_WITH_PARENT = 1
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy")
+DEAD = "http://127.0.0.1:9"
+"""A proxy that is not there: for programs that can have no network of their own."""
+
 LARGEST_FILE = 256 << 20
 
 
@@ -33,6 +37,7 @@ def main(argv: list[str]) -> None:
             socket.send_fds(link, [b"+"], [listening.fileno()])
     else:
         link.sendall(b"-")
+        os.environ |= dict.fromkeys(PROXIES, DEAD)
     os.environ["CLIENT_URL"] = link.recv(1024).decode()
     link.close()
     os.execvp(argv[1], argv[1:])

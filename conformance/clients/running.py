@@ -30,9 +30,6 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 KEY = "sk-of-no-use"
 """The key that clients have: the relay sends the target's own."""
 
-DEAD = "http://127.0.0.1:9"
-"""A proxy that is not there: for clients where the machine gives them no network of their own."""
-
 UNKNOWN_MODEL = "no-such-model-4711"
 
 PROMPTS = {
@@ -198,7 +195,6 @@ def _environment(row: Row, home: Path) -> dict[str, str]:
     """Nothing of ours but the path of programs."""
     node = shutil.which("node")
     path = [str(Path(node).parent)] if node else []
-    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), DEAD)
     return {
         "PATH": os.pathsep.join([*path, "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": str(home),
@@ -210,7 +206,6 @@ def _environment(row: Row, home: Path) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "OPENAI_API_KEY": KEY,
         "CLIENT_HOME": str(install.directory(row.client)),
-        **proxies,
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         **dict(row.client.env),
