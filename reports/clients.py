@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from conformance.outcomes import Outcome
 from conformance.results.clients import ClientResult
@@ -72,6 +73,11 @@ def links(column: Column, result: ClientResult) -> list[str]:
     """The checks of its cause that are on the page."""
     measured = {check.id for check in column.checks}
     return [id for id in result.checks if id in measured]
+
+
+def printed(column: Column, result: ClientResult) -> dict[str, Any]:
+    """What the client printed: `output` and `errors`; empty if it did not run."""
+    return dict((column.exchanges(result.id) or {}).get("program", {}))
 
 
 def wire(column: Column, result: ClientResult) -> Iterator[Shown]:

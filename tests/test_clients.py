@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -20,14 +21,18 @@ from backends import scratch
 from backends.access import Access
 from backends.target import Deployment, Target
 from backends.wire import Exchange, Request
-from conformance.clients import data, install, repairs
+from conformance.clients import data, install, repairs, retries
+from conformance.clients import page as document
 from conformance.clients.data import Row
 from conformance.clients.judging import Judged, judge, settle
 from conformance.clients.measure import IGNORED_BY, Reference, forcing, measure, run_on
-from conformance.clients.running import Change, Did
+from conformance.clients.running import Change, Did, recorded
 from conformance.outcomes import Outcome
+from conformance.results import Results, Writer, read
 from conformance.results.clients import ClientResult
 from conformance.run import catalogue
+from reports import merge, page
+from reports.table import table
 from tests.reference.app import create_app
 from tests.reference.fault import Fault
 from tests.reference.server import running
@@ -403,3 +408,101 @@ def test_an_installation_that_fails_says_why(stand_in: Row, tmp_path: Path, monk
         install.install(stand_in.client, lambda _: None)
     assert {"--require-hashes", "--only-binary=:all:"} <= set(asked[-1])
     assert list(tmp_path.iterdir()) == []
+
+
+# The table
+
+
+def file_with(tmp_path: Path, *results: ClientResult) -> Results:
+    writer = Writer(tmp_path / "results.jsonl")
+    at = {"name": "t", "backend": "url", "version": "9.9", "found": "", "deployments": [], "missing": {}, "details": {}}
+    writer.header(targets=[at], selected=[], command="pytest --clients=all")
+    for one in results:
+        run = did(exchange({}, {"content": "Paris"}), output="Paris & Berlin")
+        writer.exchange("t", one.id, recorded(Row(client=data.clients()["ai-sdk"], api="chat"), one.task, run))
+        writer.client(one)
+    writer.footer(duration=1.0, exit_code=0, stopped=None)
+    return read(writer.path)
+
+
+def ai_sdk(task: str, outcome: Outcome, **more: Any) -> ClientResult:
+    return ClientResult(
+        client="ai-sdk",
+        title="Vercel AI SDK",
+        version="6.0",
+        api="chat",
+        task=task,
+        target="t",
+        outcome=outcome,
+        **more,
+    )
+
+
+def test_the_page_has_each_client_with_its_cause_and_the_wire(tmp_path: Path) -> None:
+    cause = {"cause": "works once events have `output_index`", "checks": ["responses_stream.events_say_which_item"]}
+    results = file_with(
+        tmp_path,
+        ai_sdk("plain", Outcome.PASS),
+        ai_sdk("tools", Outcome.FAIL, message="got <none>", forced=True, **cause),
+    )
+    html = page.render(table([results])).decode()
+    assert html.count('<details class="client">') == 1
+    assert "works once events have <code>output_index</code>" in html
+    assert "got &lt;none&gt;" in html
+    assert "the relay made the model call a tool" in html
+    assert html.count("request 1 of 1") == 1  # Of what passed, the page has no wire.
+    assert "Paris &amp; Berlin" in html
+    assert 'class="client"' not in page.render(table([replace(results, clients=[])])).decode()
+
+
+def test_the_document_has_each_client_with_its_cause(tmp_path: Path) -> None:
+    results = file_with(
+        tmp_path, ai_sdk("plain", Outcome.PASS), ai_sdk("tools", Outcome.FAIL, message="got none", cause="works once x")
+    )
+    text = document.text([results])
+    assert "| Vercel AI SDK 6.0.326, chat | ✓ plain<br>✕ tools |" in text
+    assert "- Vercel AI SDK, chat, tools: fail. Got none. **It works once x.**" in text
+
+
+def test_shards_of_a_run_keep_their_clients(tmp_path: Path) -> None:
+    results = file_with(tmp_path, ai_sdk("plain", Outcome.PASS))
+    assert merge.join([results, replace(results, clients=[])]).clients == results.clients
+    both = replace(
+        results, header={**results.header, "targets": [*results.targets, {**results.targets[0], "name": "u"}]}
+    )
+    assert [len(one.clients) for one in merge.split(both)] == [1, 0]
+
+
+def test_retries_are_measured_with_a_server_that_only_answers_errors(
+    stand_in: Row, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "REQUESTS", 3)
+    once = retries.measure(stand_in)
+    assert (once["500"]["requests"], once["500"]["exit_code"], once["500"]["shows"]) == (1, 1, True)
+    assert once["overflow"]["shows"]
+    again = retries.measure(with_habit(stand_in, "retries"))
+    assert (again["500"]["requests"], again["500"]["stopped"]) == (3, "after 3 requests")
+
+
+@pytest.mark.slow
+def test_a_run_has_clients_only_when_it_is_asked_for_them(tmp_path: Path) -> None:
+    def run(*options: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "pytest", "--backend=reference", f"--report={tmp_path / 'report'}", *options]
+        env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+        done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120)
+        return done.returncode, done.stdout + done.stderr
+
+    assert run("-m", "clients", "-q", "--collect-only")[0] == pytest.ExitCode.NO_TESTS_COLLECTED
+    code, output = run("--clients=instructor", "-m", "clients", "-v")
+    assert code == 0
+    assert "4 blocked" in output
+    assert "`openai-conformance clients install instructor`" in output
+    results = read(tmp_path / "report" / "results.jsonl")
+    assert [one.id for one in results.clients][:2] == [
+        "client.instructor.chat.structured",
+        "client.instructor.chat.errors",
+    ]
+    assert {one.outcome for one in results.clients} == {Outcome.BLOCKED}
+    assert "Real clients" in (tmp_path / "report" / "index.html").read_text()
+    code, output = run("--clients=nope")
+    assert (code, "there is no client nope; choose from all, ai-sdk" in output) == (4, True)

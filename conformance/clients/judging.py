@@ -161,7 +161,8 @@ def _tools(had: list[Turn], did: Did) -> Judged:
     if refused := _refused(had[: len(had) if calling is None else calling + 1]):
         return refused
     if calling is None:
-        return Judged(outcome=Outcome.INCONCLUSIVE, message="the model called no tool", no_call=True)
+        cut = ", and its response was truncated at a limit of tokens" if had[-1].truncated else ""
+        return Judged(outcome=Outcome.INCONCLUSIVE, message=f"the model called no tool{cut}", no_call=True)
     turn, call = had[calling], had[calling].calls[0]
     if why := _of_the_model(turn, call):
         return _inconclusive(why)
@@ -230,13 +231,12 @@ def _errors(had: list[Turn], did: Did) -> Judged:
         return _fail(
             f"the server answered {refused.status}; expected the client to end, but it was stopped {did.stopped}"
         )
-    said = f"{did.ended.output}\n{did.ended.errors}"
     if not refused.error:
         return _fail(
             f"expected an error object with a message, got none ({refused.status}); "
             f"the user sees {shown(_last_line(did))}"
         )
-    if not _shows(said, refused.error):
+    if not seen_by_user(did, refused.error):
         return _fail(f"expected the client to show {shown(refused.error)}, got {shown(_last_line(did))} (its output)")
     return Judged(
         outcome=Outcome.PASS, message=f"{len(had)} request{'s' * (len(had) > 1)}, then the user sees the message"
@@ -326,6 +326,11 @@ def _schema(turn: Turn) -> tuple[dict[str, Any], str, bool] | None:
         name = next(iter(turn.tools))
         return turn.tools[name] or {}, "tools", False
     return None
+
+
+def seen_by_user(did: Did, message: str) -> bool:
+    """Whether the client printed a message."""
+    return _shows(f"{did.ended.output}\n{did.ended.errors}", message)
 
 
 def _shows(output: str, text: str) -> bool:
