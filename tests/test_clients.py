@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from backends import scratch
 from backends.access import Access
 from backends.target import Deployment, Target
 from backends.wire import Exchange, Request
-from conformance.clients import data, install, repairs, retries
+from conformance.clients import data, install, items, repairs, retries
 from conformance.clients import page as document
 from conformance.clients.data import Row
 from conformance.clients.judging import Judged, judge, settle
@@ -506,3 +507,21 @@ def test_a_run_has_clients_only_when_it_is_asked_for_them(tmp_path: Path) -> Non
     assert "Real clients" in (tmp_path / "report" / "index.html").read_text()
     code, output = run("--clients=nope")
     assert (code, "there is no client nope; choose from all, ai-sdk" in output) == (4, True)
+
+
+def test_a_defect_of_the_suite_and_a_run_that_stopped_are_said(stand_in: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise KeyError("x")
+
+    monkeypatch.setattr(items, "measure", broken)
+
+    def outcome(stopped: str | None) -> ClientResult:
+        run = SimpleNamespace(stopped=stopped, targets={"t": None}, reference=None)
+        item = items.ClientItem.__new__(items.ClientItem)
+        item._row, item._task, item._target, item._run = stand_in, "plain", "t", run
+        item.runtest()
+        assert item.measured is not None
+        return item.measured[0]
+
+    assert (outcome(None).outcome, outcome(None).message) == (Outcome.ERROR, "a defect of the suite: KeyError: 'x'")
+    assert (outcome("no server").outcome, outcome("no server").message) == (Outcome.NOT_RUN, "no server")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from conformance.clients.data import Row
-from conformance.clients.measure import Reference, measure
-from conformance.outcomes import NotRun
+from conformance.clients.measure import Reference, measure, unmeasured
+from conformance.outcomes import Outcome
 from conformance.results.clients import ClientResult
 
 MARK = "clients"
@@ -25,10 +26,15 @@ class ClientItem(pytest.Item):
         self.measured: tuple[ClientResult, dict[str, Any]] | None = None
 
     def runtest(self) -> None:
-        if self._run.stopped is not None:
-            raise NotRun(self._run.stopped)
-        target = self._run.targets[self._target]
-        self.measured = measure(self._row, self._task, target, self._run.reference)
+        nothing = unmeasured(self._row, self._task, self._target)
+        if (stopped := self._run.stopped) is not None:
+            self.measured = replace(nothing, outcome=Outcome.NOT_RUN, message=stopped), {"unsent": stopped}
+            return
+        try:
+            self.measured = measure(self._row, self._task, self._run.targets[self._target], self._run.reference)
+        except Exception as problem:
+            why = f"a defect of the suite: {type(problem).__name__}: {problem}"
+            self.measured = replace(nothing, outcome=Outcome.ERROR, message=why), {"unsent": why, "broken": True}
 
     def reportinfo(self) -> tuple[Any, None, str]:
         return self.path, None, self.name

@@ -75,6 +75,13 @@ def run_on(row: Row, task: str, target: Target, change: Change | None, timeout: 
     return replace(did, exchanges=tuple(repairs.as_received(e, change) for e in did.exchanges))
 
 
+def unmeasured(row: Row, task: str, target: str) -> ClientResult:
+    """The result of a task that was not measured."""
+    client = row.client
+    which: dict[str, Any] = {"client": client.name, "title": client.title, "version": client.version, "api": row.api}
+    return ClientResult(**which, task=task, target=target, outcome=Outcome.BLOCKED)
+
+
 def measure(
     row: Row, task: str, target: Target, reference: Reference, runs: Run = run_on, lacking: str | None = None
 ) -> tuple[ClientResult, dict[str, Any]]:
@@ -82,10 +89,7 @@ def measure(
 
     `lacking` says why the client cannot run; None: look.
     """
-    result = ClientResult(
-        client=row.client.name, title=row.client.title, version=row.client.version, api=row.api, task=task,
-        target=target.name, outcome=Outcome.BLOCKED,
-    )  # fmt: skip
+    result = unmeasured(row, task, target.name)
     why = install.lacking(row.client) if lacking is None else lacking
     if not why and target.deployment("chat") is None:
         why = target.missing.get("chat", "no chat model")

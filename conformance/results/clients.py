@@ -38,7 +38,8 @@ class ClientResult:
 
     def to_json(self) -> dict[str, Any]:
         """The `client` line, without what is empty."""
-        return {"kind": "client", **{k: v for k, v in vars(self).items() if v not in ("", False, [])}}
+        data = {k: v for k, v in vars(self).items() if v not in ("", False, [])}
+        return {"kind": "client", **data, "outcome": str(self.outcome)}
 
     @classmethod
     def from_json(cls, line: dict[str, Any]) -> ClientResult:

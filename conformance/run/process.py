@@ -228,6 +228,9 @@ class WorkerRun(Run):
             logs = {role: Path(log) for role, log in told["logs"][name].items()}
             self.targets[name] = _target(data, access=Access.from_json(told["access"][name]), logs=logs, slots=slots)
 
+    def pytest_unconfigure(self) -> None:
+        self.reference.stop()
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select(session.items)
         if self.selected and not self.stopped and not self.asked.replay:
