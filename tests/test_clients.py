@@ -25,13 +25,13 @@ from backends.wire import Exchange, Request
 from conformance.clients import data, install, items, repairs, retries
 from conformance.clients import page as document
 from conformance.clients.data import Row
-from conformance.clients.judging import Judged, judge, settle
-from conformance.clients.measure import IGNORED_BY, Reference, forcing, measure, run_on
+from conformance.clients.judging import IGNORED_BY, Judged, judge, settle
+from conformance.clients.measure import Reference, forcing, measure, run_on
 from conformance.clients.running import Change, Did, recorded
 from conformance.outcomes import Outcome
 from conformance.results import Results, Writer, read
 from conformance.results.clients import ClientResult
-from conformance.run import catalogue
+from conformance.run import catalogue, options
 from reports import merge, page
 from reports.table import table
 from tests.reference.app import create_app
@@ -131,7 +131,7 @@ def test_a_fault_of_the_server_turns_the_verdict(
     result, _ = measure(stand_in, task, target(reference, fault), Correct(reference), lacking="")
     assert result.outcome is outcome, result.message
     assert says in result.message
-    assert result.checks == ([IGNORED_BY["chat", task]] if outcome is Outcome.IGNORED else [])
+    assert result.checks == ([IGNORED_BY["response_format", False]] if outcome is Outcome.IGNORED else [])
 
 
 def test_a_failure_on_the_reference_is_not_the_servers(stand_in: Row, reference: str) -> None:
@@ -209,6 +209,25 @@ def test_what_the_model_may_be_the_reason_of_is_inconclusive(task: str, exchange
     judged = judge(task, did(*exchanges, code=1, errors="Error: no"))
     assert judged.outcome is Outcome.INCONCLUSIVE, judged.message
     assert says in judged.message
+
+
+def named(found: dict[str, Any]) -> Exchange:
+    choice = {"type": "function", "function": {"name": "get_weather"}}
+    return exchange({**TOOLS, "tool_choice": choice}, found)
+
+
+def test_a_named_tool_must_be_called() -> None:
+    judged = judge("structured", did(named({"content": "Sunny."}), code=1))
+    assert (judged.outcome, judged.checks) == (Outcome.IGNORED, ("tool_choice.a_name_forces_that_function",))
+    right = '{"location": "Paris"}'
+    assert judge("structured", did(named(call()), output=right)) == GOOD
+    assert judge("structured", did(named(call()), output="{}")).outcome is Outcome.FAIL
+
+
+def test_a_client_that_asks_again_until_the_document_fits_is_lenient() -> None:
+    judged = judge("structured", did(named({"content": "Sunny."}), named(call()), output='{"location": "Paris"}'))
+    assert judged.outcome is Outcome.LENIENT
+    assert "asked 2 times; at first: accepted, but no tool is called" in judged.message
 
 
 def test_a_busy_or_absent_server_is_not_judged() -> None:
@@ -378,6 +397,10 @@ def test_names_choose_rows() -> None:
     assert {row.client.name for row in data.chosen("all")} == set(data.clients())
     with pytest.raises(data.UnknownClient, match="there is no client nope; choose from all, ai-sdk"):
         data.chosen("nope")
+    with pytest.raises(pytest.UsageError, match="--clients nope: there is no client nope"):
+        options._clients("nope", None)
+    with pytest.raises(pytest.UsageError, match="--clients needs a server: leave out --replay"):
+        options._clients("all", "results.jsonl")
     with pytest.raises(data.UnknownClient, match="name one client"):
         data.chosen(" , ")
 
@@ -505,8 +528,6 @@ def test_a_run_has_clients_only_when_it_is_asked_for_them(tmp_path: Path) -> Non
     ]
     assert {one.outcome for one in results.clients} == {Outcome.BLOCKED}
     assert "Real clients" in (tmp_path / "report" / "index.html").read_text()
-    code, output = run("--clients=nope")
-    assert (code, "there is no client nope; choose from all, ai-sdk" in output) == (4, True)
 
 
 def test_a_defect_of_the_suite_and_a_run_that_stopped_are_said(stand_in: Row, monkeypatch: pytest.MonkeyPatch) -> None:

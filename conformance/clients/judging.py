@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from backends.wire import Exchange
-from conformance.answers import Chat, Response, view
 from conformance.clients.running import Did
+from conformance.clients.turns import Call, Turn, turns
 from conformance.kit.schema import validate_against
-from conformance.outcomes import Outcome, Verdict
+from conformance.outcomes import Outcome
 from conformance.outcomes.comparisons import shown
 
 BUSY = (408, 425, 429, 503)
 """Statuses that say nothing of what the server supports."""
+
+TOOLS = "tools"
+
+IGNORED_BY = {
+    ("response_format", False): "json_schema.the_answer_fits_the_schema",
+    ("text.format", True): "responses_format.the_text_fits_the_schema",
+    (TOOLS, False): "tool_choice.a_name_forces_that_function",
+    (TOOLS, True): "responses_tools.a_named_function_is_called",
+}
+"""The check that finds what was accepted without effect: by the parameter, and whether it is the Responses API."""
 
 COMPARED = 500
 """Characters of a response's end that the client's output must have; of a long output only the end is kept."""
@@ -29,74 +38,21 @@ COMPARED = 500
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """A verdict: outcome, and a sentence that says what was expected and what came. `no_call`: the model called no
-    tool, so that the relay may force it."""
+    tool, so that the relay may force it. `checks` are the ids of those that find the same."""
 
     outcome: Outcome
     message: str = ""
     no_call: bool = False
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Call:
-    """A tool call, as the server sent it."""
+class Asked:
+    """A document that a request asks for: its schema, the parameter that has it, and whether it must match."""
 
-    id: str
-    name: str
-    arguments: str
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A request for generated text and its response, whichever API."""
-
-    exchange: Exchange
-    text: str = ""
-    calls: tuple[Call, ...] = ()
-    truncated: bool = False
-    unreadable: str = ""
-    error: str = ""
-    """The message of the error object of a rejection."""
-
-    @property
-    def sent(self) -> dict[str, Any]:
-        body = self.exchange.request.body
-        return body if isinstance(body, dict) else {}
-
-    @property
-    def status(self) -> int:
-        return self.exchange.status or 0
-
-    @property
-    def accepted(self) -> bool:
-        return 200 <= self.status < 300
-
-    @property
-    def tools(self) -> dict[str, Any]:
-        """The functions that the request offers, with the schemas of their parameters."""
-        listed = [one.get("function", one) for one in _dicts(self.sent.get("tools"))]
-        return {one["name"]: one.get("parameters") for one in listed if isinstance(one.get("name"), str)}
-
-    @property
-    def results(self) -> dict[str, str]:
-        """The tool results that the request brings back, by the id of their call."""
-        of_chat = [
-            (m.get("tool_call_id"), m.get("content"))
-            for m in _dicts(self.sent.get("messages"))
-            if m.get("role") == "tool"
-        ]
-        of_responses = [
-            (item.get("call_id"), item.get("output"))
-            for item in _dicts(self.sent.get("input"))
-            if item.get("type") == "function_call_output"
-        ]
-        return {str(id): json.dumps(result) for id, result in (*of_chat, *of_responses)}
-
-
-def turns(exchanges: Sequence[Exchange]) -> list[Turn]:
-    """The exchanges that ask for generated text, in order."""
-    return [
-        _turn(e) for e in exchanges if e.request.method == "POST" and issubclass(view(e.request.path), Chat | Response)
-    ]
+    schema: dict[str, Any]
+    where: str
+    strict: bool
 
 
 def judge(task: str, did: Did, least: int = 1) -> Judged:
@@ -190,34 +146,51 @@ def _tools(had: list[Turn], did: Did) -> Judged:
 
 
 def _structured(had: list[Turn], did: Did) -> Judged:
-    asked = [(turn, *found) for turn in had if (found := _schema(turn))]
+    """The last document counts: a client may call tools before it, and ask again for one that does not fit."""
+    asked = [(turn, found) for turn in had if (found := _asked(turn))]
     if not asked:
         return _fail("expected a request with a schema, got none")
-    # A client with tools may call some before the document comes.
-    turn, schema, where, forced = next((one for one in asked if one[2] != "tools" and not one[0].calls), asked[0])
-    if refused := _refused([turn]):
-        return refused
-    if turn.truncated:
-        return _inconclusive("the response was truncated at a limit of tokens")
-    document = turn.calls[0].arguments if turn.calls and where == "tools" else turn.text
-    if where == "tools" and not turn.calls:
-        return Judged(
-            outcome=Outcome.IGNORED, message="accepted, but no tool is called, although `tool_choice` names one"
-        )
-    if not document.strip():
-        return _inconclusive("the model wrote nothing")
-    problem = _unfit(document, schema)
-    if problem and not forced:
-        return _inconclusive(f"{problem} (`{where}` is not `strict`, so the model may be the reason)")
-    if problem:
-        return Judged(outcome=Outcome.IGNORED, message=f"accepted, but {problem} (`{where}` with `strict: true`)")
+    ending = [(turn, found) for turn, found in asked if found.where == TOOLS or not turn.calls] or asked
+    problems = [_document_problem(*one) for one in ending]
+    if last := problems[-1]:
+        return problems[0] or last
     if ended := _ended(did):
         return ended
+    document = _document(*ending[-1])
     if _json(did.ended.output) != _json(document):
         return _fail(
             f"expected the client to show {shown(document)}, got {shown(did.ended.output.strip())} (its output)"
         )
+    if first := next((problem for problem in problems if problem), None):
+        why = f"the client asked {len(asked)} times; at first: {first.message}"
+        return Judged(outcome=Outcome.LENIENT, message=why, checks=first.checks)
     return Judged(outcome=Outcome.PASS)
+
+
+def _document(turn: Turn, asked: Asked) -> str:
+    return turn.calls[0].arguments if turn.calls and asked.where == TOOLS else turn.text
+
+
+def _document_problem(turn: Turn, asked: Asked) -> Judged | None:
+    """The verdict if a response is not the document that was asked for."""
+    if refused := _refused([turn]):
+        return refused
+    if turn.truncated:
+        return _inconclusive("the response was truncated at a limit of tokens")
+    checks = (IGNORED_BY[asked.where, turn.exchange.request.path.endswith("/responses")],)
+    if asked.where == TOOLS and not turn.calls:
+        why = "accepted, but no tool is called, although `tool_choice` names one"
+        return Judged(outcome=Outcome.IGNORED, message=why, checks=checks)
+    document = _document(turn, asked)
+    if not document.strip():
+        return _inconclusive("the model wrote nothing")
+    problem = _unfit(document, asked.schema)
+    if problem and not asked.strict:
+        return _inconclusive(f"{problem} (`{asked.where}` is not `strict`, so the model may be the reason)")
+    if problem:
+        why = f"accepted, but {problem} (`{asked.where}` with `strict: true`)"
+        return Judged(outcome=Outcome.IGNORED, message=why, checks=checks)
+    return None
 
 
 def _errors(had: list[Turn], did: Did) -> Judged:
@@ -312,19 +285,19 @@ def _unfit(document: str, schema: dict[str, Any]) -> str:
     return f"the document does not match the schema: {problems[0]}" if problems else ""
 
 
-def _schema(turn: Turn) -> tuple[dict[str, Any], str, bool] | None:
-    """The schema that a request asks its response to match, the parameter that has it, and whether it must match."""
+def _asked(turn: Turn) -> Asked | None:
+    """The document that a request asks for; None if it asks for none."""
     sent = turn.sent
-    form = sent.get("response_format") or {}
-    if isinstance(form, dict) and form.get("type") == "json_schema":
-        inner = form.get("json_schema") or {}
-        return inner.get("schema") or {}, "response_format", inner.get("strict") is True
-    form = (sent.get("text") or {}).get("format") or {}
-    if form.get("type") == "json_schema":
-        return form.get("schema") or {}, "text.format", form.get("strict") is True
     if turn.tools and sent.get("tool_choice") not in (None, "auto", "none"):
-        name = next(iter(turn.tools))
-        return turn.tools[name] or {}, "tools", False
+        choice = sent["tool_choice"]
+        named = choice.get("function", choice).get("name") if isinstance(choice, dict) else None
+        name = named if named in turn.tools else next(iter(turn.tools))
+        return Asked(turn.tools[name] or {}, TOOLS, False)
+    for where, form in (("response_format", sent.get("response_format")), ("text.format", sent.get("text"))):
+        form = form.get("format") if where == "text.format" and isinstance(form, dict) else form
+        if isinstance(form, dict) and form.get("type") == "json_schema":
+            inner = form.get("json_schema") or form
+            return Asked(inner.get("schema") or {}, where, inner.get("strict") is True)
     return None
 
 
@@ -358,23 +331,3 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text.strip()
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _turn(exchange: Exchange) -> Turn:
-    answer = view(exchange.request.path)("response", exchange)
-    if not answer.ok:
-        return Turn(exchange, error=answer.error_message if exchange.status and not exchange.error else "")
-    try:
-        if isinstance(answer, Chat):
-            calls = [Call(str(call.id or ""), call.name, call.arguments) for call in answer.tool_calls]
-            return Turn(exchange, answer.text, tuple(calls), answer.truncated)
-        assert isinstance(answer, Response)
-        items = answer.items("function_call")
-        calls = [Call(str(i.get("call_id") or ""), str(i.get("name")), str(i.get("arguments"))) for i in items]
-        return Turn(exchange, answer.written, tuple(calls), answer.truncated)
-    except Verdict as problem:
-        return Turn(exchange, unreadable=str(problem).removeprefix("response: "))

@@ -11,9 +11,10 @@ from backends.errors import CannotMeasure
 from backends.target import Running, Target, Wanted
 from conformance.clients import install, repairs
 from conformance.clients.data import Row
-from conformance.clients.judging import Judged, judge, settle, turns
+from conformance.clients.judging import Judged, judge, settle
 from conformance.clients.repairs import Repair
 from conformance.clients.running import Change, Did, recorded, run
+from conformance.clients.turns import turns
 from conformance.outcomes import Outcome
 from conformance.results.clients import ClientResult
 
@@ -22,12 +23,6 @@ REFERENCE = "reference"
 
 COUNTS = (Outcome.FAIL, Outcome.IGNORED, Outcome.REJECTED, Outcome.TIMEOUT)
 """Outcomes that count against the server, so that the reference is asked."""
-
-IGNORED_BY = {
-    ("chat", "structured"): "json_schema.the_answer_fits_the_schema",
-    ("responses", "structured"): "responses_format.the_text_fits_the_schema",
-}
-"""The check that finds what was accepted without effect, by API and task."""
 
 Run = Callable[[Row, str, Target, Change | None], Did]
 
@@ -115,8 +110,8 @@ def measure(
     if proved:
         cause = " and ".join(one.sentence for one in proved)
         result = replace(result, cause=f"works once {cause}", checks=[one.check for one in proved])
-    elif judged.outcome is Outcome.IGNORED:
-        result = replace(result, checks=[IGNORED_BY[row.api, task]])
+    elif judged.outcome is not Outcome.BLOCKED:
+        result = replace(result, checks=list(judged.checks))
     return result, recorded(row, task, did)
 
 
