@@ -90,8 +90,26 @@ def text(results: Sequence[Results]) -> str:
             parts += [f"## {target['name']} {target['version'] or ''}".rstrip() + "\n", *map(_sentence, told), ""]
     parts += ["## What they cost\n", _costs(rows, of.values()), ""]
     parts += ["## A server in trouble\n", TROUBLE, _retries(rows)]
-    return "\n".join(parts).rstrip() + "\n"
+    return "\n".join([*parts, ADD]).rstrip() + "\n"
 
+
+ADD = """
+## Add a client
+
+`fixtures/clients/NAME/` has all of a client:
+
+| file | what |
+|---|---|
+| `client.toml` | its package, the APIs and tasks, and the bounds; `conformance/clients/data.py` says what each key means |
+| `requirements.txt`, or `package.json` and `package-lock.json` | the versions, each with its hash |
+| `program.py` or `program.mjs` | does one task, and prints what a user sees |
+
+The program finds in its environment: `CLIENT_TASK`, `CLIENT_API`, `CLIENT_URL`, `CLIENT_MODEL`, `CLIENT_PROMPT`,
+`CLIENT_HOME` (where the client is installed) and `OPENAI_API_KEY`. For a command line it writes the configuration, and
+becomes the command. It must do every task on the reference:
+
+    pytest --backend=reference --clients=NAME -m clients
+"""
 
 TROUBLE = f"""\
 What each client does where every request gets a 500, or a 400 that says that the context is too long. A client that
