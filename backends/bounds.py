@@ -120,7 +120,7 @@ class Body:
 
     def _keep(self, piece: bytes, at: float) -> None:
         self._size += len(piece)
-        self._parts += sum(map(piece.count, _ENDS))
+        self._parts += number_of_parts(piece)
         if self._size > MOST:
             self._too_large(f"more than {MOST >> 20} MB")
         if self._parts > MOST_PARTS:
@@ -321,7 +321,12 @@ class _Stream(httpcore2.NetworkStream):
 
 def heavy(body: bytes, parts: int = MOST_PARTS // 10) -> bool:
     """Whether a body has so many parts that an SDK's objects of it would take too much memory."""
-    return sum(map(body.count, _ENDS)) > parts
+    return number_of_parts(body) > parts
+
+
+def number_of_parts(body: bytes) -> int:
+    """About how many values and lines a body has."""
+    return sum(map(body.count, _ENDS))
 
 
 def free_memory_early() -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 from urllib.parse import quote
@@ -23,6 +24,9 @@ __all__ = ["MODEL", "REDACTED", "Client", "Exchange", "Request", "Role", "WireEr
 
 Role = Literal["chat", "embedding", "vision"]
 WireError = Literal["unreachable", "closed", "timeout", "too large", "undecodable"]
+Watch = Callable[[int, tuple[tuple[str, str], ...], bytearray], bool]
+"""Is given the status, the headers, and what has come of the body, its content encoding undone, whenever more comes;
+False hangs up."""
 
 for _name in ("httpx2", "httpcore2"):  # What a server says is written by us alone, who redact it.
     logging.getLogger(_name).setLevel(logging.ERROR)
@@ -217,14 +221,21 @@ def client(timeout: float, access: Access | None = None, *, one_connection: bool
 
 
 def send(
-    request: Request, base_url: str, *, model: str, http: Client, room: int = 0, until: float | None = None
+    request: Request,
+    base_url: str,
+    *,
+    model: str,
+    http: Client,
+    room: int = 0,
+    until: float | None = None,
+    watch: Watch | None = None,
 ) -> Exchange:
     """Send one request and record what comes back; never raises for what a server or network does.
 
     `base_url` ends in `/v1`; `http` is a `client()`, shared by all threads; the headers of its access go with each
     request, and its secrets are kept out of the exchange, wherever the server repeats them. `room` is how many
     tokens the model writes beside its answer. The exchange ends after the client's timeout, and at the time `until`
-    (`time.monotonic`).
+    (`time.monotonic`). `watch` sees the response while it comes, with its secrets.
     """
     request = request.with_model(model, room)
     url = _address(base_url.rstrip("/"), request.path)
@@ -232,7 +243,7 @@ def send(
     body = Body(http.spare)
     try:
         with bounds.exchange(_seconds_for(request, http, until), request.http_version):
-            _receive(request, url, http, got, body)
+            _receive(request, url, http, got, body, watch or (lambda *_: True))
     except bounds.TooLarge as problem:
         got |= {"error": "too large", "error_detail": str(problem)}
     except bounds.Undecodable as problem:
@@ -255,7 +266,7 @@ def _address(base_url: str, path: str) -> str:
     return base_url + path if path.startswith("/") else path
 
 
-def _receive(request: Request, url: str, http: Client, got: dict[str, Any], body: Body) -> None:
+def _receive(request: Request, url: str, http: Client, got: dict[str, Any], body: Body, watch: Watch) -> None:
     """Send the request, and put what comes back into `got`, fields of an Exchange, and `body` as it comes."""
     start = time.monotonic()
     headers, content = _headers(request, http.access), request.content()
@@ -265,11 +276,15 @@ def _receive(request: Request, url: str, http: Client, got: dict[str, Any], body
         got["headers"] = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)
         got["port"] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
         body.encoded(response.headers.get("content-encoding"))
+        if not watch(got["status"], got["headers"], body.kept):
+            return
         for piece in cast(
             httpx2.SyncByteStream, response.stream
         ):  # Unlike `iter_raw`, it leaves the connection open for `surplus`.
             body.add(piece, _elapsed(start))
             if request.hang_up_after is not None and len(body.kept) >= request.hang_up_after:
+                return
+            if not watch(got["status"], got["headers"], body.kept):
                 return
         body.finish()
         got["surplus"] = bounds.surplus(http, response)
@@ -314,8 +329,7 @@ def _redacted(exchange: Exchange, secrets: Secrets) -> Exchange:
     What the request itself says openly, such as a model's name, is none in its answer: that would change. The sizes of
     the reads stay as they came; they no longer add up to a body that was changed.
     """
-    openly = exchange.request.content() or b""
-    hidden = tuple(secret for secret in secrets if secret.encode() not in openly)
+    hidden = hidden_in(exchange.request, secrets)
     changes = {
         "headers": redaction.headers(exchange.headers, hidden),
         "request": _replace(exchange.request, headers=redaction.headers(exchange.request.headers, hidden)),
@@ -324,6 +338,12 @@ def _redacted(exchange: Exchange, secrets: Secrets) -> Exchange:
         "error_detail": redaction.text(exchange.error_detail, hidden),
     }
     return Exchange(**{**exchange.__dict__, **changes})
+
+
+def hidden_in(request: Request, secrets: Secrets) -> Secrets:
+    """What is secret in the response to a request: not what the request itself says."""
+    openly = request.content() or b""
+    return tuple(secret for secret in secrets if secret.encode() not in openly)
 
 
 def _kept(body: bytes, error: str | None) -> bytes:

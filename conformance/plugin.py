@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from conformance.answers.absence import given
+from conformance.clients import items as clients
 from conformance.outcomes import Level
 from conformance.requirements import matrix
 from conformance.run import internals, options
@@ -32,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{level.lower()}: checks of this level")
     for feature in matrix.features().values():
         config.addinivalue_line("markers", f"{feature.id}: checks of the row {feature.title}")
+    config.addinivalue_line("markers", f"{clients.MARK}: real clients, with --clients")
     options.take_urls(config)
     if not _measures(config):
         return

@@ -29,6 +29,7 @@ Reports go to the current directory.
 look at servers:  doctor NAME, compose NAME, known NAME RESULTS
 read results:     accept, build, diff, export, site, keep, alarm, body, versions
 your requests:    replay-request FILE
+real clients:     clients list, clients install NAME …
 
 """
 
@@ -52,6 +53,10 @@ def main() -> int:
         from conformance.replay_request.__main__ import main as replay_request
 
         return replay_request(given[1:], prog="openai-conformance replay-request")
+    if first == "clients":
+        from conformance.clients.__main__ import main as clients
+
+        return clients(given[1:], prog="openai-conformance clients")
     if first == "--version":
         print(f"openai-conformance {importlib.metadata.version('openai-conformance')}")
         return 0

@@ -40,6 +40,7 @@ def split(results: Results) -> list[Results]:
             exchanges=Exchanges({k: line for k, line in results.exchanges.lines.items() if k[0] == target["name"]}),
             footer=results.footer,
             findings=[f for f in results.findings if f.target == target["name"]],
+            clients=[c for c in results.clients if c.target == target["name"]],
         )
         for target in results.targets
     ]
@@ -69,6 +70,7 @@ def join(parts: list[Results]) -> Results:
         exchanges=Exchanges({key: line for part in parts for key, line in part.exchanges.lines.items()}),
         footer=footer,
         findings=list({f.sentence: f for part in parts for f in part.findings}.values()),
+        clients=[client for part in parts for client in part.clients],
     )
 
 

@@ -27,7 +27,7 @@ from markupsafe import Markup
 from backends.known import Deviation
 from conformance.requirements import matrix, musts, sources
 from conformance.results import CheckResult, Results, suite_version
-from reports import causes, diff_text, words
+from reports import causes, clients, diff_text, words
 from reports.diff import Diff, Kind
 from reports.evidence import EVENTS_OPEN, Shown, duration, evidence
 from reports.history import History
@@ -236,6 +236,7 @@ def _environment() -> Environment:
         "by_level": causes.by_level,
         "evidence_of": causes.evidence_of,
         "check_of": causes.check_of,
+        "clients": clients,
     }
     environment.filters |= {
         "code": code,

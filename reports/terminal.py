@@ -13,7 +13,7 @@ from conformance.outcomes import Outcome
 from conformance.requirements import matrix
 from conformance.results import CheckResult
 from conformance.results.causes import Cause
-from reports import words
+from reports import clients, words
 from reports.hostile import line, visible
 from reports.table import QUICK, Cell, Claim, Column, Table, count
 
@@ -28,6 +28,9 @@ _STATUS = {
 _OUTCOME = {"fail": "red", "ignored": "bold magenta", "timeout": "red", "error": "bold red"}
 _REASONS = 3
 """Reasons that are told why checks did not run; a replay has one for each scenario that it lacks."""
+
+_SENTENCE = 300
+"""Characters of why a client did not do its task."""
 
 _NARROW, _WIDE = 76, 110
 """Columns of a terminal from which claims stand beside the status, and from which there is a tally, too."""
@@ -64,9 +67,29 @@ def text(shown: Table, *, width: int, colour: bool, verbose: bool = False) -> st
         _notes(console, shown)
         _unmeasured(console, shown)
     _causes(console, shown, verbose=verbose)
+    _clients(console, shown)
     for column in shown.columns:
         _not_run(console, column, named=len(shown.columns) > 1)
     return out.getvalue()
+
+
+def _clients(console: Console, shown: Table) -> None:
+    """Each real client in a line, with what became of its tasks, and below it what did not work, and why."""
+    rows = clients.rows(shown)
+    if rows:
+        console.print(Text("Real clients", "bold"))
+    for row in rows:
+        for cell in row.cells:
+            said = Text(f"  {visible(row.title)}, {visible(row.api)}")
+            if len(row.cells) > 1:
+                said.append(f", on {visible(cell.column.name)}")
+            said.append(": ")
+            for one in cell.results:
+                mark = f"{words.OUTCOME[one.outcome]} {visible(one.task)} "
+                said.append(mark, _OUTCOME.get(one.outcome, "" if one.outcome.good else "yellow"))
+            console.print(said)
+            for why in dict.fromkeys(clients.sentence(one) for one in cell.told if not one.outcome.good):
+                console.print(Text(f"    {line(why, _SENTENCE)}", "dim"))
 
 
 def _matrix(shown: Table, width: int) -> RichTable:

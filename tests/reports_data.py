@@ -9,6 +9,7 @@ from typing import Any
 
 from conformance.outcomes import Level, Outcome
 from conformance.results import CheckResult, Finding, Results, Writer, read
+from conformance.results.clients import ClientResult
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[31m\x00\u202e{{ 7*7 }} `<b>`"
 """What a server may say that must stay text."""
@@ -39,6 +40,11 @@ def check(name: str = "stop.ends_the_text", outcome: str = "pass", **changes: An
         "outcome": Outcome(outcome),
     }
     return CheckResult(**{**made, **changes})
+
+
+def client(task: str = "plain", outcome: str = "pass", **changes: Any) -> ClientResult:
+    made = {"client": "ai-sdk", "title": "AI SDK", "version": "6", "api": "chat", "target": "llamacpp", "task": task}
+    return ClientResult(**{**made, **changes}, outcome=Outcome(outcome))
 
 
 def wire(body: str = '{"choices": []}', *, sent: Any = None, headers: Any = (), **changes: Any) -> dict[str, Any]:
@@ -90,6 +96,7 @@ def write(
     started: float | None = None,
     suite: str | None = None,
     findings: Sequence[Finding] = (),
+    clients: Sequence[ClientResult] = (),
 ) -> Path:
     """Write a results file with the suite's own writer; `planned`: the checks selected, by default those that ran.
 
@@ -104,6 +111,9 @@ def write(
         writer.exchange("llamacpp", scenario, {"exchanges": [recorded], "single": True})
     for one in checks:
         writer.check(one)
+    for client in clients:
+        writer.exchange("llamacpp", client.id, {"exchanges": [wire(HOSTILE)], "single": False})
+        writer.client(client)
     for found in findings:
         writer.finding(found)
     if footer:

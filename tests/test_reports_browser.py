@@ -13,7 +13,7 @@ import pytest
 from reports import page, site
 from reports.page import build
 from reports.table import table
-from tests.reports_data import HOSTILE, check, results, stream, target, wire, write
+from tests.reports_data import HOSTILE, check, client, results, stream, target, wire, write
 
 CHROMIUM = Path("/usr/bin/chromium")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
@@ -33,6 +33,13 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+CLIENTS = [
+    client(),
+    client("tools", "fail", message=HOSTILE, cause=f"works once {HOSTILE}", checks=["n.several"], forced=True),
+    client("structured", "blocked", title=HOSTILE, api="responses", message="long" * 200),
+]
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with one target, on which some things fail, and a hostile answer."""
@@ -45,7 +52,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     sent = {"s": wire('{"x": "' + "long " * 2000 + '"}', sent={"stop": HOSTILE}), "t": stream(*['{"a": 1}'] * 30)}
     directory = tmp_path_factory.mktemp("one")
-    run = results(directory, made, sent)
+    run = results(directory, made, sent, clients=CLIENTS)
     ended = {"file": "chat.py", "changes": [], "exit_code": 1, "output": "so far " * 99, "errors": HOSTILE}
     run.exchanges[("llamacpp", "s")] |= {"log": f"slot 0: {'x' * 999}\n{HOSTILE}", "program": ended}
     return build([run], directory)
@@ -96,7 +103,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with eight targets, and evidence on pages of its own."""
     directory = tmp_path_factory.mktemp("several")
     hostile = check("n.several", "ignored", requirement=f"</noscript>{HOSTILE}")
-    run = results(directory, [check(exchanges=["s"]), hostile], {"s": wire()})
+    run = results(directory, [check(exchanges=["s"]), hostile], {"s": wire()}, clients=CLIENTS)
     return build([run] * 8, directory, limit=1000)
 
 

@@ -46,7 +46,7 @@ FLOORS = (
     ("requirements",),
     ("answers", "results"),
     ("kit", "sdk"),
-    ("checks",),
+    ("checks", "clients"),
     ("run",),
     ("ledger", "plugin", "replay_request"),
     ("new",),

@@ -1,8 +1,8 @@
 """The results file: JSON Lines, the only truth about a run, described by `results.schema.json`.
 
-A header, then `exchange`, `check` and `finding` lines in the order in which they happened, then a footer. Lines are
-flushed as they are written, so a run that is cut leaves a readable file: one without its footer, which readers call
-incomplete.
+A header, then `exchange`, `check`, `client` and `finding` lines in the order in which they happened, then a footer.
+Lines are flushed as they are written, so a run that is cut leaves a readable file: one without its footer, which
+readers call incomplete.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from backends.redaction import Secrets
 from backends.suite import sdk_versions
 from backends.suite import suite_version as suite_version
 from conformance.outcomes import Level, Outcome
+from conformance.results.clients import ClientResult
 
 FORMAT = 1
 """Version of the results format; a reader refuses files of a later one."""
@@ -154,6 +155,7 @@ class Results:
     exchanges: Exchanges
     footer: dict[str, Any] | None
     findings: list[Finding] = field(default_factory=list)
+    clients: list[ClientResult] = field(default_factory=list)
 
     @property
     def targets(self) -> list[dict[str, Any]]:
@@ -211,6 +213,10 @@ class Writer:
         """What is true of a whole server."""
         self._write({"kind": "finding", **vars(found)})
 
+    def client(self, result: ClientResult) -> None:
+        """What a real client did."""
+        self._write(result.to_json())
+
     def footer(self, *, duration: float, exit_code: int, stopped: str | None) -> None:
         """The last line: wall time in seconds, pytest's exit code, and why the run stopped early, if it did."""
         self._write({"kind": "footer", "duration": round(duration, 3), "exit_code": exit_code, "stopped": stopped})
@@ -237,6 +243,7 @@ def read(path: Path) -> Results:
     checks: list[CheckResult] = []
     exchanges: dict[tuple[str, str], Line] = {}
     findings: list[Finding] = []
+    clients: list[ClientResult] = []
     room = IN_MEMORY
     for text, line, at in json_lines.read_with_places(path):
         match line["kind"]:
@@ -250,9 +257,13 @@ def read(path: Path) -> Results:
                 checks.append(CheckResult.from_json(_renamed(line)))
             case "finding":
                 findings.append(Finding(**{key: line[key] for key in ("target", "sentence", "exchanges")}))
+            case "client":
+                clients.append(ClientResult.from_json(line))
             case "footer":
                 footer = line
-    return Results(header=header, checks=checks, exchanges=Exchanges(exchanges), footer=footer, findings=findings)
+    return Results(
+        header=header, checks=checks, exchanges=Exchanges(exchanges), footer=footer, findings=findings, clients=clients
+    )
 
 
 @cache

@@ -29,6 +29,7 @@ from conformance.outcomes import Level, Outcome
 from conformance.requirements import profiles
 from conformance.requirements.check import Check
 from conformance.results import CheckResult, findings
+from conformance.results.clients import ClientResult
 from conformance.run import catalogue
 from conformance.run.options import Options, shown
 from conformance.run.process import Run, scenarios_of
@@ -60,6 +61,7 @@ class MainRun(Run):
     def __init__(self, config: pytest.Config, asked: Options) -> None:
         super().__init__(config, asked)
         self.collected: list[CheckResult] = []
+        self.clients: list[ClientResult] = []
         self._started = time.monotonic()
         scratch.clear()
         self._shared = scratch.make()
@@ -195,12 +197,12 @@ class MainRun(Run):
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         checks = self._select(session.items)
-        if self._has_workers or self.config.option.collectonly or not (checks and self.selected):
+        if self._has_workers or self.config.option.collectonly or not (session.items and self.selected):
             return
         with self._writing():
             self._begin(checks)
         self._show_progress(checks)
-        if not self.asked.replay and not self.stopped:
+        if checks and not self.asked.replay and not self.stopped:
             self._record(self._shared, self._say_wait)
 
     def _begin(self, selected: list[Check]) -> None:
@@ -216,7 +218,7 @@ class MainRun(Run):
         )
 
     def _show_progress(self, selected: list[Check]) -> None:
-        if self.asked.replay or self.stopped:
+        if self.asked.replay or self.stopped or not selected:
             return
         names = scenario.with_needs(self._needed or scenarios_of(selected))
         core = profiles.core(catalogue.load().values()) if self.asked.profile == "full" else set()
@@ -244,6 +246,9 @@ class MainRun(Run):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if (client := getattr(report, "client", None)) and self._writer:
+            with self._writing():
+                self._write_client(client)
         line = getattr(report, "conformance", None)
         if line is None or self._writer is None:
             return
@@ -254,6 +259,13 @@ class MainRun(Run):
                 self._write_exchange(result.target, name)
             self._writer.check(result)
         self._look()
+
+    def _write_client(self, measured: dict[str, Any]) -> None:
+        assert self._writer is not None
+        result = ClientResult.from_json(measured["result"])
+        self.clients.append(result)
+        self._writer.exchange(result.target, result.id, measured["recording"])
+        self._writer.client(result)
 
     def _write_exchange(self, target: str, name: str) -> None:
         if self._writer is None or (target, name) in self._written:
@@ -288,7 +300,7 @@ class MainRun(Run):
     def pytest_report_teststatus(
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-        line = getattr(report, "conformance", None)
+        line = getattr(report, "conformance", None) or getattr(report, "client", {}).get("result")
         if line is None:
             return None
         outcome = Outcome(line["outcome"])
@@ -358,14 +370,15 @@ class MainRun(Run):
     def _verdict(self, exitstatus: int) -> int:
         """pytest's exit code, by `--fail-on` instead of by what pytest counts as failed; a run that judged nothing has
         the code of a run without tests."""
-        if not self.collected or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        if not (self.collected or self.clients) or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return exitstatus
         if self._nothing_judged():
             return int(pytest.ExitCode.NO_TESTS_COLLECTED)
         order = list(Level)
         counting = order[: order.index(self.asked.fail_on) + 1] if self.asked.fail_on else []
         news = [r for r in self.collected if r.known != "known"]
-        failed = any(
+        failed = bool(counting) and any(result.outcome.bad for result in self.clients)
+        failed = failed or any(
             r.outcome is Outcome.ERROR or r.known == "stale" or (r.outcome.bad and r.level in counting) for r in news
         )
         return int(pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK)
@@ -382,6 +395,7 @@ class MainRun(Run):
                 source.close()
         for running in self._running:
             running.stop()
+        self.reference.stop()
         shutil.rmtree(self._shared, ignore_errors=True)
 
 

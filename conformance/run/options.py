@@ -17,6 +17,7 @@ from backends.errors import CannotMeasure
 from backends.suite import ROOT
 from backends.target import RUNTIMES, Wanted
 from backends.wire import REDACTED, Role, api_key
+from conformance.clients import data as clients
 from conformance.outcomes import Level
 from conformance.run import internals
 
@@ -54,6 +55,8 @@ class Options:
     """Where the deviations are listed, if not in the backend's own file."""
     profile: str = "full"
     budget: float | None = None
+    clients: tuple[clients.Row, ...] = ()
+    """The real clients that are run, with the API that each speaks."""
     secrets: tuple[str, ...] = field(repr=False, default=())
 
 
@@ -151,6 +154,12 @@ def add(parser: pytest.Parser) -> None:
         metavar="TIME",
         help="send requests for so long, e.g. 90s, 10m or 1h: core checks first; what did not fit is not-run",
     )
+    group.addoption(
+        "--clients",
+        metavar="NAMES",
+        help="run real clients, too, e.g. ai-sdk,opencode or all; with -m clients, nothing else "
+        "(`openai-conformance clients list`)",
+    )
     group.addoption("--replay", metavar="RESULTS", help="judge the exchanges of an old results file; asks no server")
     group.addoption("--report", metavar="DIR", help=f"where results and pages go (default: {RUNS}/TIME-BACKEND)")
     group.addoption(
@@ -224,8 +233,20 @@ def parse(config: pytest.Config) -> Options:
         known_file=_known_file(get("--known")),
         profile=get("--profile"),
         budget=_seconds(get("--budget")),
+        clients=_clients(get("--clients"), replay),
         secrets=tuple(dict.fromkeys(secret for one in wanted for secret in one.access.secrets())),
     )
+
+
+def _clients(asked: str | None, replay: str | None) -> tuple[clients.Row, ...]:
+    if asked is None:
+        return ()
+    if replay:
+        raise pytest.UsageError("--clients needs a server: leave out --replay, in which no client runs.")
+    try:
+        return tuple(clients.chosen(asked))
+    except clients.UnknownClient as problem:
+        raise pytest.UsageError(f"--clients {asked}: {problem}") from None
 
 
 def _known_file(asked: str | bool | None) -> Path | None:

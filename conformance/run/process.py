@@ -21,6 +21,7 @@ from backends.process import KEY
 from backends.target import Deployment, Target
 from conformance import results
 from conformance.answers.recording import Recording, Replay, Source
+from conformance.clients import items as clients
 from conformance.kit import steadiness
 from conformance.kit.every import Every, Recorded
 from conformance.outcomes import NotRun, Outcome, Verdict
@@ -58,6 +59,7 @@ class Run:
         self._budget: Budget | None = None
         self._quick = asked.profile == "core" or asked.budget is not None
         """Whether core checks come first, or alone."""
+        self.reference = clients.Reference()
         self._sources: dict[str, Source] = {}
         self._responses: dict[str, Recorded] = {}
         self._turns: dict[str, int] = {}
@@ -112,7 +114,9 @@ class Run:
             metafunc.parametrize("target", names, scope="session")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
         for item in items:
             if found := _check_of(item):
                 item.add_marker(found.level.lower())
@@ -125,6 +129,8 @@ class Run:
             self._first = scenarios_of(filter(None, map(_check_of, first)))
             items[:] = first if self.asked.profile == "core" else first + others
             self.config.hook.pytest_deselected(items=others if self.asked.profile == "core" else [])
+        names = list(self.targets) or [wanted.name for wanted in self.asked.wanted]
+        items += clients.collect(session, self.asked.clients, names, self)
         yield
         self.selected = True
 
@@ -158,6 +164,8 @@ class Run:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         found, problem = _check_of(item), call.excinfo
+        if isinstance(item, clients.ClientItem) and call.when == "call":
+            return clients.report_of(item, (yield))
         if found is None or (call.when != "call" and not problem):
             return (yield)
         judged = problem and isinstance(problem.value, Verdict | AssertionError)
@@ -219,6 +227,9 @@ class WorkerRun(Run):
                 self._turns[name] = number % told["slots"][name]
             logs = {role: Path(log) for role, log in told["logs"][name].items()}
             self.targets[name] = _target(data, access=Access.from_json(told["access"][name]), logs=logs, slots=slots)
+
+    def pytest_unconfigure(self) -> None:
+        self.reference.stop()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select(session.items)

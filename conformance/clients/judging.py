@@ -1,0 +1,333 @@
+"""Whether a client did its task with a server, from what went over the wire, and then from what it shows.
+
+Every function is pure: exchanges and output in, a verdict out. What the model may be the reason of never counts
+against the server.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.clients.running import Did
+from conformance.clients.turns import Call, Turn, turns
+from conformance.kit.schema import validate_against
+from conformance.outcomes import Outcome
+from conformance.outcomes.comparisons import shown
+
+BUSY = (408, 425, 429, 503)
+"""Statuses that say nothing of what the server supports."""
+
+TOOLS = "tools"
+
+IGNORED_BY = {
+    ("response_format", False): "json_schema.the_answer_fits_the_schema",
+    ("text.format", True): "responses_format.the_text_fits_the_schema",
+    (TOOLS, False): "tool_choice.a_name_forces_that_function",
+    (TOOLS, True): "responses_tools.a_named_function_is_called",
+}
+"""The check that finds what was accepted without effect: by the parameter, and whether it is the Responses API."""
+
+COMPARED = 500
+"""Characters of a response's end that the client's output must have; of a long output only the end is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A verdict: outcome, and a sentence that says what was expected and what came. `no_call`: the model called no
+    tool, so that the relay may force it. `checks` are the ids of those that find the same."""
+
+    outcome: Outcome
+    message: str = ""
+    no_call: bool = False
+    checks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A document that a request asks for: its schema, the parameter that has it, and whether it must match."""
+
+    schema: dict[str, Any]
+    where: str
+    strict: bool
+
+
+def judge(task: str, did: Did, least: int = 1) -> Judged:
+    """The verdict of a task."""
+    had = turns(did.exchanges)
+    lost = next((t.exchange for t in had if t.exchange.error in ("unreachable", "timeout") or t.status in BUSY), None)
+    if lost is not None and lost.error == "timeout":
+        return Judged(
+            outcome=Outcome.TIMEOUT, message=f"expected a complete response in time, got none ({lost.error_detail})"
+        )
+    if lost is not None:
+        return Judged(
+            outcome=Outcome.BLOCKED,
+            message=f"the server did not serve the request ({lost.status or lost.error_detail})",
+        )
+    if not had:
+        said = _last_line(did) or "it printed nothing"
+        return Judged(outcome=Outcome.FAIL, message=f"expected a request of the client, got none ({said})")
+    return _TASKS[task](had, did)
+
+
+def settle(on_server: Judged, on_reference: Judged | None, why_none: str = "") -> Judged:
+    """A failure counts against the server only if the same client does the same task on the reference."""
+    if on_server.outcome.good or on_server.outcome in (Outcome.INCONCLUSIVE, Outcome.BLOCKED):
+        return on_server
+    if on_reference is None:
+        why = f"whether the server is the reason is unknown, because the reference was not asked: {why_none}"
+    elif on_reference.outcome.good:
+        return on_server
+    else:
+        why = f"the client does not do this on the reference either ({on_reference.message})"
+    return Judged(outcome=Outcome.BLOCKED, message=f"{why}; on this server: {on_server.message}")
+
+
+# The tasks
+
+
+def _text(had: list[Turn], did: Did) -> Judged:
+    if refused := _refused(had):
+        return refused
+    if not any(turn.text.strip() for turn in had):
+        return _inconclusive("the model wrote nothing")
+    if ended := _ended(did):
+        return ended
+    if not any(_shows(did.ended.output, turn.text) for turn in had):
+        return _fail(
+            f"expected the client to show {shown(_last_text(had))}, got {shown(did.ended.output.strip())} (its output)"
+        )
+    return Judged(outcome=Outcome.PASS)
+
+
+def _streamed(had: list[Turn], did: Did) -> Judged:
+    if not any(turn.sent.get("stream") is True for turn in had):
+        return _fail("expected a request with `stream: true`, got none")
+    return _text(had, did)
+
+
+def _tools(had: list[Turn], did: Did) -> Judged:
+    if not any(turn.tools for turn in had):
+        return _fail("expected a request with `tools`, got none")
+    calling = next((at for at, turn in enumerate(had) if turn.tools and turn.calls), None)
+    if refused := _refused(had[: len(had) if calling is None else calling + 1]):
+        return refused
+    if calling is None:
+        cut = ", and its response was truncated at a limit of tokens" if had[-1].truncated else ""
+        return Judged(outcome=Outcome.INCONCLUSIVE, message=f"the model called no tool{cut}", no_call=True)
+    turn, call = had[calling], had[calling].calls[0]
+    if why := _of_the_model(turn, call):
+        return _inconclusive(why)
+    answering = next((at for at, later in enumerate(had) if at > calling and call.id in later.results), None)
+    if answering is None:
+        later = [id for one in had[calling + 1 :] for id in one.results]
+        got = f"results of {', '.join(map(shown, later))}" if later else "no tool result"
+        end = f"; the client ended with exit code {did.ended.exit_code}" if not did.stopped else ""
+        said = f": {line}" if (line := _last_line(did)) else ""
+        return _fail(
+            f"the server called `{call.name}`; expected a request with the result of {shown(call.id)}, "
+            f"got {got}{end}{said}"
+        )
+    after = had[answering:]
+    if refused := _refused(after):
+        return refused
+    if after[-1].calls:
+        return _inconclusive("the model calls tools again, and does not end")
+    if ended := _ended(did):
+        return ended
+    text = after[-1].text
+    if text.strip() and not _shows(did.ended.output, text):
+        return _fail(f"expected the client to show {shown(text)}, got {shown(did.ended.output.strip())} (its output)")
+    return Judged(outcome=Outcome.PASS)
+
+
+def _structured(had: list[Turn], did: Did) -> Judged:
+    """The last document counts: a client may call tools before it, and ask again for one that does not fit."""
+    asked = [(turn, found) for turn in had if (found := _asked(turn))]
+    if not asked:
+        return _fail("expected a request with a schema, got none")
+    ending = [(turn, found) for turn, found in asked if found.where == TOOLS or not turn.calls] or asked
+    problems = [_document_problem(*one) for one in ending]
+    if last := problems[-1]:
+        return problems[0] or last
+    if ended := _ended(did):
+        return ended
+    document = _document(*ending[-1])
+    if _json(did.ended.output) != _json(document):
+        return _fail(
+            f"expected the client to show {shown(document)}, got {shown(did.ended.output.strip())} (its output)"
+        )
+    if first := next((problem for problem in problems if problem), None):
+        why = f"the client asked {len(asked)} times; at first: {first.message}"
+        return Judged(outcome=Outcome.LENIENT, message=why, checks=first.checks)
+    return Judged(outcome=Outcome.PASS)
+
+
+def _document(turn: Turn, asked: Asked) -> str:
+    return turn.calls[0].arguments if turn.calls and asked.where == TOOLS else turn.text
+
+
+def _document_problem(turn: Turn, asked: Asked) -> Judged | None:
+    """The verdict if a response is not the document that was asked for."""
+    if refused := _refused([turn]):
+        return refused
+    if turn.truncated:
+        return _inconclusive("the response was truncated at a limit of tokens")
+    checks = (IGNORED_BY[asked.where, turn.exchange.request.path.endswith("/responses")],)
+    if asked.where == TOOLS and not turn.calls:
+        why = "accepted, but no tool is called, although `tool_choice` names one"
+        return Judged(outcome=Outcome.IGNORED, message=why, checks=checks)
+    document = _document(turn, asked)
+    if not document.strip():
+        return _inconclusive("the model wrote nothing")
+    problem = _unfit(document, asked.schema)
+    if problem and not asked.strict:
+        return _inconclusive(f"{problem} (`{asked.where}` is not `strict`, so the model may be the reason)")
+    if problem:
+        why = f"accepted, but {problem} (`{asked.where}` with `strict: true`)"
+        return Judged(outcome=Outcome.IGNORED, message=why, checks=checks)
+    return None
+
+
+def _errors(had: list[Turn], did: Did) -> Judged:
+    """An unknown model is rejected, and the user sees why, soon; or the server takes any name."""
+    refused = next((turn for turn in had if not turn.accepted), None)
+    if refused is None:
+        return Judged(
+            outcome=Outcome.LENIENT, message="the server accepts an unknown `model`, so there is no error to show"
+        )
+    if did.stopped:
+        return _fail(
+            f"the server answered {refused.status}; expected the client to end, but it was stopped {did.stopped}"
+        )
+    if not refused.error:
+        return _fail(
+            f"expected an error object with a message, got none ({refused.status}); "
+            f"the user sees {shown(_last_line(did))}"
+        )
+    if not seen_by_user(did, refused.error):
+        return _fail(f"expected the client to show {shown(refused.error)}, got {shown(_last_line(did))} (its output)")
+    return Judged(
+        outcome=Outcome.PASS, message=f"{len(had)} request{'s' * (len(had) > 1)}, then the user sees the message"
+    )
+
+
+_TASKS: dict[str, Callable[[list[Turn], Did], Judged]] = {
+    "plain": _text,
+    "streamed": _streamed,
+    "tools": _tools,
+    "structured": _structured,
+    "errors": _errors,
+}
+
+
+# Parts of verdicts
+
+
+def _fail(message: str) -> Judged:
+    return Judged(outcome=Outcome.FAIL, message=message)
+
+
+def _inconclusive(message: str) -> Judged:
+    return Judged(outcome=Outcome.INCONCLUSIVE, message=message)
+
+
+def _refused(had: list[Turn]) -> Judged | None:
+    """The verdict if a response is a rejection, or cannot be read."""
+    for number, turn in enumerate(had, start=1):
+        where = f"request {number} to {turn.exchange.request.path}"
+        if not turn.accepted and turn.status:
+            clean = 400 <= turn.status < 500 or turn.status == 501
+            outcome = Outcome.REJECTED if clean and turn.error else Outcome.FAIL
+            return Judged(
+                outcome=outcome, message=f"expected 2xx, got {turn.status}: {turn.error or 'no error object'} ({where})"
+            )
+        if turn.unreadable:
+            return _fail(f"{turn.unreadable} ({where})")
+    return None
+
+
+def _ended(did: Did) -> Judged | None:
+    """The verdict if the client did not end by itself and well."""
+    if did.stopped:
+        return _fail(
+            f"expected the client to end, but it was stopped {did.stopped}, with {len(did.exchanges)} requests"
+        )
+    if did.ended.exit_code:
+        return _fail(f"expected exit code 0, got {did.ended.exit_code}: {_last_line(did)}")
+    return None
+
+
+def _of_the_model(turn: Turn, call: Call) -> str:
+    """Why a call is one that a client need not carry out; empty if it must."""
+    if turn.truncated:
+        return "the response was truncated at a limit of tokens"
+    if call.name not in turn.tools:
+        return f"the model calls {shown(call.name)}, which the request does not offer"
+    if not call.id:
+        return ""
+    schema = turn.tools[call.name]
+    problem = _unfit(call.arguments, schema if isinstance(schema, dict) else {})
+    return f"the model's arguments do not fit: {problem}" if problem else ""
+
+
+def _unfit(document: str, schema: dict[str, Any]) -> str:
+    """Why a document does not match a schema; empty if it does."""
+    try:
+        value = json.loads(document)
+    except ValueError:
+        return f"expected JSON, got {shown(document)}"
+    problems = validate_against(value, {k: v for k, v in schema.items() if k != "$schema"})
+    return f"the document does not match the schema: {problems[0]}" if problems else ""
+
+
+def _asked(turn: Turn) -> Asked | None:
+    """The document that a request asks for; None if it asks for none."""
+    sent = turn.sent
+    if turn.tools and sent.get("tool_choice") not in (None, "auto", "none"):
+        choice = sent["tool_choice"]
+        named = choice.get("function", choice).get("name") if isinstance(choice, dict) else None
+        name = named if named in turn.tools else next(iter(turn.tools))
+        return Asked(turn.tools[name] or {}, TOOLS, False)
+    for where, form in (("response_format", sent.get("response_format")), ("text.format", sent.get("text"))):
+        form = form.get("format") if where == "text.format" and isinstance(form, dict) else form
+        if isinstance(form, dict) and form.get("type") == "json_schema":
+            inner = form.get("json_schema") or form
+            return Asked(inner.get("schema") or {}, where, inner.get("strict") is True)
+    return None
+
+
+def seen_by_user(did: Did, message: str) -> bool:
+    """Whether the client printed a message."""
+    return _shows(f"{did.ended.output}\n{did.ended.errors}", message)
+
+
+def _shows(output: str, text: str) -> bool:
+    """Whether the client's output has the text, whatever became of white space and quotes."""
+    return _bare(text)[-COMPARED:] in _bare(output)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\s\"'`\\]+", "", text)
+
+
+def _last_text(had: list[Turn]) -> str:
+    return next((turn.text for turn in reversed(had) if turn.text.strip()), "")
+
+
+def _last_line(did: Did) -> str:
+    """What a user sees of an error: a line that names it, or the last of what was printed."""
+    lines = [line.strip() for line in (did.ended.errors or did.ended.output).splitlines() if line.strip(" {}[]|,\t")]
+    named = [line for line in lines if re.search(r"\b\w*(?:error|exception)\b.*:", line, re.IGNORECASE)]
+    return (named or lines or [""])[-1][:300]
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.strip()
