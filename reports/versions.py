@@ -10,18 +10,47 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
+from markupsafe import Markup
+
 from backends.suite import ROOT
 from conformance.outcomes import Outcome
 from conformance.requirements import matrix
+from conformance.requirements.check import Check
 from conformance.results import CheckResult
 from conformance.results.grading import Status, grade
 from conformance.results.versions import DECIDED, in_order, load, outcomes
 from conformance.run import catalogue
 from reports import words
 from reports.diff import Kind, check_kind
+from reports.history import Point, sparkline
 
 FILES = ROOT / "docs" / "versions"
 """Where the measured versions of each backend are, as NAME.json."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """How a check, or a cell, ended on each version that decided it, oldest first; there is at least one."""
+
+    points: tuple[Point, ...]
+
+    @property
+    def picture(self) -> Markup:
+        """A bar for each version."""
+        return sparkline(self.points)
+
+    @property
+    def since(self) -> Since:
+        """Since when it is what it is."""
+        streaks = [list(same) for _, same in groupby(self.points, lambda point: point.word)]
+        now = streaks[-1][0]
+        before = streaks[-2][-1] if len(streaks) > 1 else None
+        return Since(
+            word=now.word,
+            version=now.version,
+            before=before.word if before else "",
+            until=before.version if before else "",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,21 +59,22 @@ class Since:
 
     word: str
     version: str
-    before: str = ""
-    until: str = ""
+    before: str
+    until: str
 
     def __str__(self) -> str:
         glyph = {**words.OUTCOME, **words.STATUS}[self.word]
         if not self.before:
-            return f"{glyph} {self.word} in all measured versions since {self.version}"
-        return f"{glyph} {self.word} since {self.version} (until {self.until}: {self.before})"
+            return f"{glyph} {self.word} since {self.version}, the oldest that was measured"
+        return f"{glyph} {self.word} since {self.version}; {self.before} until {self.until}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A check that a version brought or broke."""
+    """A check that a version brought or broke; `check` is None if the suite has it no more."""
 
     id: str
+    check: Check | None
     before: Outcome
     after: Outcome
     kind: Kind | None
@@ -79,45 +109,40 @@ class Timeline:
     backend: str
     versions: tuple[Version, ...]
 
-    def check(self, id: str) -> list[tuple[str, str]]:
-        """The versions that decided a check, each with the outcome."""
-        return [(v.name, str(v.outcomes[id])) for v in self.versions if v.outcomes.get(id) in DECIDED]
+    def check(self, id: str) -> Story | None:
+        """The story of a check; None if no version decided it."""
+        return self._story({v.name: v.outcomes[id] for v in self.versions if v.outcomes.get(id) in DECIDED})
 
-    def cell(self, feature: str) -> list[tuple[str, str]]:
-        """The versions that decided a row, each with the status."""
-        found = ((v.name, v.cells.get(feature, Status.UNKNOWN)) for v in self.versions)
-        return [(name, str(word)) for name, word in found if word != Status.UNKNOWN]
+    def cell(self, feature: str) -> Story | None:
+        """The story of a row's cell."""
+        words = {v.name: v.cells.get(feature, Status.UNKNOWN) for v in self.versions}
+        return self._story({name: word for name, word in words.items() if word != Status.UNKNOWN})
 
-    def since_of_check(self, id: str) -> Since | None:
-        """Since when a check is what it is; None if no version decided it."""
-        return since(self.check(id))
-
-    def since_of_cell(self, feature: str) -> Since | None:
-        """The same of a cell."""
-        return since(self.cell(feature))
-
-
-def since(points: list[tuple[str, str]]) -> Since | None:
-    """The first of the last versions that all have the same word; None if there is no version."""
-    streaks = [(word, list(same)) for word, same in groupby(points, lambda point: point[1])]
-    if not streaks:
-        return None
-    word, same = streaks[-1]
-    if len(streaks) == 1:
-        return Since(word=word, version=same[0][0])
-    before, earlier = streaks[-2]
-    return Since(word=word, version=same[0][0], before=before, until=earlier[-1][0])
+    def _story(self, words: Mapping[str, str]) -> Story | None:
+        points = tuple(
+            Point(started=v.measured, version=v.name, suite=v.suite.partition("+")[0], word=str(words[v.name]))
+            for v in self.versions
+            if v.name in words
+        )
+        return Story(points=points) if points else None
 
 
 def timeline(kept: Mapping[str, Any], backend: str) -> Timeline:
     """The versions of a file. A check changed if it ended otherwise than in the last version that decided it."""
+    checks = catalogue.load()
     before: dict[str, Outcome] = {}
     made = []
     for name in in_order(kept["versions"]):
         one, now = kept["versions"][name], dict(outcomes(kept, name))
         decided = {id: outcome for id, outcome in now.items() if outcome in DECIDED}
         changes = tuple(
-            Change(id=id, before=before[id], after=outcome, kind=check_kind(before[id], outcome))
+            Change(
+                id=id,
+                check=checks.get(id),
+                before=before[id],
+                after=outcome,
+                kind=check_kind(before[id], outcome),
+            )
             for id, outcome in sorted(decided.items())
             if before.get(id, outcome) is not outcome
         )

@@ -92,16 +92,19 @@ def test_what_each_version_changed(kept: dict[str, Any]) -> None:
 def test_since_when(kept: dict[str, Any]) -> None:
     """Of checks, and of cells; a timeout is no change."""
     found = versions.timeline(kept, "llamacpp")
-    said = {id: str(found.since_of_check(id)) for id in kept["checks"]}
+    said = {id: str(story.since) for id in kept["checks"] if (story := found.check(id))}
     assert said == {
-        "stop.ends_the_text": "✓ pass since 2026.10.1 (until 2026.4.8672: fail)",
-        "stop.list_ends_at_what_comes_first": "✕ fail since 2026.10.1 (until 2026.4.8672.1: pass)",
-        "a.gone": "✓ pass in all measured versions since 2026.4.8672",
-        "a.new": "⊘ ignored in all measured versions since 2026.10.1",
+        "stop.ends_the_text": "✓ pass since 2026.10.1; fail until 2026.4.8672",
+        "stop.list_ends_at_what_comes_first": "✕ fail since 2026.10.1; pass until 2026.4.8672.1",
+        "a.gone": "✓ pass since 2026.4.8672, the oldest that was measured",
+        "a.new": "⊘ ignored since 2026.10.1, the oldest that was measured",
     }
-    assert found.since_of_check("a.never") is None
-    assert found.cell("stop") == [("2026.4.8672", "no"), ("2026.10.1", "partial")]
-    assert str(found.since_of_cell("stop")) == "◐ partial since 2026.10.1 (until 2026.4.8672: no)"
+    assert found.check("a.never") is None
+    cell = found.cell("stop")
+    assert cell is not None
+    assert [(point.version, point.word) for point in cell.points] == [("2026.4.8672", "no"), ("2026.10.1", "partial")]
+    assert str(cell.since) == "◐ partial since 2026.10.1; no until 2026.4.8672"
+    assert "2 runs, oldest first: 1 no, 1 partial" in cell.picture
 
 
 def test_only_what_is_missing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

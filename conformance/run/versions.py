@@ -13,6 +13,7 @@ from backends import wheels
 from backends.errors import CannotMeasure
 from backends.suite import suite_version
 from conformance.outcomes import Outcome
+from conformance.requirements.check import node_id
 from conformance.results import read
 from conformance.results.versions import DECIDED, add, in_order, load, save
 from conformance.run import catalogue
@@ -115,11 +116,10 @@ def _narrow(ends: tuple[Ended, Ended], between: Sequence[str], ended: Callable[[
 
 def _ended(check: str, backend: str, version: str) -> Ended:
     """Measure one check on a version; once more if the first run did not decide it."""
-    area, _, name = check.partition(".")
     last = Ended(version=version, outcome=None, message="")
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory() as directory:
-            results, said = _run(backend, version, Path(directory), [f"conformance/checks/test_{area}.py::test_{name}"])
+            results, said = _run(backend, version, Path(directory), [f"conformance/checks/{node_id(check)}"])
             found = read(results).checks if results.exists() else []
         last = Ended(version=version, outcome=None, message=said)
         for one in found:
