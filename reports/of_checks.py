@@ -21,12 +21,12 @@ def write(shown: Table, site: page.Site, out: Path) -> None:
     pages = set()
     for row in shown.rows:
         path = out / "rows" / f"{slug(row.feature.id)}.html"
-        path.write_bytes(page.render("row.html.j2", row=row, site=site, root="../"))
+        path.write_bytes(page.rendered("row.html.j2", row=row, site=site, root="../"))
         for id, found in by_id(row).items():
             pages.add(id)
             (out / "checks" / f"{slug(id)}.html").write_bytes(_check(row, found, site))
     for timeline in site.timelines:
-        text = page.render("versions.html.j2", timeline=timeline, rows=shown.rows, pages=pages, root="../")
+        text = page.rendered("versions.html.j2", timeline=timeline, rows=shown.rows, pages=pages, root="../")
         (out / "versions" / f"{timeline.backend}.html").write_bytes(text)
 
 
@@ -40,7 +40,7 @@ def by_id(row: Row) -> dict[str, Found]:
 
 
 def _check(row: Row, found: Found, site: page.Site) -> bytes:
-    return page.render(
+    return page.rendered(
         "check.html.j2",
         row=row,
         found=found,

@@ -93,7 +93,7 @@ def write(shown: Table, out: Path, *, limit: int = LIMIT, site: Site | None = No
     if (pages / ".generated").exists():
         shutil.rmtree(pages)
     apart = len(shown.columns) > 1 or site is not None or _weight(shown) > limit
-    whole = b"" if apart else render_table(shown)
+    whole = b"" if apart else render(shown)
     if apart or len(whole) > limit:
         _write_apart(shown, out, site)
     else:
@@ -101,24 +101,24 @@ def write(shown: Table, out: Path, *, limit: int = LIMIT, site: Site | None = No
     return index
 
 
-def render_table(shown: Table, *, apart: bool = False, site: Site | None = None) -> bytes:
+def render(shown: Table, *, apart: bool = False, site: Site | None = None) -> bytes:
     """The page of a table; `apart` leaves the exchanges to the evidence pages and links to those."""
-    return render("index.html.j2", table=shown, apart=apart, root="", site=site)
+    return rendered("index.html.j2", table=shown, apart=apart, root="", site=site)
 
 
 def render_cell(shown: Table, cell: Cell, site: Site | None = None) -> bytes:
     """The evidence page of a cell."""
-    return render("evidence.html.j2", table=shown, cell=cell, apart=False, root="../../", site=site)
+    return rendered("evidence.html.j2", table=shown, cell=cell, apart=False, root="../../", site=site)
 
 
 def render_diff(found: Diff, *, title: str, root: str | None = None) -> bytes:
     """The page of a diff; `root` is where the matrix is, which it then links to."""
-    return render("diff.html.j2", diff=found, title=title, root=root)
+    return rendered("diff.html.j2", diff=found, title=title, root=root)
 
 
 def render_tools(claims: Claims) -> bytes:
     """The page of models that call tools."""
-    return render("tools.html.j2", claims=claims)
+    return rendered("tools.html.j2", claims=claims)
 
 
 def evidence_path(cell: Cell) -> str:
@@ -178,7 +178,7 @@ def _write_part(number: int | None) -> None:
     assert _shared is not None
     shown, out, site = _shared
     if number is None:
-        (out / "index.html").write_bytes(render_table(shown, apart=True, site=site))
+        (out / "index.html").write_bytes(render(shown, apart=True, site=site))
         return
     column = shown.columns[number]
     (out / "evidence" / column.key).mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,7 @@ def _write_part(number: int | None) -> None:
     column.forget()
 
 
-def render(template: str, **values: Any) -> bytes:
+def rendered(template: str, **values: Any) -> bytes:
     """A page from a template and what it shows."""
     text = _environment().get_template(template).render(**_page_values(), built=time.time(), **values)
     return text.encode("utf-8")
