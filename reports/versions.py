@@ -36,8 +36,8 @@ class Story:
 
     @property
     def picture(self) -> Markup:
-        """A bar for each version."""
-        return sparkline(self.points)
+        """A bar for each version; nothing if all are the same, of which a page has hundreds."""
+        return sparkline(self.points) if self.since.before else Markup("")
 
     @property
     def since(self) -> Since:
