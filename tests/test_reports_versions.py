@@ -189,6 +189,21 @@ def test_nothing_is_kept_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "has no version yet: add --last=N to measure the newest N" in capsys.readouterr().err
 
 
+def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "llamacpp.json").write_text('{"checks": [')
+    assert main(["versions", "llamacpp", "--out", str(tmp_path)]) == 2
+    assert "llamacpp.json is not JSON: restore it, or remove it and measure again." in capsys.readouterr().err
+
+
+def test_the_list_of_each_backend_is_of_its_file() -> None:
+    """What the repository has: at least twelve versions of llama.cpp, in letters and in words."""
+    found = {one.backend: one for one in versions.measured()}
+    assert len(found["llamacpp"].versions) >= 12
+    for backend, one in found.items():
+        assert (versions.FILES / f"{backend}.md").read_text() == versions.markdown(one)
+        assert all(sum(version.counts.values()) > 600 for version in one.versions)
+
+
 @pytest.mark.parametrize(
     ("backend", "version", "sentence"),
     [

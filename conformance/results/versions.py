@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.outcomes import Outcome
-from conformance.results import read, renamed
+from conformance.results import BadResults, read, renamed
 
 LETTERS = {
     Outcome.PASS: "p",
@@ -32,10 +32,13 @@ DECIDED = (Outcome.PASS, Outcome.LENIENT, Outcome.FAIL, Outcome.IGNORED, Outcome
 
 def load(file: Path) -> dict[str, Any]:
     """The outcomes that a file has: `checks` by id, and of each version the `suite`, when it was `measured`, and a
-    letter for each check."""
+    letter for each check. Raises BadResults."""
     if not file.exists():
         return {"checks": [], "versions": {}}
-    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        raise BadResults(f"{file} is not JSON: restore it, or remove it and measure again.") from None
     return kept
 
 
