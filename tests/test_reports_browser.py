@@ -351,10 +351,16 @@ def test_a_phone_shows_the_search_on_its_first_screen(browser: Any, tmp_path: Pa
     context.close()
 
 
+SITE = (
+    *("index.html", "changes.html", "tools.html", "evidence/llamacpp/stop.html"),
+    *("rows/stop.html", "checks/stop.a.html", "versions/llamacpp.html"),
+)
+
+
 @pytest.mark.parametrize("width", [400, 1440])
 def test_the_pages_of_a_site_are_quiet(browser: Any, published: Path, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900})
-    for name in ("index.html", "changes.html", "tools.html", "evidence/llamacpp/stop.html"):
+    for name in SITE:
         shown = Watched(context, published.parent / name)
         shown.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
         assert shown.page.evaluate("document.documentElement.scrollWidth") <= width, name
@@ -363,7 +369,7 @@ def test_the_pages_of_a_site_are_quiet(browser: Any, published: Path, width: int
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["alone", "index.html", "changes.html", "tools.html", "evidence/llamacpp/stop.html"])
+@pytest.mark.parametrize("name", ["alone", *SITE])
 def test_axe_finds_nothing(browser: Any, axe: str, published: Path, index: Path, name: str, scheme: str) -> None:
     context = browser.new_context(color_scheme=scheme)
     page = Watched(context, index if name == "alone" else published.parent / name).page
