@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from conformance.results import CheckResult
+from conformance.results import CheckResult, renamed
 from conformance.results.curl import WHOLE, curl
 from reports import page
 from reports.table import Cell, Row, Table, slug
@@ -15,16 +15,18 @@ Found = list[tuple[Cell, CheckResult]]
 
 
 def write(shown: Table, site: page.Site, out: Path) -> None:
-    """Write them into `rows/`, `checks/` and `versions/` of a directory."""
+    """Write them into `rows/`, `checks/` and `versions/` of a directory; a renamed check is at its old address, too."""
     for folder in ("rows", "checks", "versions"):
         (out / folder).mkdir(parents=True, exist_ok=True)
+    old_names = {new: old for old, new in renamed().items()}
     pages = set()
     for row in shown.rows:
         path = out / "rows" / f"{slug(row.feature.id)}.html"
         path.write_bytes(page.rendered("row.html.j2", row=row, site=site, root="../"))
         for id, found in by_id(row).items():
             pages.add(id)
-            (out / "checks" / f"{slug(id)}.html").write_bytes(_check(row, found, site))
+            for name in filter(None, (id, old_names.get(id))):
+                (out / "checks" / f"{slug(name)}.html").write_bytes(_check(row, found, site))
     for timeline in site.timelines:
         text = page.rendered("versions.html.j2", timeline=timeline, rows=shown.rows, pages=pages, root="../")
         (out / "versions" / f"{timeline.backend}.html").write_bytes(text)

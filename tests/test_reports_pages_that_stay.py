@@ -11,7 +11,7 @@ from xml.etree import ElementTree as xml
 import pytest
 
 from conformance.results.versions import save
-from reports import feed, site, versions
+from reports import feed, of_checks, site, versions
 from reports.history import series
 from tests.reports_data import HOSTILE, check, target, wire, write
 from tests.test_reports_page import only_ours, unique
@@ -78,6 +78,13 @@ def test_a_page_for_each_check(built: Path) -> None:
         f"../evidence/cpu/stop.html#{CHECK}",
         "../versions/llamacpp.html#2026.10.1",
     } <= set(links)
+
+
+def test_a_renamed_check_is_at_its_old_address_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_checks, "renamed", lambda: {"stop.as_it_was_called": CHECK})
+    night(tmp_path / "data" / "cpu" / "a.jsonl", 1, "pass")
+    site.build(tmp_path / "data", tmp_path / "site")
+    assert "MUST stop.ends_the_text" in text_of(tmp_path / "site" / "checks" / "stop.as_it_was_called.html")
 
 
 def test_a_page_for_each_row(built: Path) -> None:
