@@ -31,8 +31,8 @@ DECIDED = (Outcome.PASS, Outcome.LENIENT, Outcome.FAIL, Outcome.IGNORED, Outcome
 
 
 def load(file: Path) -> dict[str, Any]:
-    """The outcomes that a file has: `checks` by id, and of each version the `suite`, when it was `measured`, and a
-    letter for each check. Raises BadResults."""
+    """The outcomes that a file has: `checks` by id, and of each version the `suite`, when it was `measured`, in how
+    many `runs`, and a letter for each check. Raises BadResults."""
     if not file.exists():
         return {"checks": [], "versions": {}}
     try:
@@ -57,7 +57,8 @@ def add(kept: dict[str, Any], version: str, runs: Sequence[Path]) -> None:
     kept["checks"] += [id for id in each if id not in kept["checks"]]
     letters = "".join(LETTERS[agreed(each[id])] if id in each else " " for id in kept["checks"])
     header = found[-1].header
-    kept["versions"][version] = {"suite": header["suite"], "measured": int(header["started"]), "outcomes": letters}
+    about = {"suite": header["suite"], "measured": int(header["started"]), "runs": len(found)}
+    kept["versions"][version] = {**about, "outcomes": letters}
 
 
 def agreed(outcomes: Iterable[Outcome]) -> Outcome:
