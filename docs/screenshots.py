@@ -1,6 +1,6 @@
 """Take the pictures of README and docs again; needs chromium.
 
-`python docs/screenshots.py reports/latest/index.html [SITE]`: a report of one target, and what `reports site` made.
+`python docs/screenshots.py SITE`: what `reports site` made of the runs of several servers.
 """
 
 from __future__ import annotations
@@ -11,18 +11,12 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 HERE = Path(__file__).parent
-OPEN_ONE = """() => {
-  const checks = [...document.querySelectorAll("details.check")];
-  const one = checks.find((c) => c.dataset.outcome === "ignored" && c.textContent.includes("differs from the control"))
-    || checks.find((c) => c.querySelector(".exchange"));
-  for (let up = one; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
-  one.querySelectorAll(".exchange").forEach((e) => { e.open = e.querySelector(".role").textContent === "judged"; });
-  one.scrollIntoView();
-}"""
+CHECK = "tool_choice.a_name_forces_that_function"
+TO_THE_MATRIX = 'scrollTo(0, document.getElementById("ui-tools").getBoundingClientRect().top + scrollY)'
 
 
-def take(browser: Browser, page: Path, name: str, *, scheme: str, width: int, height: int, script: str = "") -> None:
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+def take(browser: Browser, page: Path, name: str, *, height: int, script: str = "") -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": height}, color_scheme="light")
     shown = context.new_page()
     shown.goto(page.resolve().as_uri())
     if script:
@@ -32,17 +26,12 @@ def take(browser: Browser, page: Path, name: str, *, scheme: str, width: int, he
 
 
 def main() -> None:
-    page = Path(sys.argv[1])
+    site = Path(sys.argv[1])
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        for scheme in ("light", "dark"):
-            take(browser, page, f"matrix-{scheme}", scheme=scheme, width=1440, height=1300)
-        take(browser, page, "evidence-light", scheme="light", width=1440, height=1000, script=OPEN_ONE)
-        take(browser, page, "matrix-phone", scheme="light", width=400, height=900)
-        if len(sys.argv) > 2:
-            site = Path(sys.argv[2])
-            take(browser, site / "index.html", "site-light", scheme="light", width=1440, height=1000)
-            take(browser, site / "changes.html", "changes-light", scheme="light", width=1440, height=700)
+        take(browser, site / "index.html", "matrix-light", height=1300, script=TO_THE_MATRIX)
+        take(browser, site / "checks" / f"{CHECK}.html", "check-light", height=820)
+        take(browser, site / "versions" / "llamacpp.html", "versions-light", height=760)
         browser.close()
 
 

@@ -16,7 +16,7 @@ from backends.errors import CannotMeasure
 from conformance.results import BadResults, read_all
 from conformance.results.curl import raw_body
 from conformance.results.versions import load
-from conformance.run.versions import measure
+from conformance.run.versions import bisect, measure
 from reports import accept, diff_text, history, merge, nightly, page, site, versions
 from reports.diff import Diff, diff
 from reports.exports import OF_COLUMN, OF_TABLE
@@ -95,6 +95,12 @@ def _parser(prog: str = "python -m reports") -> argparse.ArgumentParser:
     every.add_argument("backend", metavar="BACKEND")
     every.add_argument("--last", type=int, default=0, metavar="N", help="measure what is missing of the newest N")
     every.add_argument("--out", type=Path, default=Path("docs/versions"), metavar="DIR", help="default: docs/versions")
+
+    find = command("bisect", _bisect, "find the version that changed a check, by measuring few versions and only it")
+    find.add_argument("check", metavar="CHECK", help="its id, such as stop.ends_the_text")
+    find.add_argument("--backend", default="llamacpp", metavar="NAME", help="default: llamacpp")
+    find.add_argument("--good", metavar="VERSION", help="the older end (default: the oldest that is measured)")
+    find.add_argument("--bad", metavar="VERSION", help="the newer end (default: the newest)")
 
     body = command("body", _body, "the body of a recorded request, as it was sent, for curl --data-binary @-")
     body.add_argument("results", type=Path, metavar="RESULTS")
@@ -201,14 +207,25 @@ def _accept(asked: argparse.Namespace) -> int:
 def _versions(asked: argparse.Namespace) -> int:
     file = asked.out / f"{asked.backend}.json"
     if asked.last:
-        measure(asked.backend, asked.last, file, lambda text: print(visible(text), file=sys.stderr))
+        measure(asked.backend, asked.last, file, _say)
     kept = load(file)
     if not kept["versions"]:
         return _complain(f"{file} has no version yet: add --last=N to measure the newest N.")
-    page = asked.out / f"{asked.backend}.md"
-    page.write_text(versions.timeline(kept, asked.backend), encoding="utf-8")
-    print(page)
+    written = asked.out / f"{asked.backend}.md"
+    written.write_text(versions.markdown(versions.timeline(kept, asked.backend)), encoding="utf-8")
+    print(written)
     return 0
+
+
+def _bisect(asked: argparse.Namespace) -> int:
+    known = load(versions.FILES / f"{asked.backend}.json")["versions"]
+    before, after = bisect(asked.check, asked.backend, asked.good, asked.bad, _say, known)
+    print(visible(f"{asked.check}: {before.outcome} until {before.version}, {after.outcome} since {after.version}."))
+    return 0
+
+
+def _say(text: str) -> None:
+    print(visible(text), file=sys.stderr)
 
 
 def _body(asked: argparse.Namespace) -> int:

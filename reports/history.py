@@ -21,7 +21,7 @@ from conformance.results import BadResults, Results, read
 from reports import words
 from reports.hostile import visible
 from reports.merge import runs
-from reports.table import Table, slug, table
+from reports.table import Table, count, slug, table
 
 SHOWN = 60
 """Runs that a sparkline shows: two months of nights."""
@@ -171,7 +171,7 @@ def summary(points: Sequence[Point]) -> str:
     if since is None:
         return "never measured"
     glyph = {**words.OUTCOME, **words.STATUS}[since.word]
-    return f"{glyph} {since.word} since {day(since.started)} ({since.version}), {len(points)} runs"
+    return f"{glyph} {since.word} since {day(since.started)} ({since.version}), {count(len(points), 'run')}"
 
 
 def day(started: float) -> str:

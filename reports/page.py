@@ -19,13 +19,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from backends.known import Deviation
 from conformance.requirements import matrix, musts, sources
+from conformance.requirements.check import node_id
 from conformance.results import CheckResult, Results, suite_version
 from reports import causes, clients, diff_text, words
 from reports.diff import Diff, Kind
@@ -35,6 +36,7 @@ from reports.hostile import KEPT, cut, difference, visible
 from reports.known import deviations, linked
 from reports.table import Cell, Column, Row, Table, count, slug, table
 from reports.tool_models import Claims
+from reports.versions import Story, Timeline, of_backend
 
 LIMIT = 8_000_000
 """Bytes of index.html above which the exchanges of one target go to pages of their own; a phone still opens this."""
@@ -48,6 +50,11 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 class Site(Protocol):
     """What a published site adds to the pages: navigation, a column's files, a cell's history."""
+
+    @property
+    def timelines(self) -> Sequence[Timeline]:
+        """The measured versions of each backend that has some."""
+        ...
 
     def pages(self) -> list[tuple[str, str]]:
         """Other pages: address from the site's root, and title."""
@@ -96,22 +103,22 @@ def write(shown: Table, out: Path, *, limit: int = LIMIT, site: Site | None = No
 
 def render(shown: Table, *, apart: bool = False, site: Site | None = None) -> bytes:
     """The page of a table; `apart` leaves the exchanges to the evidence pages and links to those."""
-    return _page("index.html.j2", table=shown, apart=apart, root="", site=site)
+    return rendered("index.html.j2", table=shown, apart=apart, root="", site=site)
 
 
 def render_cell(shown: Table, cell: Cell, site: Site | None = None) -> bytes:
     """The evidence page of a cell."""
-    return _page("evidence.html.j2", table=shown, cell=cell, apart=False, root="../../", site=site)
+    return rendered("evidence.html.j2", table=shown, cell=cell, apart=False, root="../../", site=site)
 
 
 def render_diff(found: Diff, *, title: str, root: str | None = None) -> bytes:
     """The page of a diff; `root` is where the matrix is, which it then links to."""
-    return _page("diff.html.j2", diff=found, title=title, root=root)
+    return rendered("diff.html.j2", diff=found, title=title, root=root)
 
 
 def render_tools(claims: Claims) -> bytes:
     """The page of models that call tools."""
-    return _page("tools.html.j2", claims=claims)
+    return rendered("tools.html.j2", claims=claims)
 
 
 def evidence_path(cell: Cell) -> str:
@@ -184,7 +191,8 @@ def _write_part(number: int | None) -> None:
     column.forget()
 
 
-def _page(template: str, **values: Any) -> bytes:
+def rendered(template: str, **values: Any) -> bytes:
+    """A page from a template and what it shows."""
     text = _environment().get_template(template).render(**_page_values(), built=time.time(), **values)
     return text.encode("utf-8")
 
@@ -237,6 +245,7 @@ def _environment() -> Environment:
         "evidence_of": causes.evidence_of,
         "check_of": causes.check_of,
         "clients": clients,
+        "story_of": story_of,
     }
     environment.filters |= {
         "code": code,
@@ -244,6 +253,7 @@ def _environment() -> Environment:
         "duration": duration,
         "moment": moment,
         "slug": slug,
+        "test": node_id,
         "difference": lambda actual, expected: difference(expected, actual),
     }
     return environment
@@ -284,6 +294,14 @@ def by_check(row: Row) -> list[tuple[str, str, str, list[tuple[str, str, Deviati
 def backends(shown: Table) -> list[str]:
     """The backends of a table's columns, each once."""
     return list(dict.fromkeys(column.backend for column in shown.columns))
+
+
+def story_of(backend: str, kind: Literal["check", "cell"], id: str) -> Story | None:
+    """What the measured versions of a backend say of a check, or of a row's cell."""
+    timeline = of_backend(backend)
+    if timeline is None:
+        return None
+    return timeline.check(id) if kind == "check" else timeline.cell(id)
 
 
 def moment(seconds: float) -> str:

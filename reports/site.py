@@ -1,8 +1,9 @@
 """The published site: the matrix of the newest runs, what changed since the runs before, histories, files.
 
-index.html  changes.html  tools.html  evidence/…  results/KEY.jsonl  capabilities/KEY.json
-kill-matrix.html, if it was written before (python -m tests.reference.killmatrix)
-badges/KEY.svg  badges/KEY.shields.json  changes.md  matrix.md
+index.html  changes.html  tools.html  kill-matrix.html, if it was written before (python -m tests.reference.killmatrix)
+evidence/KEY/ROW.html  rows/ROW.html  checks/CHECK.html  versions/BACKEND.html#VERSION
+results/KEY.jsonl  capabilities/KEY.json  badges/KEY.svg  badges/KEY.shields.json
+llms.txt  data.json  checks.md  matrix.md  changes.md  versions/BACKEND.md  feed.xml
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from pathlib import Path
 from markupsafe import Markup
 
 from conformance.results import CheckResult, Line, Results
-from reports import diff_text, history, markdown, page, tool_models
+from reports import diff_text, feed, history, markdown, of_checks, page, plain, tool_models, versions
 from reports.diff import Diff, compare
 from reports.exports import OF_COLUMN
 from reports.history import History, Series, sparkline
 from reports.table import Cell, Column, Table, table
+from reports.versions import Timeline
 
 KILL_MATRIX = "kill-matrix.html"
 
@@ -29,14 +31,17 @@ class Published:
     """What the pages of a site show beside a report's; columns are in the order of the series."""
 
     series: tuple[Series, ...]
+    timelines: Sequence[Timeline]
     proved: bool
     """Whether the kill matrix, which proves the checks, is there."""
 
     def pages(self) -> list[tuple[str, str]]:
         """The other pages."""
         proof = [(KILL_MATRIX, "Proof: every check finds its faults")] if self.proved else []
-        pages = [("changes.html", "What changed"), ("tools.html", "Models that call tools"), ("matrix.md", "Markdown")]
-        return pages + proof
+        pages = [("changes.html", "What changed"), ("tools.html", "Models that call tools")]
+        pages += [(f"versions/{one.backend}.html", f"{one.backend} by version") for one in self.timelines]
+        data = [("feed.xml", "Feed"), ("llms.txt", "Plain text"), ("data.json", "Data"), ("matrix.md", "Markdown")]
+        return pages + data + proof
 
     def files(self, column: Column) -> list[tuple[str, str]]:
         """A column's files."""
@@ -76,12 +81,20 @@ def build(directory: Path, out: Path) -> Path:
     """
     found = history.series(directory)
     shown = table([_named(one.runs[-1], one.name) for one in found])
-    site = Published(tuple(found), proved=(out / KILL_MATRIX).exists())
+    timelines = versions.measured()
+    site = Published(tuple(found), timelines, proved=(out / KILL_MATRIX).exists())
     index = page.write(shown, out, site=site)
+    of_checks.write(shown, site, out)
     changes = changed(found, shown)
     (out / "changes.html").write_bytes(page.render_diff(changes, title="What changed since the run before", root=""))
     _write(out / "changes.md", diff_text.markdown(changes))
     _write(out / "matrix.md", markdown.table(shown))
+    _write(out / "data.json", plain.data(shown, timelines))
+    _write(out / "checks.md", plain.checks(shown, timelines))
+    _write(out / "llms.txt", plain.llms(shown, timelines))
+    _write(out / "feed.xml", feed.atom(feed.entries(found, timelines)))
+    for timeline in timelines:
+        _write(out / "versions" / f"{timeline.backend}.md", versions.markdown(timeline))
     (out / "tools.html").write_bytes(page.render_tools(tool_models.claims(shown)))
     return index
 

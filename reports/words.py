@@ -49,6 +49,15 @@ MEANING = {
 }
 """What each word means, for the legend."""
 
+FIX = {
+    "fail": "The response breaks the requirement: change what the message names.",
+    "ignored": "The server accepts the parameter and does nothing with it: give it its effect, or reject it with 400 "
+    "and an error object.",
+    "rejected": "The server rejects the request cleanly. That is honest; to support the feature, accept it.",
+    "timeout": "No complete response came in time: answer, or end the stream.",
+}
+"""What a server's author changes when a check ends so."""
+
 SOURCES = {
     "openapi": "OpenAI's OpenAPI document",
     "docs": "OpenAI's documentation",

@@ -79,6 +79,7 @@ def test_the_wheel_has_all_in_one_directory(installed: Path) -> None:
     assert all((suite / "conformance" / name).is_file() for name in kept)
     assert (suite / "fixtures/probe_model/probe-f16.gguf").is_file()
     assert (suite / "backends/ollama/known.toml").is_file()
+    assert (suite / "docs/versions/llamacpp.json").is_file()
     assert (suite / "reports/templates/index.html.j2").is_file()
     left_out = ["tests", "backends/reference", "fixtures/probe_model/training", "reports/runs", "reports/latest"]
     assert not [name for name in left_out if (suite / name).exists()]

@@ -358,10 +358,16 @@ def test_a_phone_shows_the_search_on_its_first_screen(browser: Any, tmp_path: Pa
     context.close()
 
 
+SITE = (
+    *("index.html", "changes.html", "tools.html", "evidence/llamacpp/stop.html"),
+    *("rows/stop.html", "checks/stop.a.html", "versions/llamacpp.html"),
+)
+
+
 @pytest.mark.parametrize("width", [400, 1440])
 def test_the_pages_of_a_site_are_quiet(browser: Any, published: Path, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900})
-    for name in ("index.html", "changes.html", "tools.html", "evidence/llamacpp/stop.html"):
+    for name in SITE:
         shown = Watched(context, published.parent / name)
         shown.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
         assert shown.page.evaluate("document.documentElement.scrollWidth") <= width, name
@@ -369,8 +375,12 @@ def test_the_pages_of_a_site_are_quiet(browser: Any, published: Path, width: int
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["alone", "index.html", "changes.html", "tools.html", "evidence/llamacpp/stop.html"])
+# The page of versions has the most elements, and no colours of its own: one scheme is enough.
+AXE = [(name, scheme) for name in ("alone", *SITE) for scheme in ("light", "dark") if "versions" not in name]
+AXE += [("versions/llamacpp.html", "light")]
+
+
+@pytest.mark.parametrize(("name", "scheme"), AXE)
 def test_axe_finds_nothing(browser: Any, axe: str, published: Path, index: Path, name: str, scheme: str) -> None:
     context = browser.new_context(color_scheme=scheme)
     page = Watched(context, index if name == "alone" else published.parent / name).page

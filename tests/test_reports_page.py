@@ -108,7 +108,8 @@ def only_ours(html: str) -> Page:
     assert page.tags <= TAGS
     assert page.scripts == 1
     assert not [a for a in page.attributes if a.startswith("on")]
-    ours = r"(#|data:,$|(\.\./)*index\.html|(evidence|results|capabilities|badges)/|\w+\.(html|md)$)"
+    folders = "evidence|rows|checks|versions|results|capabilities|badges"
+    ours = rf"(#|data:,$|(\.\./)*index\.html|(\.\./)*({folders})/|\w+\.(html|md|txt|json|xml)$)"
     sources = "|".join(FORMS.values())
     assert all(re.match(ours, link) or re.fullmatch(sources, link) for link in page.links), page.links
     return page

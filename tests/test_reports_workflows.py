@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from reports.__main__ import _parser
+from tests.reference.app import create_app
+from tests.reference.server import running
 from tests.reports_data import check, target, wire, write
 
 ROOT = Path(__file__).parent.parent
@@ -61,7 +64,8 @@ def test_jobs_run_commands_and_no_scripts_of_their_own() -> None:
 
 
 def test_commands_of_reports_exist() -> None:
-    called = [line for _, line in commands() if " -m reports " in line]
+    lines = [line for _, line in commands()] + (ROOT / ".github/site").read_text().splitlines()
+    called = [line for line in lines if " -m reports " in line]
     assert len(called) >= 4
     for line in called:
         _parser().parse_args(shlex.split(line.partition(" >> ")[0].partition(" -m reports ")[2]))
@@ -206,12 +210,29 @@ def test_the_action_measures_and_leaves_a_report(tmp_path: Path) -> None:
     script = ROOT / ".github" / "measure"
     done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert "--name '*': a name has up to 60 letters" in done.stderr + done.stdout  # And not the names of files.
-    environment["ARGUMENTS"] = environment["ARGUMENTS"].replace("--name *\n", "")
     (tmp_path / "known.toml").write_text('[[flaky]]\nchecks = ["stop.ends_the_text"]\nreason = "a test"\n')
-    environment["KNOWN"] = "known.toml"
-    done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    assert f"1 of the 1 entries in {tmp_path}/known.toml apply" in done.stdout
-    left = {path.name for path in (tmp_path / "report").iterdir()}
-    assert {"index.html", "results.jsonl", "junit.xml", "capabilities.json", "badge.svg"} <= left
-    assert "| stop |" in (tmp_path / "summary.md").read_text()
+    (tmp_path / "gh").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    (tmp_path / "gh").chmod(0o755)
+    environment["PATH"] = f"{tmp_path}{os.pathsep}{environment['PATH']}"
+    environment |= {"BACKEND": "url", "ARGUMENTS": "-k test_ends_the_text\n\n", "KNOWN": "known.toml"}
+    environment |= {"BASELINE": "old.jsonl", "PULL_REQUEST": "7", "GH_TOKEN": "a token"}
+    with running(create_app(faults=["stop-ignored"], delay=0)) as url:
+        environment["BASE_URL"] = f"{url}/v1"
+        done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert f"1 of the 1 entries in {tmp_path}/known.toml apply" in done.stdout
+        left = {path.name for path in (tmp_path / "report").iterdir()}
+        assert {"index.html", "results.jsonl", "junit.xml", "capabilities.json", "badge.svg"} <= left
+        body = tmp_path / "report" / "comment.md"
+        assert "| MUST | `stop.ends_the_text` | ✓ pass → ⊘ ignored |" in body.read_text()
+        asked = f"pr comment 7 --edit-last --create-if-none --body-file {body}\n"
+        assert (tmp_path / "asked").read_text() == asked
+        summary = (tmp_path / "summary.md").read_text()
+        assert summary.startswith(body.read_text())
+        assert "| stop |" in summary
+        # What a server did before as well fails no job.
+        shutil.copy(tmp_path / "report" / "results.jsonl", tmp_path / "before.jsonl")
+        environment |= {"BASELINE": "before.jsonl", "KNOWN": ""}
+        done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        assert "1 ignored" in done.stdout
+        assert (done.returncode, "Regressions" in body.read_text()) == (0, False), done.stdout + done.stderr

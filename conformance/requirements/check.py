@@ -71,3 +71,9 @@ def check(feature: str, level: Level, source: str, *, core: bool = False) -> Cal
         return function
 
     return register
+
+
+def node_id(id: str) -> str:
+    """The file and function of a check, as pytest and the command take it: `test_stop.py::test_ends_the_text`."""
+    area, _, name = id.partition(".")
+    return f"test_{area}.py::test_{name}"
