@@ -27,6 +27,16 @@ def run(wanted: Wanted) -> Running:
     return running
 
 
+def reads_dialects(wanted: Wanted) -> bool:
+    """Whether there is a program that can be started with a dialect's template."""
+    about = backends()[wanted.backend]
+    try:
+        process.program(wanted, about)
+    except CannotStart:
+        return False
+    return "dialects" in about.get("deploy", {})
+
+
 def _run(wanted: Wanted) -> Running:
     """Attach to or start what is wanted.
 
@@ -37,6 +47,8 @@ def _run(wanted: Wanted) -> Running:
     about = backends()[wanted.backend]
     if wanted.base_url is not None:
         return Running(attach(wanted, wanted.base_url, about))
+    if wanted.dialect and "dialects" not in about.get("deploy", {}):
+        raise CannotStart(f"--dialect: this suite starts {about['title']} without a dialect; leave it out.")
     if wanted.server_version:
         wanted = replace(wanted, server_binary=wheels.python(about, wanted.server_version, wanted.say))
     ours = bool(wanted.server_binary or wanted.chat_template) or any(Path(m).exists() for m in wanted.models.values())
@@ -97,4 +109,4 @@ def _container_or(wanted: Wanted, about: dict[str, Any], no_program: CannotStart
         raise CannotStart(f"{no_program} ({'; '.join([*tried, str(no_container)])})") from None
 
 
-__all__ = ["Running", "backends", "run"]
+__all__ = ["Running", "backends", "reads_dialects", "run"]

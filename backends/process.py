@@ -99,6 +99,7 @@ def target_of(
         "model file": ", ".join(f"{role}: {identify.described(path)}" for role, path in there.items()),
         "quantisation": ", ".join(f"{role}: {identify.quantisation(path)}" for role, path in there.items()),
         "slots": str(deploy.get("slots", Target.slots)),
+        "dialect": wanted.dialect or "",
     }
     return Target(
         name=wanted.column(facts.code_path),
@@ -186,6 +187,9 @@ def _has_module(option: dict[str, Any]) -> bool:
 def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     """The `deploy` table with the user's models in it; all its files are there. Raises CannotStart."""
     deploy = {**data["deploy"]}
+    if wanted.dialect:
+        chat = {**deploy["chat"], "file": deploy["dialects"], "model": f"probe-{wanted.dialect}"}
+        deploy = {key: value for key, value in deploy.items() if key not in ROLES} | {"chat": chat}
     if wanted.chat_template:
         if "chat_template" not in deploy:
             raise CannotStart(f"--chat-template: {data['title']} is started without one; start it yourself.")

@@ -21,9 +21,10 @@ from typing import Any
 import pytest
 
 from backends import find, known, redaction, scratch, suite
-from backends.errors import CannotMeasure, CannotWrite, Unreachable
+from backends.errors import CannotMeasure, CannotStart, CannotWrite, Unreachable
 from backends.printable import printable
-from backends.target import Running, Target
+from backends.target import Running, Target, Wanted
+from backends.wire import Role
 from conformance import results
 from conformance.outcomes import Level, Outcome
 from conformance.requirements import profiles
@@ -106,7 +107,7 @@ class MainRun(Run):
                 }
             if not self.asked.replay:
                 for wanted in self.asked.wanted:
-                    self._running.append(find.run(replace(wanted, say=self._say)))
+                    self._running.append(_found(replace(wanted, say=self._say)))
                     for target in (self._running[-1].target, *self._running[-1].others):
                         self.targets[target.name] = target
                 if self.asked.budget:
@@ -397,6 +398,21 @@ class MainRun(Run):
             running.stop()
         self.reference.stop()
         shutil.rmtree(self._shared, ignore_errors=True)
+
+
+def _found(wanted: Wanted) -> Running:
+    """The server. One that does not come up with a dialect's template is a column that says why."""
+    try:
+        return find.run(wanted)
+    except CannotStart as problem:
+        if not wanted.dialect or not find.reads_dialects(wanted):
+            raise
+        why = f"no reader for this notation: {problem}"
+        details = {"dialect": wanted.dialect}
+        missing: dict[Role, str] = {"chat": why}
+        return Running(
+            Target(name=wanted.name, backend=wanted.backend, found="not started", deployments=(), missing=missing, details=details)
+        )
 
 
 def _check_id(node_id: str) -> str:

@@ -20,6 +20,7 @@ from backends.wire import REDACTED, Role, api_key
 from conformance.clients import data as clients
 from conformance.outcomes import Level
 from conformance.run import internals
+from fixtures.dialects import Dialect, dialects
 
 DEFAULT_BACKEND = "llamacpp"
 TIMEOUT = 60.0
@@ -137,6 +138,12 @@ def add(parser: pytest.Parser) -> None:
         help="start the server with this Jinja template instead of its model's (llama.cpp, vLLM)",
     )
     group.addoption(
+        "--dialect",
+        metavar="all|NAME,...",
+        help="measure tool calls and reasoning in the notation of these model families, each as a column "
+        f"(llama.cpp): {', '.join(dialects())}",
+    )
+    group.addoption(
         "--known",
         nargs="?",
         const=True,
@@ -218,6 +225,8 @@ def parse(config: pytest.Config) -> Options:
     if get("--server-version") and (other or len(started) > 1):
         other = other or " and ".join(started)
         raise pytest.UsageError(f"--server-version is the version of one server that is started; leave out {other}.")
+    if get("--dialect"):
+        _must_suit_dialects(config)
     names = [w.name for w in wanted]
     if len(set(names)) < len(names):
         raise pytest.UsageError(f"{', '.join(names)}: name each server once, and each model.")
@@ -282,6 +291,7 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
         raise pytest.UsageError(f"--base-url is empty: give an address, e.g. {address.EXAMPLE}.")
     others: dict[Role, str] = {role: get(option) for role, option in _MODEL_OPTIONS.items() if get(option)}
     chats: list[dict[Role, str]] = [{"chat": model} for model in get("--model") or []] or [{}]
+    notations: list[Dialect | None] = list(_dialects(get("--dialect"))) if get("--dialect") is not None else [None]
     slots = get("--slots")
     if slots is not None and slots < 1:
         raise pytest.UsageError(f"--slots {slots}: give a number from 1.")
@@ -312,7 +322,8 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
                 slots=slots,
                 server_binary=get("--server-binary"),
                 server_version=get("--server-version"),
-                chat_template=Path(get("--chat-template")) if get("--chat-template") else None,
+                chat_template=notation.template if notation else _path(get("--chat-template")),
+                dialect=notation.name if notation else None,
                 runtime=get("--runtime"),
                 device=get("--device"),
                 image=get("--image"),
@@ -320,8 +331,32 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
                 timeout=get("--timeout"),
             )
             for chat in chats
+            for notation in notations
         ]
     return wanted
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _dialects(asked: str) -> list[Dialect]:
+    """The dialects of `--dialect`, each once."""
+    known = dialects()
+    named = list(dict.fromkeys(known if asked == "all" else (name.strip() for name in asked.split(","))))
+    for name in named:
+        if name not in known:
+            raise pytest.UsageError(f"--dialect: there is no dialect {name!r}; choose all, or of {', '.join(known)}.")
+    return [known[name] for name in named]
+
+
+def _must_suit_dialects(config: pytest.Config) -> None:
+    """A dialect is a model and a template of the suite's own, in a server that it starts."""
+    for option in ("--base-url", "--chat-template", "--model", "--embedding-model", "--vision-model"):
+        if config.getoption(option):
+            raise pytest.UsageError(f"--dialect starts servers with the suite's own model; leave out {option}.")
+    if config.getoption("--runtime") in ("attach", "container"):
+        raise pytest.UsageError("--dialect is for a process that is started; leave out --runtime.")
 
 
 def _seconds(text: str | None) -> float | None:

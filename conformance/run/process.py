@@ -25,7 +25,7 @@ from conformance.clients import items as clients
 from conformance.kit import steadiness
 from conformance.kit.every import Every, Recorded
 from conformance.outcomes import NotRun, Outcome, Verdict
-from conformance.requirements import profiles
+from conformance.requirements import dialect_rows, profiles
 from conformance.requirements.check import Check
 from conformance.results import CheckResult, Exchanges
 from conformance.run import catalogue, internals
@@ -82,10 +82,16 @@ class Run:
 
     def _record(self, directory: Path, on_wait: Callable[[str, float], None] | None = None) -> None:
         last: dict[str, Recorder] = {}
+        dialects = any(one.dialect for one in self.asked.wanted)
         for name, target in self.targets.items():
-            addresses = {deployment.base_url for deployment in target.deployments}
+            # Many small servers share the machine: one after the other, like the models of one server.
+            addresses = {"dialects"} if dialects else {d.base_url for d in target.deployments}
             after = next((last[address] for address in addresses if address in last), None)
-            sharing = [one for one in self.targets.values() if addresses & {d.base_url for d in one.deployments}]
+            sharing = [
+                one
+                for one in self.targets.values()
+                if dialects or addresses & {d.base_url for d in one.deployments}
+            ]
             recorder = Recorder(
                 target,
                 directory,
@@ -121,6 +127,11 @@ class Run:
             if found := _check_of(item):
                 item.add_marker(found.level.lower())
                 item.add_marker(found.feature)
+        if any(one.dialect for one in self.asked.wanted):
+            changed = dialect_rows.checks()
+            others = [item for item in items if (found := _check_of(item)) is None or found.id not in changed]
+            items[:] = [item for item in items if (found := _check_of(item)) and found.id in changed]
+            self.config.hook.pytest_deselected(items=others)
         items.sort(key=_when_answers_are_there)
         if self._quick:
             core = profiles.core(catalogue.load().values())
@@ -138,7 +149,9 @@ class Run:
         """The selected checks, each once; remembers which scenarios they need."""
         checks = list({c.id: c for item in items if (c := _check_of(item))}.values())
         self._needed = scenarios_of(checks)
-        if not self._quick and any(map(steadiness.is_used_by, checks)):  # A quick run sends them when they are needed.
+        # A quick run, and one of dialects, sends them when they are needed.
+        at_once = not self._quick and not any(one.dialect for one in self.asked.wanted)
+        if at_once and any(map(steadiness.is_used_by, checks)):
             self._needed += steadiness.CONTROLS
         if any("every" in c.scenarios for c in checks) and not self._needed:
             self._needed = list(scenario.SCENARIOS)
