@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from conformance.requirements.dialect_rows import families
 from conformance.results.grading import Agreement, agreement
+from reports.families import dialect_of
 from reports.table import Cell, Table
 
 _FILE = Path(__file__).parent.parent / "backends" / "models.toml"
@@ -18,13 +20,23 @@ FEATURE = "tools"
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A row: a family of models, patterns by which a model's id is known as one of it, and the claims by backend."""
+    """A row: a family of models, patterns by which a model's id is known as one of it, and the claims by backend.
+
+    `dialects` are the notations of `fixtures/dialects` that its models write.
+    """
 
     title: str
     sizes: str
     note: str
     patterns: tuple[str, ...]
     claims: dict[str, str]
+    dialects: tuple[str, ...] = ()
+
+    def is_of(self, cell: Cell) -> bool:
+        """Whether a cell was measured with a model of this family, or with its notation."""
+        if dialect := dialect_of(cell.column):
+            return dialect in self.dialects
+        return self.has(_chat_model(cell))
 
     def has(self, model: str) -> bool:
         """Whether a model, by its id, is of this family."""
@@ -56,7 +68,14 @@ def models() -> tuple[Model, ...]:
     """Every model of `backends/models.toml`."""
     data = tomllib.loads(_FILE.read_text(encoding="utf-8"))
     return tuple(
-        Model(title=m["title"], sizes=m["sizes"], note=m["note"], patterns=tuple(m["is"]), claims=m["guide"])
+        Model(
+            title=m["title"],
+            sizes=m["sizes"],
+            note=m["note"],
+            patterns=tuple(m["is"]),
+            claims=m["guide"],
+            dialects=tuple(m["dialects"]),
+        )
         for m in data["model"]
     )
 
@@ -66,14 +85,19 @@ def claims(shown: Table) -> Claims:
     measured = [cell for row in shown.rows if row.feature.id == FEATURE for cell in row.cells if cell.checks]
     claimed = dict.fromkeys(backend for model in models() for backend in model.claims)
     backends = tuple(dict.fromkeys([*claimed, *(cell.column.backend for cell in measured)]))
-    ids = dict.fromkeys(_chat_model(c) for c in measured if not any(m.has(_chat_model(c)) for m in models()))
+    unclaimed = [cell for cell in measured if not any(model.is_of(cell) for model in models())]
+    ids = dict.fromkeys(_chat_model(cell) for cell in unclaimed if not dialect_of(cell.column))
+    notations = dict.fromkeys(name for cell in unclaimed if (name := dialect_of(cell.column)))
     others = tuple(
         Model(title=id.split(" ")[0], sizes="", note="", patterns=(f"^{re.escape(id.lower())}$",), claims={})
         for id in ids
+    ) + tuple(
+        Model(title=families()[name].title, sizes="", note="", patterns=(), claims={}, dialects=(name,))
+        for name in notations
     )
 
     def cell(model: Model, backend: str) -> Claimed:
-        of = [c for c in measured if c.column.backend == backend and model.has(_chat_model(c))]
+        of = [c for c in measured if c.column.backend == backend and model.is_of(c)]
         return Claimed(says=model.claims.get(backend), cells=tuple(of))
 
     return Claims(

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from fixtures.dialects import Dialect, dialects
+
+__all__ = ["Column", "Dialect", "checks", "columns", "families"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
@@ -34,3 +38,8 @@ def columns() -> tuple[Column, ...]:
 def checks() -> set[str]:
     """The ids of all these checks."""
     return {id for column in columns() for id in column.checks}
+
+
+def families() -> dict[str, Dialect]:
+    """The families by the name of their dialect."""
+    return dialects()
