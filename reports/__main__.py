@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import os
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from conformance.results import BadResults, read_all
 from conformance.results.curl import raw_body
 from conformance.results.versions import load
 from conformance.run.versions import bisect, measure
-from reports import accept, diff_text, history, merge, nightly, page, site, versions
+from reports import accept, diff_text, families, history, merge, nightly, page, site, versions
 from reports.diff import Diff, diff
 from reports.exports import OF_COLUMN, OF_TABLE
 from reports.hostile import visible
@@ -74,6 +75,13 @@ def _parser(prog: str = "python -m reports") -> argparse.ArgumentParser:
     takes_results(export)
     export.add_argument("--format", required=True, choices=[*OF_COLUMN, *OF_TABLE])
     export.add_argument("--out", type=Path, metavar="PATH", help="a file; a directory if each target has its own")
+
+    notations = command("dialects", _dialects, "what a server makes of each model family's notation, as Markdown")
+    takes_results(notations)
+    notations.add_argument(
+        "--raw", type=Path, metavar="FILE", help="what the model wrote, of python -m conformance.run.raw"
+    )
+    notations.add_argument("--out", type=Path, metavar="FILE")
 
     publish = command("site", _site, "the published site: newest runs, changes, histories, files")
     publish.add_argument("results", type=Path, metavar="DIR", help="a directory with the results of many runs")
@@ -163,6 +171,12 @@ def _export(asked: argparse.Namespace) -> int:
         return _complain(f"{len(shown.columns)} targets have a file of this format each: name a directory with --out.")
     for column in shown.columns:
         _put(export_column(shown, column), asked.out / f"{column.key}{ending}")
+    return 0
+
+
+def _dialects(asked: argparse.Namespace) -> int:
+    raw = json.loads(asked.raw.read_text(encoding="utf-8")) if asked.raw else None
+    _put(families.markdown(_table(asked.results), raw), asked.out)
     return 0
 
 

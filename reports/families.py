@@ -1,4 +1,4 @@
-"""Model families: what a server makes of each one's notation of tool calls and reasoning, from a run with `--dialect`."""
+"""Model families: what a server makes of each one's notation of tool calls, from a run with `--dialect`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from reports.table import Column, Table
 
 _NO = (Outcome.FAIL, Outcome.REJECTED, Outcome.TIMEOUT, Outcome.ERROR)
 _UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.NOT_RUN)
-NEEDS = {"parallel": "parallel", "reasoning": "reasoning"}
-"""Columns that a notation may lack, and what of `dialects.toml` says so."""
-
 READERS = {"vllm": "vLLM", "ollama": "Ollama"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """`word` is yes, partial, ignored, no, unknown, or `–` where the notation has no such thing; `failed` are the checks behind it."""
+    """`word` is yes, partial, ignored, no, unknown, or `–` where the notation has no such thing.
+
+    `failed` are the checks behind it.
+    """
 
     kind: Kind
     word: str
@@ -64,7 +64,7 @@ def dialect_of(column: Column) -> str:
 
 def _cell(dialect: Dialect, kind: Kind, checks: Iterable[CheckResult]) -> Cell:
     by_id = {check.id: check for check in checks}
-    if kind.title in NEEDS and not getattr(dialect, NEEDS[kind.title]):
+    if not kind.fits(dialect):
         return Cell(kind=kind, word="–", failed=())
     deciding = [by_id[id] for id in kind.decides if id in by_id]
     failed = tuple(by_id[id] for id in kind.checks if id in by_id and by_id[id].outcome in (*_NO, Outcome.IGNORED))
@@ -96,9 +96,10 @@ def markdown(shown: Table, raw: dict[str, dict[str, str]] | None = None) -> str:
         "",
         "<!-- Written by `.ci/dialects`. -->",
         "",
-        f"Measured live on {', '.join(map(plain, servers))}, with `pytest --dialect=all`: one tiny model writes each family's notation,",
-        "and the server reads it. A row is a notation, not a model's skill. `ignored`: accepted, without effect. `unknown`: the tiny model did not",
-        "show what is judged. `–`: the notation has no such thing. vLLM's and Ollama's readers are data; they were not run.",
+        f"Measured live on {', '.join(map(plain, servers))}, with `pytest --dialect=all`: one tiny model writes each",
+        "family's notation, and the server reads it. A row is a notation, not a model's skill. `ignored`: accepted, without",
+        "effect. `unknown`: the tiny model did not show what is judged. `–`: the notation has no such thing. vLLM's and",
+        "Ollama's readers are data; they were not run.",
         "",
         f"| family | {' | '.join(heads)} | vLLM | Ollama |",
         "|---" * (len(heads) + 3) + "|",
@@ -116,7 +117,12 @@ def markdown(shown: Table, raw: dict[str, dict[str, str]] | None = None) -> str:
         ]
         said += [f"### {plain(family.dialect.title)}", "", *lines, ""] if lines else []
     if raw:
-        said += ["## What the model wrote", "", "The text before the server read it (`/apply-template`, then `/completion`).", ""]
+        said += [
+            "## What the model wrote",
+            "",
+            "The text before the server read it (`/apply-template`, then `/completion`).",
+            "",
+        ]
         for family in found:
             wrote = raw.get(family.dialect.name, {})
             said += [f"### {plain(family.dialect.title)}", ""] if wrote else []

@@ -411,7 +411,14 @@ def _found(wanted: Wanted) -> Running:
         details = {"dialect": wanted.dialect}
         missing: dict[Role, str] = {"chat": why}
         return Running(
-            Target(name=wanted.name, backend=wanted.backend, found="not started", deployments=(), missing=missing, details=details)
+            Target(
+                name=wanted.name,
+                backend=wanted.backend,
+                found="not started",
+                deployments=(),
+                missing=missing,
+                details=details,
+            )
         )
 
 

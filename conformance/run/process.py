@@ -88,9 +88,7 @@ class Run:
             addresses = {"dialects"} if dialects else {d.base_url for d in target.deployments}
             after = next((last[address] for address in addresses if address in last), None)
             sharing = [
-                one
-                for one in self.targets.values()
-                if dialects or addresses & {d.base_url for d in one.deployments}
+                one for one in self.targets.values() if dialects or addresses & {d.base_url for d in one.deployments}
             ]
             recorder = Recorder(
                 target,
@@ -113,6 +111,11 @@ class Run:
 
     # Collection
 
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """The checks that only a run with `--dialect` has, or its replay."""
+        usual = not self.asked.replay and not any(one.dialect for one in self.asked.wanted)
+        return True if usual and collection_path.stem in dialect_rows.modules() else None
+
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if hasattr(metafunc.function, "check"):
             metafunc.fixturenames.insert(0, "target")
@@ -128,10 +131,10 @@ class Run:
                 item.add_marker(found.level.lower())
                 item.add_marker(found.feature)
         if any(one.dialect for one in self.asked.wanted):
-            changed = dialect_rows.checks()
-            others = [item for item in items if (found := _check_of(item)) is None or found.id not in changed]
-            items[:] = [item for item in items if (found := _check_of(item)) and found.id in changed]
-            self.config.hook.pytest_deselected(items=others)
+            changed = {one.name: dialect_rows.checks(one.dialect) for one in self.asked.wanted if one.dialect}
+            kept = [item for item in items if _id_of(item) in changed[item.callspec.params["target"]]]  # type: ignore[attr-defined]
+            self.config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+            items[:] = kept
         items.sort(key=_when_answers_are_there)
         if self._quick:
             core = profiles.core(catalogue.load().values())
@@ -319,6 +322,11 @@ def _when_answers_are_there(item: pytest.Item) -> int:
 def scenarios_of(checks: Iterable[Check]) -> list[str]:
     """The scenarios that are parameters of checks."""
     return [name for check in checks for name in check.scenarios if name in scenario.SCENARIOS]
+
+
+def _id_of(item: pytest.Item) -> str:
+    found = _check_of(item)
+    return found.id if found else ""
 
 
 def _check_of(item: pytest.Item) -> Check | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from tests.reference.messages import Message
 from tests.reference.tokens import ADDED, encode
 
 _THINK, _THOUGHT = ADDED["<think>"], ADDED["</think>"]
+_SAY_FIRST = re.compile(r"Say (.+), then call\. ")
 _CALL, _CALLED = ADDED["<tool_call>"], ADDED["</tool_call>"]
 
 
@@ -40,6 +42,8 @@ def build(history: list[Message], wish: Wish) -> Script:
     calls = _calls(history, question, wish)
     if calls:
         script = called(calls)
+        if said := _SAY_FIRST.match(question):
+            script.steps[:0] = [*written(encode(said[1])), *written(encode("\n"), "hidden", 0, True)]
     elif wish.format == "text":
         script = Script(written(encode(brain.answer(history))))
     else:
