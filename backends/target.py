@@ -30,8 +30,8 @@ class Wanted:
     user calls the server in the place of the backend's name, `named` the column's whole name. `slots` is how many
     requests are sent at a time, whatever the server says.
     `server_version` is a version of the backend's package on PyPI, which is installed if need be.
-    `chat_template` is a file that the started server takes instead of its model's template. `dialect` names the notation of
-    tool calls that it is in, if the suite wrote it: then only a chat server is started, as a column of its own.
+    `chat_template` is a file that the started server takes instead of its model's template. `dialect` names the
+    notation of tool calls that it is in, if the suite wrote it: then only a chat server is started, as its own column.
     `runtime` is the only way to be tried; None tries all. `device` and `image` are for containers: one of
     `containers.device.DEVICES`, and another image than the backend's. `say` is told what takes long.
     """
@@ -60,7 +60,7 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """The column's name: the user's, or the backend and the host if one was named; and the model or dialect among several."""
+        """The column's name: the user's, or the backend and the host if one was named; the model or dialect, too."""
         host = f"@{urlsplit(self.base_url).netloc}" if self.base_url else ""
         model = f":{PurePath(self.models['chat']).name}" if self.among else ""
         dialect = f" ({self.dialect})" if self.dialect else ""

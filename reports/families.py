@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from conformance.outcomes import Outcome
 from conformance.requirements.dialect_rows import Column as Kind
 from conformance.requirements.dialect_rows import Dialect, columns, families
 from conformance.results import CheckResult
-from reports.markdown import code, plain
+from reports.known import deviations
+from reports.markdown import code
 from reports.table import Column, Table
 
 _NO = (Outcome.FAIL, Outcome.REJECTED, Outcome.TIMEOUT, Outcome.ERROR)
@@ -21,12 +21,13 @@ READERS = {"vllm": "vLLM", "ollama": "Ollama"}
 class Cell:
     """`word` is yes, partial, ignored, no, unknown, or `–` where the notation has no such thing.
 
-    `failed` are the checks behind it.
+    `failed` are the checks behind it, `known` those that fail in any notation: they lower no cell that works.
     """
 
     kind: Kind
     word: str
-    failed: tuple[CheckResult, ...]
+    failed: tuple[CheckResult, ...] = ()
+    known: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +43,17 @@ class Family:
 
 def of(shown: Table) -> list[Family]:
     """Every column of the table that is of a dialect, in the order of `dialects.toml`."""
-    known = families()
-    order = list(known)
-    found = [
-        Family(
-            dialect=known[name],
-            column=column,
-            cells=tuple(_cell(known[name], kind, column.checks) for kind in columns()),
-            why=str(column.target["missing"].get("chat", "")),
-        )
-        for column in shown.columns
-        if (name := dialect_of(column)) in known
-    ]
-    return sorted(found, key=lambda family: order.index(family.dialect.name))
+    order = list(families())
+    return sorted(filter(None, map(of_column, shown.columns)), key=lambda family: order.index(family.dialect.name))
+
+
+def of_column(column: Column) -> Family | None:
+    """The family that a column was measured with, if it is of a dialect."""
+    dialect = families().get(dialect_of(column))
+    if dialect is None:
+        return None
+    cells = tuple(_cell(dialect, kind, column) for kind in columns())
+    return Family(dialect=dialect, column=column, cells=cells, why=str(column.target["missing"].get("chat", "")))
 
 
 def dialect_of(column: Column) -> str:
@@ -62,22 +61,23 @@ def dialect_of(column: Column) -> str:
     return str(column.target["details"].get("dialect", ""))
 
 
-def _cell(dialect: Dialect, kind: Kind, checks: Iterable[CheckResult]) -> Cell:
-    by_id = {check.id: check for check in checks}
+def _cell(dialect: Dialect, kind: Kind, column: Column) -> Cell:
     if not kind.fits(dialect):
-        return Cell(kind=kind, word="–", failed=())
-    deciding = [by_id[id] for id in kind.decides if id in by_id]
-    failed = tuple(by_id[id] for id in kind.checks if id in by_id and by_id[id].outcome in (*_NO, Outcome.IGNORED))
-    outcomes = {check.outcome for check in deciding}
-    if outcomes & set(_NO):
+        return Cell(kind=kind, word="–")
+    by_id = {check.id: check for check in column.checks}
+    bad = [by_id[id] for id in kind.checks if id in by_id and by_id[id].outcome in (*_NO, Outcome.IGNORED)]
+    known = tuple(check for check in bad if deviations(column, check))
+    failed = tuple(check for check in bad if check not in known)
+    deciding = {by_id[id].outcome for id in kind.decides if id in by_id}
+    if deciding & set(_NO):
         word = "no"
-    elif Outcome.IGNORED in outcomes:
+    elif Outcome.IGNORED in deciding:
         word = "ignored"
-    elif not deciding or outcomes & set(_UNDECIDED):
+    elif not deciding or deciding & set(_UNDECIDED):
         word = "unknown"
     else:
         word = "partial" if failed else "yes"
-    return Cell(kind=kind, word=word, failed=failed)
+    return Cell(kind=kind, word=word, failed=failed, known=known)
 
 
 def reader(dialect: Dialect, server: str) -> str:
@@ -96,26 +96,25 @@ def markdown(shown: Table, raw: dict[str, dict[str, str]] | None = None) -> str:
         "",
         "<!-- Written by `.ci/dialects`. -->",
         "",
-        f"Measured live on {', '.join(map(plain, servers))}, with `pytest --dialect=all`: one tiny model writes each",
-        "family's notation, and the server reads it. A row is a notation, not a model's skill. `ignored`: accepted, without",
-        "effect. `unknown`: the tiny model did not show what is judged. `–`: the notation has no such thing. vLLM's and",
-        "Ollama's readers are data; they were not run.",
+        f"Measured live on {', '.join(servers)}, with `pytest --dialect=all`: one tiny model writes each",
+        "family's notation, and the server reads it. A row is a notation, not a model's skill.",
+        "`ignored`: accepted, without effect. `unknown`: the tiny model did not show what is judged.",
+        "`–`: the notation has no such thing. vLLM's and Ollama's readers are data; they were not run.",
         "",
         f"| family | {' | '.join(heads)} | vLLM | Ollama |",
         "|---" * (len(heads) + 3) + "|",
     ]
     for family in found:
-        words = [f"no reader: {plain(family.why)}"] * len(heads) if family.why else [cell.word for cell in family.cells]
+        words = [f"no reader: {family.why}"] * len(heads) if family.why else [cell.word for cell in family.cells]
         readers = [reader(family.dialect, server) for server in READERS]
-        said.append(f"| {plain(family.dialect.title)} | {' | '.join([*words, *readers])} |")
-    said += ["", "## What fails", ""]
+        said.append(f"| {family.dialect.title} | {' | '.join([*words, *readers])} |")
+    said += ["", "## What fails in any notation", ""]
+    known = {check.id: check for family in found for cell in family.cells for check in cell.known}
+    said += [f"- {code(id)} {known[id].outcome}: {_message(known[id])}" for id in sorted(known)]
+    said += ["", "## What fails in one", ""]
     for family in found:
-        lines = [
-            f"- **{cell.kind.title}** ({cell.word}): {code(check.id)} {check.outcome}: {plain(check.message or '')}"
-            for cell in family.cells
-            for check in cell.failed
-        ]
-        said += [f"### {plain(family.dialect.title)}", "", *lines, ""] if lines else []
+        lines = [line for cell in family.cells for line in _failures(cell)]
+        said += [f"### {family.dialect.title}", "", *lines, ""] if lines else []
     if raw:
         said += [
             "## What the model wrote",
@@ -125,7 +124,19 @@ def markdown(shown: Table, raw: dict[str, dict[str, str]] | None = None) -> str:
         ]
         for family in found:
             wrote = raw.get(family.dialect.name, {})
-            said += [f"### {plain(family.dialect.title)}", ""] if wrote else []
+            said += [f"### {family.dialect.title}", ""] if wrote else []
             for prompt, text in wrote.items():
-                said += [f"{plain(prompt)}", "", "```", *text.replace("```", "'''").splitlines(), "```", ""]
+                said += [f"{prompt.capitalize()}", "", "```", *text.replace("```", "'''").splitlines(), "```", ""]
     return "\n".join(said).rstrip("\n") + "\n"
+
+
+def _failures(cell: Cell) -> list[str]:
+    """A line for each message of a cell, with the checks that it ended."""
+    by_message: dict[str, list[str]] = {}
+    for check in cell.failed:
+        by_message.setdefault(f"{check.outcome}: {_message(check)}", []).append(code(check.id))
+    return [f"- **{cell.kind.title}** ({cell.word}): {', '.join(ids)} {said}" for said, ids in by_message.items()]
+
+
+def _message(check: CheckResult) -> str:
+    return code(check.message or "")

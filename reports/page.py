@@ -28,14 +28,13 @@ from backends.known import Deviation
 from conformance.requirements import matrix, musts, sources
 from conformance.requirements.check import node_id
 from conformance.results import CheckResult, Results, suite_version
-from reports import causes, clients, diff_text, words
+from reports import causes, clients, diff_text, families, tool_models, words
 from reports.diff import Diff, Kind
 from reports.evidence import EVENTS_OPEN, Shown, duration, evidence
 from reports.history import History
 from reports.hostile import KEPT, cut, difference, visible
 from reports.known import deviations, linked
 from reports.table import Cell, Column, Row, Table, count, slug, table
-from reports.tool_models import Claims
 from reports.versions import Story, Timeline, of_backend
 
 LIMIT = 8_000_000
@@ -89,6 +88,8 @@ def write(shown: Table, out: Path, *, limit: int = LIMIT, site: Site | None = No
     """Write the pages of a table into the directory `out`; returns the path of its index.html."""
     out.mkdir(parents=True, exist_ok=True)
     index = out / "index.html"
+    if has_dialects(shown):
+        (out / "tools.html").write_bytes(render_tools(tool_models.claims(shown)))
     pages = out / "evidence"
     if (pages / ".generated").exists():
         shutil.rmtree(pages)
@@ -99,6 +100,11 @@ def write(shown: Table, out: Path, *, limit: int = LIMIT, site: Site | None = No
     else:
         index.write_bytes(whole)
     return index
+
+
+def has_dialects(shown: Table) -> bool:
+    """Whether the page of models that call tools has anything to say."""
+    return any(map(families.dialect_of, shown.columns))
 
 
 def render(shown: Table, *, apart: bool = False, site: Site | None = None) -> bytes:
@@ -116,7 +122,7 @@ def render_diff(found: Diff, *, title: str, root: str | None = None) -> bytes:
     return rendered("diff.html.j2", diff=found, title=title, root=root)
 
 
-def render_tools(claims: Claims) -> bytes:
+def render_tools(claims: tool_models.Claims) -> bytes:
     """The page of models that call tools."""
     return rendered("tools.html.j2", claims=claims)
 
@@ -231,12 +237,14 @@ def _environment() -> Environment:
         "evidence": evidence,
         "deviations": deviations,
         "evidence_path": evidence_path,
+        "family_of": families.of_column,
         "sides": sides,
         "kinds": list(Kind),
         "diff_text": diff_text,
         "events_open": EVENTS_OPEN,
         "count": count,
         "counts": counts,
+        "has_dialects": has_dialects,
         "by_check": by_check,
         "published": musts.by_check().get,
         "source_url": sources.url,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conformance.requirements.dialect_rows import families
 from conformance.results.grading import Agreement, agreement
-from reports.families import dialect_of
+from reports.families import READERS, dialect_of, reader
 from reports.table import Cell, Table
 
 _FILE = Path(__file__).parent.parent / "backends" / "models.toml"
@@ -37,6 +37,11 @@ class Model:
         if dialect := dialect_of(cell.column):
             return dialect in self.dialects
         return self.has(_chat_model(cell))
+
+    def readers(self, backend: str) -> list[str]:
+        """What a backend that was not measured would read this family's notation with, in words."""
+        known = [families()[name] for name in self.dialects] if backend in READERS else []
+        return [f"{dialect.title}: {reader(dialect, backend)}" for dialect in known]
 
     def has(self, model: str) -> bool:
         """Whether a model, by its id, is of this family."""

@@ -1,4 +1,4 @@
-"""How a server reads a model's own notation of tool calls. These checks run with `--dialect` only, where the notation is known."""
+"""How a server reads a model's own notation of tool calls: only with `--dialect`, where the notation is known."""
 
 from conformance.kit import (
     SHOULD,
