@@ -40,6 +40,15 @@ class Family:
     why: str = ""
     """Why nothing was measured."""
 
+    @property
+    def summary(self) -> str:
+        """The columns by their word: `yes: tools, parallel; ignored: named`."""
+        by_word: dict[str, list[str]] = {}
+        for cell in self.cells:
+            by_word.setdefault(cell.word, []).append(cell.kind.title)
+        order = [word for word in ("yes", "partial", "ignored", "no", "unknown") if word in by_word]
+        return self.why or "; ".join(f"{word}: {', '.join(by_word[word])}" for word in order)
+
 
 def of(shown: Table) -> list[Family]:
     """Every column of the table that is of a dialect, in the order of `dialects.toml`."""

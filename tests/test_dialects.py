@@ -20,6 +20,7 @@ from fixtures.probe_model.training.dialogues import dialects as dialogues
 from reports import families, tool_models
 from reports.table import table
 from tests.reports_data import check, results, target
+from tests.test_bad_input import measure
 
 ALL = list(dialects().values())
 
@@ -100,21 +101,10 @@ def test_a_backend_without_dialects_says_so() -> None:
         (["--dialect=all", "--runtime=container"], "leave out --runtime"),
     ],
 )
-def test_what_does_not_go_together_is_said(arguments: list[str], said: str, pytester: pytest.Pytester) -> None:
-    root = Path(__file__).parents[1]
-    done = pytester.run(
-        "python",
-        "-m",
-        "pytest",
-        "--rootdir",
-        root,
-        "-c",
-        root / "pyproject.toml",
-        *arguments,
-        root / "conformance" / "checks",
-    )
-    assert said in done.stderr.str()
-    assert done.ret == pytest.ExitCode.USAGE_ERROR
+def test_what_does_not_go_together_is_said(arguments: list[str], said: str, tmp_path: Path) -> None:
+    code, output = measure(tmp_path, *arguments)
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert said in output
 
 
 def column(dialect: str, **more: Any) -> dict[str, Any]:
