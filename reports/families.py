@@ -123,6 +123,7 @@ def markdown(shown: Table, raw: dict[str, dict[str, str]] | None = None) -> str:
     said += ["", "## What fails in one", ""]
     for family in found:
         lines = [line for cell in family.cells for line in _failures(cell)]
+        lines += [f"- The same message in a report of a user: {link}" for link in family.dialect.issues if lines]
         said += [f"### {family.dialect.title}", "", *lines, ""] if lines else []
     if raw:
         said += [
