@@ -24,6 +24,9 @@ from backends.wire import Role
 START_SECONDS = 60
 """How long a process may take to start, unless its data says otherwise."""
 
+ROOM_OF_DIALECTS = 64
+"""Tokens that a notation may need beyond those of the default one: some write a mark around each argument."""
+
 KEY = "sk-openai-conformance"
 """The API key of servers that are started here, unless the user sets another one. It is not a secret."""
 
@@ -108,7 +111,12 @@ def target_of(
         version=facts.version,
         code_path=facts.code_path,
         deployments=tuple(
-            Deployment(role=role, base_url=server.origin + "/v1", model=deploy[role]["model"])
+            Deployment(
+                role=role,
+                base_url=server.origin + "/v1",
+                model=deploy[role]["model"],
+                room=ROOM_OF_DIALECTS if wanted.dialect else 0,
+            )
             for role, server in playing.items()
         ),
         missing=missing,
