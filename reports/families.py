@@ -108,7 +108,7 @@ def markdown(shown: Table, raw: dict[str, dict[str, str]] | None = None) -> str:
         f"Measured live on {', '.join(servers)}, with `pytest --dialect=all`: one tiny model writes each",
         "family's notation, and the server reads it. A row is a notation, not a model's skill.",
         "`ignored`: accepted, without effect. `unknown`: the tiny model did not show what is judged.",
-        "`–`: the notation has no such thing. vLLM's and Ollama's readers are data; they were not run.",
+        "`–`: the notation has no such thing. vLLM's and Ollama's readers are read in their sources, not run.",
         "",
         f"| family | {' | '.join(heads)} | vLLM | Ollama |",
         "|---" * (len(heads) + 3) + "|",
