@@ -407,7 +407,7 @@ def _found(wanted: Wanted) -> Running:
     except CannotStart as problem:
         if not wanted.dialect or not find.reads_dialects(wanted):
             raise
-        why = f"no reader for this notation: {problem}"
+        why = f"no reader for this notation: {str(problem).splitlines()[0]}"
         details = {"dialect": wanted.dialect}
         missing: dict[Role, str] = {"chat": why}
         return Running(
