@@ -371,7 +371,8 @@ class MainRun(Run):
     def _verdict(self, exitstatus: int) -> int:
         """pytest's exit code, by `--fail-on` instead of by what pytest counts as failed; a run that judged nothing has
         the code of a run without tests."""
-        if not (self.collected or self.clients) or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        measured = self.collected or self.clients
+        if not measured or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return exitstatus
         if self._nothing_judged():
             return int(pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -386,7 +387,8 @@ class MainRun(Run):
 
     def _nothing_judged(self) -> bool:
         unmeasured = (Outcome.BLOCKED, Outcome.NOT_RUN)
-        return bool(self.collected) and all(r.outcome in unmeasured for r in self.collected)
+        outcomes = [r.outcome for r in self.collected] + [r.outcome for r in self.clients]
+        return bool(outcomes) and all(outcome in unmeasured for outcome in outcomes)
 
     def pytest_unconfigure(self) -> None:
         if signal.getsignal(signal.SIGINT) == self._end_at_once:
