@@ -239,6 +239,14 @@ def test_a_busy_or_absent_server_is_not_judged() -> None:
     assert judge("plain", did(late)).outcome is Outcome.TIMEOUT
 
 
+def test_another_tool_than_the_one_that_was_asked_for_is_the_models_choice() -> None:
+    """As where a model calls the tool with which an agent ends."""
+    both = {"tools": [*TOOLS["tools"], {"type": "function", "function": {"name": "exit"}}]}
+    judged = judge("tools", did(exchange(both, call("exit", "{}")), code=1), "get_weather")
+    assert (judged.outcome, judged.no_call) == (Outcome.INCONCLUSIVE, True)
+    assert judged.message == "the model called `exit`, not `get_weather`"
+
+
 def test_a_result_must_come_back_under_the_id_of_its_call() -> None:
     other = {**TOOLS, "messages": [{"role": "tool", "tool_call_id": "c2", "content": "17"}]}
     judged = judge("tools", did(exchange(TOOLS, call()), exchange(other, {"content": "17"}), output="17"))
@@ -287,7 +295,8 @@ def test_a_client_with_tools_of_its_own_is_forced_only_to_one_that_does_no_harm(
     asked = did(exchange(shell, {"content": "no"}))
     cli = replace(stand_in, client=replace(stand_in.client, prompt="Read the file."))
     assert forcing(cli, asked) is None
-    made = forcing(replace(cli, client=replace(cli.client, tool="get_weather")), asked)
+    assert forcing(replace(cli, client=replace(cli.client, tool="shell")), asked) is None
+    made = forcing(replace(cli, client=replace(cli.client, tool="get_weather", harmless=True)), asked)
     assert made is not None
     assert made.request is not None
     assert made.request(shell)["tools"] == TOOLS["tools"]

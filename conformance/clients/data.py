@@ -29,7 +29,8 @@ class Client:
     `package` is its name at PyPI (`language` python) or npm (node), whose version the lock file has. `program` runs one
     task; its language is that of its file. `apis` are what it can be pointed at: chat, responses. A task takes at most
     `seconds`, and more than `requests` requests are a storm of retries. `env` goes to the program. `prompt` is the
-    request of the tools task, if the client has tools of its own, and `tool` the one of them that may be forced.
+    request of the tools task, if the client has tools of its own, `tool` the one of them that it asks for, and
+    `harmless` says that a model may be made to call it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Client:
     env: tuple[tuple[str, str], ...] = ()
     prompt: str = ""
     tool: str = ""
+    harmless: bool = False
 
     @property
     def directory(self) -> Path:

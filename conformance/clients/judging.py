@@ -55,8 +55,8 @@ class Asked:
     strict: bool
 
 
-def judge(task: str, did: Did, least: int = 1) -> Judged:
-    """The verdict of a task."""
+def judge(task: str, did: Did, tool: str = "") -> Judged:
+    """The verdict of a task. `tool` is the one that is to be called, of a client with several."""
     had = turns(did.exchanges)
     lost = next((t.exchange for t in had if t.exchange.error in ("unreachable", "timeout") or t.status in BUSY), None)
     if lost is not None and lost.error == "timeout":
@@ -71,7 +71,7 @@ def judge(task: str, did: Did, least: int = 1) -> Judged:
     if not had:
         said = _last_line(did) or "it printed nothing"
         return Judged(outcome=Outcome.FAIL, message=f"expected a request of the client, got none ({said})")
-    return _TASKS[task](had, did)
+    return _tools(had, did, tool) if task == "tools" else _TASKS[task](had, did)
 
 
 def settle(on_server: Judged, on_reference: Judged | None, why_none: str = "") -> Judged:
@@ -110,16 +110,19 @@ def _streamed(had: list[Turn], did: Did) -> Judged:
     return _text(had, did)
 
 
-def _tools(had: list[Turn], did: Did) -> Judged:
+def _tools(had: list[Turn], did: Did, tool: str) -> Judged:
     if not any(turn.tools for turn in had):
         return _fail("expected a request with `tools`, got none")
-    calling = next((at for at, turn in enumerate(had) if turn.tools and turn.calls), None)
+    wanted = [[one for one in turn.calls if turn.tools and tool in ("", one.name)] for turn in had]
+    calling = next((at for at, calls in enumerate(wanted) if calls), None)
     if refused := _refused(had[: len(had) if calling is None else calling + 1]):
         return refused
     if calling is None:
         cut = ", and its response was truncated at a limit of tokens" if had[-1].truncated else ""
-        return Judged(outcome=Outcome.INCONCLUSIVE, message=f"the model called no tool{cut}", no_call=True)
-    turn, call = had[calling], had[calling].calls[0]
+        others = ", ".join(f"`{one.name}`" for turn in had for one in turn.calls)
+        called = f"the model called {others}, not `{tool}`" if others else f"the model called no tool{cut}"
+        return Judged(outcome=Outcome.INCONCLUSIVE, message=called, no_call=True)
+    turn, call = had[calling], wanted[calling][0]
     if why := _of_the_model(turn, call):
         return _inconclusive(why)
     answering = next((at for at, later in enumerate(had) if at > calling and call.id in later.results), None)
@@ -219,7 +222,6 @@ def _errors(had: list[Turn], did: Did) -> Judged:
 _TASKS: dict[str, Callable[[list[Turn], Did], Judged]] = {
     "plain": _text,
     "streamed": _streamed,
-    "tools": _tools,
     "structured": _structured,
     "errors": _errors,
 }

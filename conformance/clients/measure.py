@@ -42,7 +42,7 @@ class Reference:
             return None
         key = (row.id, task, forced is not None)
         if key not in self._did:
-            self._did[key] = judge(task, runs(row, task, target, forced))
+            self._did[key] = judge(task, runs(row, task, target, forced), row.client.tool)
         return self._did[key]
 
     def stop(self) -> None:
@@ -92,10 +92,10 @@ def measure(
         return replace(result, message=why), {"unsent": why, "blocked": True}
     force = None
     did = runs(row, task, target, None)
-    judged = judge(task, did)
+    judged = judge(task, did, row.client.tool)
     if judged.no_call and (force := forcing(row, did)):
         did = runs(row, task, target, force)
-        judged = judge(task, did)
+        judged = judge(task, did, row.client.tool)
         if judged.no_call:
             judged = replace(judged, message=f"{judged.message}, not even with `tool_choice: required`")
     proved: list[Repair] = []
@@ -116,11 +116,11 @@ def measure(
 
 
 def forcing(row: Row, did: Did) -> Change | None:
-    """Have the model call a tool: only one is offered, and it is required. None for a client of which the only tool
-    could do harm."""
+    """Have the model call a tool: only one is offered, and it is required. None for a client of which the tool could
+    do harm."""
     offered = [name for turn in turns(did.exchanges) for name in turn.tools]
-    kept = row.client.tool or ("" if row.client.prompt else next(iter(offered), ""))
-    if kept not in offered:
+    kept = row.client.tool or next(iter(offered), "")
+    if kept not in offered or (row.client.prompt and not row.client.harmless):
         return None
 
     def request(body: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +136,8 @@ def _needed(row: Row, task: str, target: Target, did: Did, force: Change | None,
     """The repairs with which the client does its task, none of which can be left out; empty if none helps."""
 
     def works(some: list[Repair]) -> bool:
-        return judge(task, runs(row, task, target, repairs.change(some, after=force))).outcome.good
+        done = runs(row, task, target, repairs.change(some, after=force))
+        return judge(task, done, row.client.tool).outcome.good
 
     needed = repairs.fitting(did.exchanges)
     if not needed or not works(needed):

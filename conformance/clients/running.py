@@ -101,9 +101,7 @@ def run(row: Row, task: str, base_url: str, *, model: str, http: Http, change: C
             "CLIENT_PROMPT": client.prompt if task == "tools" and client.prompt else PROMPTS[task],
         }
         code, alone = _started(row, home, asked, relay, until, storm)
-        output, errors = (
-            redaction.text(_end_of(home / name), secrets).replace(str(home), "~") for name in ("output", "errors")
-        )
+        output, errors = (redaction.text(_end_of(home / name), secrets) for name in ("output", "errors"))
     stopped = ""
     if storm.is_set() and time.monotonic() < until:
         stopped = f"after {client.requests} requests"
