@@ -230,6 +230,16 @@ def test_a_client_that_asks_again_until_the_document_fits_is_lenient() -> None:
     assert "asked 2 times; at first: accepted, but no tool is called" in judged.message
 
 
+def test_what_a_server_says_controls_no_terminal(stand_in: Row, reference: str) -> None:
+    def run(*_: Any) -> Did:
+        head = (("content-type", "application/json"),)
+        said = json.dumps({"error": {"message": "no\x1b[31m\n::error::x"}}).encode()
+        return did(Exchange(request=Request(body={}), status=400, headers=head, body=said))
+
+    result, _ = measure(stand_in, "plain", target(reference), Reference(why_none="x"), run, lacking="")
+    assert "no\\x1b[31m\\n::error::x" in result.message
+
+
 def test_a_busy_or_absent_server_is_not_judged() -> None:
     busy = Exchange(request=Request(body={}), status=429)
     gone = Exchange(request=Request(body={}), error="unreachable", error_detail="refused")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from backends.printable import printable
 from conformance.clients.data import Row
 from conformance.clients.measure import Reference, measure, unmeasured
 from conformance.outcomes import Outcome
@@ -62,7 +63,7 @@ def report_of(item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport
     outcome = result.outcome
     report.outcome = "passed" if outcome.good else "failed" if outcome.bad else "skipped"
     cause = f" ({result.cause}: {', '.join(result.checks)})" if result.cause else ""
-    text = f"{outcome.upper()} {result.client}.{result.api}.{result.task}: {result.message}{cause}"
+    text = printable(f"{outcome.upper()} {result.client}.{result.api}.{result.task}: {result.message}{cause}")
     report.longrepr = None if report.passed else ("clients", 0, text) if report.skipped else text
     report.client = {"result": result.to_json(), "recording": recording}  # type: ignore[attr-defined]
     return report

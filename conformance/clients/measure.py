@@ -8,6 +8,7 @@ from typing import Any
 
 from backends import find, wire
 from backends.errors import CannotMeasure
+from backends.printable import printable
 from backends.target import Running, Target, Wanted
 from conformance.clients import install, repairs
 from conformance.clients.data import Row
@@ -20,6 +21,9 @@ from conformance.results.clients import ClientResult
 
 REFERENCE = "reference"
 """The backend that is correct; it is only in a clone."""
+
+LONGEST = 2000
+"""Characters of a message."""
 
 COUNTS = (Outcome.FAIL, Outcome.IGNORED, Outcome.REJECTED, Outcome.TIMEOUT)
 """Outcomes that count against the server, so that the reference is asked."""
@@ -104,7 +108,8 @@ def measure(
     if judged.outcome in COUNTS and judged.outcome is not Outcome.TIMEOUT:
         proved = _needed(row, task, target, did, force, runs)
     result = replace(
-        result, outcome=judged.outcome, message=judged.message, requests=len(did.exchanges), seconds=did.seconds,
+        result, outcome=judged.outcome, message=printable(judged.message)[:LONGEST], requests=len(did.exchanges),
+        seconds=did.seconds,
         forced=force is not None,
     )  # fmt: skip
     if proved:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -29,6 +30,9 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 
 KEY = "sk-of-no-use"
 """The key that clients have: the relay sends the target's own."""
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""What some clients print in spite of NO_COLOR."""
 
 UNKNOWN_MODEL = "no-such-model-4711"
 
@@ -213,7 +217,7 @@ def _environment(row: Row, home: Path) -> dict[str, str]:
 def _end_of(file: Path) -> str:
     with file.open("rb") as opened:
         opened.seek(max(0, file.stat().st_size - KEPT))
-        return opened.read().decode(errors="replace")
+        return _COLOUR.sub("", opened.read().decode(errors="replace"))
 
 
 def recorded(row: Row, task: str, did: Did) -> dict[str, Any]:
