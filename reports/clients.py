@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.clients import data
 from conformance.outcomes import Outcome
 from conformance.results.clients import ClientResult
 from reports import causes
@@ -40,13 +41,14 @@ class Row:
 
 
 def rows(shown: Table) -> list[Row]:
-    """The rows of the table, in the order of the first results; empty if no client ran."""
+    """The rows of the table, libraries before command lines; empty if no client ran."""
     found: dict[tuple[str, str], dict[str, list[ClientResult]]] = {}
     for column in shown.columns:
         for one in column.results.clients:
             if one.target == column.name:
                 found.setdefault((one.client, one.api), {}).setdefault(column.key, []).append(one)
-    return [_row(by_column, shown) for by_column in found.values()]
+    order = [(row.client.name, row.api) for row in data.chosen(data.ALL)]
+    return [_row(found[which], shown) for which in sorted(found, key=lambda which: _place(which, order))]
 
 
 def _row(by_column: dict[str, list[ClientResult]], shown: Table) -> Row:
@@ -55,8 +57,18 @@ def _row(by_column: dict[str, list[ClientResult]], shown: Table) -> Row:
         title=results[0].title,
         versions=tuple(dict.fromkeys(one.version for one in results)),
         api=results[0].api,
-        cells=tuple(Cell(column=c, results=tuple(by_column.get(c.key, ()))) for c in shown.columns),
+        cells=tuple(
+            Cell(
+                column=c, results=tuple(sorted(by_column.get(c.key, ()), key=lambda one: _place(one.task, data.TASKS)))
+            )
+            for c in shown.columns
+        ),
     )
+
+
+def _place(one: Any, order: Sequence[Any]) -> int:
+    """Where it stands; what a later suite has comes last."""
+    return order.index(one) if one in order else len(order)
 
 
 def sentence(result: ClientResult) -> str:
