@@ -36,6 +36,7 @@ from reports import merge, page
 from reports.table import table
 from tests.reference.app import create_app
 from tests.reference.fault import Fault
+from tests.reference.faults import FAULTS
 from tests.reference.server import running
 
 STAND_IN = Path(__file__).parent / "data" / "clients"
@@ -280,6 +281,14 @@ def test_an_error_that_the_user_does_not_see_is_a_failure() -> None:
     assert judge("errors", did(refused, errors="Error: 404 no such\n model", code=1)).outcome is Outcome.PASS
     assert judge("errors", did(refused, output="", code=0)).outcome is Outcome.FAIL
     assert "stopped after 4 requests" in judge("errors", did(refused, code=None, stopped="after 4 requests")).message
+
+
+@pytest.mark.parametrize("model", [fault.name for fault in FAULTS.values() if fault.model][::12])
+@pytest.mark.parametrize("task", ["tools", "structured"])
+def test_a_server_with_a_legal_model_is_not_at_fault(task: str, model: str, stand_in: Row, reference: str) -> None:
+    """A sample: each model with each task takes minutes."""
+    result, _ = measure(stand_in, task, target(reference, model), Correct(reference), lacking="")
+    assert result.outcome in (Outcome.PASS, Outcome.LENIENT, Outcome.INCONCLUSIVE), result.message
 
 
 # Forcing and repair
