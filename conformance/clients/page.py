@@ -159,7 +159,7 @@ def _retries(rows: Sequence[data.Row]) -> str:
 def _trouble(did: dict[str, Any]) -> str:
     requests = f"{did['requests']} request{'s' * (did['requests'] != 1)} in {did['seconds']} s"
     end = f"stopped {did['stopped']}" if did["stopped"] else f"exit code {did['exit_code']}"
-    return f"{requests}, {end}; the user {'sees' if did['shows'] else 'does not see'} the message"
+    return f"{requests}, {end}; the user {'sees' if did['shows'] else 'does not see'} the server's message"
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:
