@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.clients import data
-from conformance.outcomes import Outcome
 from conformance.results.clients import ClientResult
 from reports import causes
 from reports.evidence import Shown
 from reports.table import Column, Table
-
-QUIET = (Outcome.PASS, Outcome.NOT_RUN)
-"""Outcomes of which there is nothing to tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +23,7 @@ class Cell:
     @property
     def told(self) -> list[ClientResult]:
         """The results that need a sentence."""
-        return [one for one in self.results if one.outcome not in QUIET]
+        return [one for one in self.results if one.checks or not one.outcome.good]
 
 
 @dataclass(frozen=True, kw_only=True)

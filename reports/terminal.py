@@ -88,7 +88,7 @@ def _clients(console: Console, shown: Table) -> None:
                 mark = f"{words.OUTCOME[one.outcome]} {visible(one.task)} "
                 said.append(mark, _OUTCOME.get(one.outcome, "" if one.outcome.good else "yellow"))
             console.print(said)
-            for why in dict.fromkeys(clients.sentence(one) for one in cell.told if not one.outcome.good):
+            for why in dict.fromkeys(clients.sentence(one) for one in cell.told):
                 console.print(Text(f"    {line(why, _SENTENCE)}", "dim"))
 
 

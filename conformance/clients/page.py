@@ -83,12 +83,10 @@ def text(results: Sequence[Results]) -> str:
     ]
     parts += [_table(["client", *names], cells), ""]
     for one, target in columns:
-        told = [
-            c for c in one.clients if c.target == target["name"] and c.outcome not in (Outcome.PASS, Outcome.LENIENT)
-        ]
+        told = [c for c in one.clients if c.target == target["name"] and (c.checks or not c.outcome.good)]
         if told:
             parts += [f"## {target['name']} {target['version'] or ''}".rstrip() + "\n", *map(_sentence, told), ""]
-    parts += ["## What they cost\n", _costs(rows, of.values()), ""]
+    parts += ["## What they cost\n", "Seconds depend on the machine and its load.\n", _costs(rows, of.values()), ""]
     parts += ["## A server in trouble\n", TROUBLE, _retries(rows)]
     return "\n".join([*parts, ADD]).rstrip() + "\n"
 
