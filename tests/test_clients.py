@@ -241,6 +241,27 @@ def test_what_a_server_says_controls_no_terminal(stand_in: Row, reference: str) 
     assert "no\\x1b[31m\\n::error::x" in result.message
 
 
+def test_what_comes_after_the_models_own_calls_is_not_judged() -> None:
+    """An agent goes on with what a model calls, until the server rejects it."""
+    head = (("content-type", "application/json"),)
+    body = b'{"error": {"message": "cannot be parsed"}}'
+    rejected = Exchange(request=Request(body=RESULT), status=500, headers=head, body=body)
+    first = exchange(TOOLS, call())
+    assert judge("plain", did(first, rejected, code=1)).outcome is Outcome.INCONCLUSIVE
+    assert judge("errors", did(first, rejected, code=None, stopped="after 8 requests")).outcome is Outcome.LENIENT
+    assert judge("tools", did(first, rejected, code=1)).outcome is Outcome.FAIL
+    assert judge("tools", did(first, exchange(RESULT, call()), rejected, code=1)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_failure_must_come_again(stand_in: Row, reference: str) -> None:
+    runs = [did(exchange({}, {"content": "Paris"})), did(exchange({}, {"content": "Paris"}), output="Paris")]
+    result, _ = measure(
+        stand_in, "plain", target(reference), Reference(why_none="x"), lambda *_: runs.pop(0), lacking=""
+    )
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert result.message.startswith("a second run ended otherwise (pass); the first: expected the client to show")
+
+
 def test_a_busy_or_absent_server_is_not_judged() -> None:
     busy = Exchange(request=Request(body={}), status=429)
     gone = Exchange(request=Request(body={}), error="unreachable", error_detail="refused")

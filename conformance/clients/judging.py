@@ -92,7 +92,8 @@ def settle(on_server: Judged, on_reference: Judged | None, why_none: str = "") -
 
 def _text(had: list[Turn], did: Did) -> Judged:
     if refused := _refused(had):
-        return refused
+        unasked = any(turn.calls for turn in had)
+        return _inconclusive(f"the model calls tools unasked; then {refused.message}") if unasked else refused
     if not any(turn.text.strip() for turn in had):
         return _inconclusive("the model wrote nothing")
     if ended := _ended(did):
@@ -136,9 +137,9 @@ def _tools(had: list[Turn], did: Did, tool: str) -> Judged:
             f"got {got}{end}{said}"
         )
     after = had[answering:]
-    if refused := _refused(after):
+    if refused := _refused(after[:1]):
         return refused
-    if after[-1].calls:
+    if after[-1].calls or not after[-1].accepted:
         return _inconclusive("the model calls tools again, and does not end")
     if ended := _ended(did):
         return ended
@@ -198,8 +199,8 @@ def _document_problem(turn: Turn, asked: Asked) -> Judged | None:
 
 def _errors(had: list[Turn], did: Did) -> Judged:
     """An unknown model is rejected, and the user sees why, soon; or the server takes any name."""
-    refused = next((turn for turn in had if not turn.accepted), None)
-    if refused is None:
+    refused = had[0]
+    if refused.accepted:
         return Judged(
             outcome=Outcome.LENIENT, message="the server accepts an unknown `model`, so there is no error to show"
         )

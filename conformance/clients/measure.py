@@ -103,6 +103,11 @@ def measure(
         if judged.no_call:
             judged = replace(judged, message=f"{judged.message}, not even with `tool_choice: required`")
     proved: list[Repair] = []
+    if judged.outcome in COUNTS and judged.outcome is not Outcome.TIMEOUT:
+        again = judge(task, runs(row, task, target, force), row.client.tool)
+        if again.outcome not in COUNTS:
+            why = f"a second run ended otherwise ({again.outcome}); the first: {judged.message}"
+            judged = Judged(outcome=Outcome.INCONCLUSIVE, message=why)
     if judged.outcome in COUNTS:
         judged = settle(judged, reference.judged(row, task, force, runs), reference.why_none)
     if judged.outcome in COUNTS and judged.outcome is not Outcome.TIMEOUT:

@@ -52,6 +52,7 @@ What it started ends with it. It has a key that is of no use: the relay sends yo
 - **The server, not the model.** If the model calls no tool, the relay forces it (`tool_choice: required`, one tool);
   the evidence says so. A shell is never forced. A schema that is not `strict`, arguments that do not fit, a truncated
   response or an empty one are `inconclusive`.
+- **Not by chance.** A failure must come again in a second run. What follows a model's own calls is not judged.
 - **Causes are proved.** Where a known deviation may be the reason, the relay mends it and runs the client again. It
   names the fewest repairs with which the client works, and the checks that find these deviations.
 
