@@ -288,6 +288,8 @@ def arguments_with_spaces(body: dict[str, Any], _call: Call) -> None:
     """Arguments of calls are JSON with spaces and line ends."""
     for choice in choices(body):
         for made in choice["message"].get("tool_calls") or []:
+            if "function" not in made:
+                continue
             text = made["function"]["arguments"]
             if choice["finish_reason"] != "length":
                 made["function"]["arguments"] = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
