@@ -36,7 +36,7 @@ def calls_of_several_choices_are_text(body: Any, _call: Call) -> None:
     """With n above 1, a plain response has its calls in the model's own notation."""
     for choice, message in _parts(body):
         for made in message.pop("tool_calls", None) or []:
-            message["content"] = "<tool_call>\n" + json.dumps(made["function"]) + "\n</tool_call>"
+            message["content"] = "<tool_call>\n" + json.dumps(made.get("function")) + "\n</tool_call>"
             choice["finish_reason"] = "stop"
 
 

@@ -72,7 +72,7 @@ def calls_in_the_text_too(body: Any, _call: Call) -> None:
     """A call comes in `tool_calls`, and as JSON in `content`."""
     for message in _messages(body):
         if message.get("tool_calls"):
-            message["content"] = json.dumps([call["function"] for call in message["tool_calls"]])
+            message["content"] = json.dumps([call.get("function") for call in message["tool_calls"]])
 
 
 @payload("chat")

@@ -20,9 +20,9 @@ for _other in ("response_format", "logprobs", "stop"):
 
 
 def _calls(body: Any) -> list[dict[str, Any]]:
-    """The tool calls of an answer or of a stream event."""
+    """The calls of functions in an answer, or in a stream event."""
     messages = [choice.get("message") or choice.get("delta") or {} for choice in choices(body)]
-    return [call for message in messages for call in message.get("tool_calls") or []]
+    return [call for message in messages for call in message.get("tool_calls") or [] if "function" in call]
 
 
 def _functions(body: dict[str, Any]) -> list[dict[str, Any]]:
