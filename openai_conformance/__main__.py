@@ -16,7 +16,7 @@ ROOMS = HERE if (HERE / "conformance").is_dir() else HERE.parent
 CHECKS = ROOMS / "conformance" / "checks"
 
 OF_BACKENDS = ("doctor", "compose", "known")
-OF_REPORTS = ("accept", "build", "diff", "export", "site", "keep", "alarm", "body", "versions", "bisect")
+OF_REPORTS = ("accept", "build", "dialects", "diff", "export", "site", "keep", "alarm", "body", "versions", "bisect")
 
 USAGE = """\
 usage: openai-conformance [URL] [OPTION …]        measure the server at URL
@@ -27,7 +27,7 @@ Options are pytest's, and those below. `openai-conformance test_stop.py` measure
 Reports go to the current directory.
 
 look at servers:  doctor NAME, compose NAME, known NAME RESULTS
-read results:     accept, build, diff, export, site, keep, alarm, body
+read results:     accept, build, dialects, diff, export, site, keep, alarm, body
 measure versions: versions NAME, bisect CHECK
 your requests:    replay-request FILE
 real clients:     clients list, clients install NAME …

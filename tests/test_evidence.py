@@ -26,7 +26,10 @@ WITHOUT_A_POST = {
 """Checks that have something to judge although the server rejects every POST: GET, OPTIONS, and the rejections."""
 
 IGNORED = {
-    "max-tokens-ignored": ("max_tokens", ["max_tokens.default_is_no_limit"]),
+    "max-tokens-ignored": (
+        "max_tokens",
+        ["max_tokens.default_is_no_limit", "agents.a_limit_above_the_context_is_accepted_or_refused"],
+    ),
     "max-completion-tokens-ignored": ("max_completion_tokens", []),
     "stop-ignored": ("stop", []),
     "n-ignored": ("n", ["n.may_be_1"]),
@@ -51,6 +54,7 @@ IGNORED = {
             "combined.each_streamed_call_begins_whole",
             "combined.forced_arguments_are_json",
             "forms.inert_parameters_change_nothing_beside_tools",  # It is about parameters that do nothing.
+            "notation.marks_in_a_question_are_text",  # It is about the text of a user.
             "text_fidelity.layout_is_streamed_beside_tools",  # It is about the text of a model that calls nothing.
         ],
     ),

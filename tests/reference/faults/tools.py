@@ -142,7 +142,7 @@ def tool_call_markup_in_content(body: dict[str, Any], _call: Call) -> None:
     for choice in choices(body):
         calls = choice["message"].pop("tool_calls", None)
         if calls:
-            lines = [f"<tool_call>\n{json.dumps(call['function'])}\n</tool_call>" for call in calls]
+            lines = [f"<tool_call>\n{json.dumps(call.get('function'))}\n</tool_call>" for call in calls]
             choice["message"]["content"], choice["finish_reason"] = "\n".join(lines), "stop"
 
 
