@@ -175,7 +175,15 @@ def _without_empty(value: Any) -> Any:
 
 
 def _again(change: Callable[[Any], Any]) -> Callable[[str], str]:
-    return lambda text: json.dumps(change(json.loads(text)), ensure_ascii=False)
+    """The change of a value as that of its JSON; the input of a custom tool, which is text, stays as it is."""
+
+    def again(text: str) -> str:
+        try:
+            return json.dumps(change(json.loads(text)), ensure_ascii=False)
+        except ValueError:
+            return text
+
+    return again
 
 
 _changed(
