@@ -29,7 +29,7 @@ def test_a_repeated_prompt_is_cached(long_prompt_again: list[Chat]) -> None:
     """`cached_tokens` has most of a prompt of a thousand tokens that was sent before."""
     _, again, _ = long_prompt_again
     inconclusive_unless(again.tokens("prompt") >= 1024, "the prompt has less than 1,024 tokens")
-    ignored_unless(cached(again) > again.tokens("prompt") / 2, "a repeated prompt is not cached (`cached_tokens`)")
+    ignored_unless(2 * cached(again) > again.tokens("prompt"), "a repeated prompt is not cached (`cached_tokens`)")
 
 
 @check("usage", MAY, CACHED)
@@ -37,7 +37,7 @@ def test_a_continued_prompt_is_cached(long_prompt_again: list[Chat]) -> None:
     """`cached_tokens` has most of a conversation whose beginning was sent before."""
     first, _, longer = long_prompt_again
     inconclusive_unless(first.tokens("prompt") >= 1024, "the prompt has less than 1,024 tokens")
-    ignored_unless(cached(longer) > first.tokens("prompt") / 2, "a continued prompt is not cached (`cached_tokens`)")
+    ignored_unless(2 * cached(longer) > first.tokens("prompt"), "a continued prompt is not cached (`cached_tokens`)")
 
 
 @check("usage", MAY, CACHED)
@@ -45,7 +45,7 @@ def test_replayed_calls_stay_cached(long_loop_again: list[Chat]) -> None:
     """`cached_tokens` has most of a conversation with tool calls, whatever the order and spaces of their arguments."""
     first, later = long_loop_again
     inconclusive_unless(first.tokens("prompt") >= 1024, "the prompt has less than 1,024 tokens")
-    ignored_unless(cached(later) > 0.75 * first.tokens("prompt"), "a continued tool loop is not cached")
+    ignored_unless(4 * cached(later) > 3 * first.tokens("prompt"), "a continued tool loop is not cached")
 
 
 @check("chat", SHOULD, "openapi:CreateChatCompletionResponse.system_fingerprint")
@@ -62,7 +62,7 @@ def test_arguments_come_in_pieces(call_flags_streamed: Chat) -> None:
     """Arguments of some hundred tokens are streamed in several deltas."""
     inconclusive_unless(call_flags_streamed.tool_calls, "the model called no tool")
     inconclusive_unless(len(call_flags_streamed.tool_calls[0].arguments) > 200, "the model's arguments are short")
-    pieces = next(iter(call_flags_streamed.call_deltas().values()))
+    pieces = next(iter(call_flags_streamed.call_deltas().values()), [])
     told = [piece for piece in pieces if (piece.get("function") or {}).get("arguments")]
     assert_at_least(len(told), PIECES, "deltas with `function.arguments`")
 
