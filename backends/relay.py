@@ -6,8 +6,10 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
@@ -21,6 +23,9 @@ LARGEST = bounds.MOST
 
 IDLE = 60.0
 """Seconds that a client may take between two parts of a request."""
+
+RECORDING = 5.0
+"""Seconds that a response may take to be recorded when its client has all of it."""
 
 Mend = Callable[[bytes], bytes]
 """Changes a line of a stream, or the whole body of another response."""
@@ -59,6 +64,26 @@ class Relay(ThreadingHTTPServer):
         self.secrets = secrets
         self.mending = mending
         self.base_url = f"http://127.0.0.1:{self.server_port}/v1"
+        self._passing = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Within this block, a request is passed on."""
+        with self._changed:
+            self._passing += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._passing -= 1
+                self._changed.notify_all()
+
+    def shutdown(self) -> None:
+        """Stop when what is passed on has ended: a client may have all of a response before it is recorded."""
+        super().shutdown()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._passing, min(RECORDING, max(0.0, self.until - time.monotonic())))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that is gone, and a run that ended (its client is closed), are no faults to print."""
@@ -94,7 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
         relay = cast(Relay, self.server)
         mend = relay.mending(request) if relay.mending else None
         given = _Given(self, hidden_in(request, relay.secrets), mend)
-        given.end(relay.pass_on(request, given.more))
+        with relay.passing():
+            given.end(relay.pass_on(request, given.more))
 
     do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST
 

@@ -121,6 +121,24 @@ def test_a_client_that_hangs_up_ends_the_request_to_the_server() -> None:
         assert closed.wait(4), "the server writes on"
 
 
+def test_a_client_that_has_all_of_a_response_ends_after_it_is_recorded() -> None:
+    recorded: list[str] = []
+
+    def pass_on(request: Request, watch: Watch) -> None:
+        watch(200, (), bytearray(b"{}"))
+        time.sleep(0.3)
+        recorded.append(request.path)
+
+    relay = Relay(pass_on, "http://127.0.0.1:9/v1", time.monotonic() + 30)
+    threading.Thread(target=relay.serve_forever, args=(0.01,), daemon=True).start()
+    with relay, socket.create_connection(("127.0.0.1", relay.server_port)) as client:
+        client.sendall(b"GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n")
+        while b"{}" not in client.recv(65536):
+            pass
+        relay.shutdown()
+    assert recorded == ["/models"]
+
+
 def test_head_has_the_length_and_no_body() -> None:
     asked: list[str] = []
 
