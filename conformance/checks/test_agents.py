@@ -284,9 +284,10 @@ def test_the_first_of_forty_items_is_read(respond_forty_items: list[Response]) -
 def test_developers_and_systems_are_read(respond_capital: Response, respond_developer: list[Response]) -> None:
     """A message with the role `developer` or `system` in `input` reaches the model."""
     for answer in respond_developer:
-        more = answer.tokens("input") > respond_capital.tokens("input")
+        # It may take the place of a prompt that the model's template has, and then there may be fewer tokens.
+        read = answer.tokens("input") != respond_capital.tokens("input") or answer.text != respond_capital.text
         role = answer.sent["input"][0]["role"]
-        ignored_unless(more, f"a message with the role `{role}` adds no tokens ({INPUT})")
+        ignored_unless(read, f"a message with the role `{role}` changes neither {INPUT} nor the text")
 
 
 @check("responses_tools", SHOULD, "openapi:FunctionCallOutputItemParam.output input_file")
