@@ -12,6 +12,9 @@ from pathlib import Path
 
 OUTPUT, ERRORS = "output.txt", "errors.txt"
 
+LOST = 255
+"""The exit code that multiprocessing gives a process of which it knows nothing any more."""
+
 _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload(["openai", "pytest"])  # The main module, which is pytest's, is imported as well.
 

@@ -122,6 +122,8 @@ def _python(text: str, name: str, seconds: float, hidden: Secrets) -> Ended:
         file = Path(made) / name
         file.write_text(text, encoding="utf-8")
         code, output, errors = forked.run(file, environment.for_clients(), seconds)
+    if code == forked.LOST:
+        raise CannotRun("the process in which it ran was lost: run the suite again")
     return _stopped(seconds) if code is None else _ended(code, output, errors, hidden)
 
 

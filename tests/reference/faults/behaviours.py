@@ -426,6 +426,8 @@ def drifts_in_calls(said: Script, call: Call) -> Script:
     """A place has its country in one call of three: "Tokyo", "Tokyo, Japan"."""
 
     def longer(text: str) -> str:
+        if not text.startswith("{"):
+            return text  # The input of a custom tool.
         found = json.loads(text)
         key = next((k for k, v in found.items() if k == "location" and isinstance(v, str)), None)
         return json.dumps({**found, key: f"{found[key]}, Japan"}) if key and call.chance.random() < 0.33 else text
