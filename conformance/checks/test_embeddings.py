@@ -97,7 +97,7 @@ def test_similar_texts_are_closer(embedding_alike: list[Embeddings]) -> None:
 
 @check("embeddings", SHOULD, "docs:guides/embeddings vectors have length 1")
 def test_vectors_have_length_one(embedding_batch: Embeddings) -> None:
-    """Each `embedding` has length 1, as those of OpenAI's models have; another length is the model's, and lenient."""
+    """Each `embedding` has length 1, as with OpenAI's models; the model decides, so another length is lenient."""
     lengths = [math.hypot(*vector) for vector in embedding_batch.vectors]
     assert_more(min(lengths), 0, "length of an `embedding`")
     furthest = max(lengths, key=lambda length: abs(length - 1))

@@ -52,7 +52,7 @@ def _excuse(answer: Generated | Response) -> str | None:
         return f"the model refused ({answer.refusal[:80]!r})"
     if answer.truncated and not _has_answer(answer) and _was_long(answer):
         return "the model did not reach its answer within the token limit"
-    if _says_nothing(answer) and _completion_tokens(answer) in (0, 1) and "stop" not in answer.sent:
+    if _says_nothing(answer) and completion_tokens(answer) in (0, 1) and "stop" not in answer.sent:
         return "the model wrote nothing"
     return None
 
@@ -70,17 +70,18 @@ def _was_long(answer: Generated | Response) -> bool:
     if request.room is None and any(name.startswith("max_") for name in answer.sent):
         return False
     limit = LONG if request.room is None else int(answer.sent[limit_of(answer.sent)]) - 1
-    return (_completion_tokens(answer) or len(answer.said)) >= limit
+    return (completion_tokens(answer) or len(answer.said)) >= limit
 
 
 def _says_nothing(answer: Generated | Response) -> bool:
     """Whether the model ended at once; `usage` must confirm it if there is one."""
     if answer.said or answer.truncated or (isinstance(answer, Chat | Response) and answer.tool_calls):
         return False
-    return _completion_tokens(answer) in (None, 0, 1)
+    return completion_tokens(answer) in (None, 0, 1)
 
 
-def _completion_tokens(answer: Generated | Response) -> int | None:
+def completion_tokens(answer: Generated | Response) -> int | None:
+    """The tokens that were generated, as `usage` says; None without one that can be read."""
     try:
         return answer.tokens("output" if isinstance(answer, Response) else "completion")
     except Verdict:

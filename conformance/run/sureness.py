@@ -9,6 +9,7 @@ from conformance.answers import Answer, Chat, Completion, Generated, Response
 from conformance.answers.recording import Source, answers
 from conformance.kit.certainty import entries
 from conformance.outcomes import Verdict
+from conformance.run.excuses import completion_tokens
 
 LIKELY = {
     "/chat/completions": "things_likely",
@@ -81,7 +82,5 @@ def _alternatives(control: Chat | Completion) -> list[list[float]]:
 
 
 def _tokens(answer: Generated | Response) -> int:
-    try:
-        return answer.tokens("output" if isinstance(answer, Response) else "completion")
-    except Verdict:
-        return len(answer.said)
+    """Without `usage`, each token counts as at least one character."""
+    return completion_tokens(answer) or len(answer.said)
