@@ -232,9 +232,12 @@ def test_a_phase_is_accepted(respond_two_turns: Response, respond_phases: list[R
 
 
 @check("responses_state", SHOULD, "openapi:ItemReferenceParam")
-def test_a_reference_is_read_or_rejected(respond_two_questions: Response, respond_reference: Response) -> None:
+def test_a_reference_is_read_or_rejected(respond_two_questions: Response, respond_reference: list[Response]) -> None:
     """An `item_reference` stands for the item of the stored response, or the request is rejected."""
-    assert_not_dropped([respond_reference], respond_two_questions, ["an `item_reference`"])
+    by_reference, whole = respond_reference
+    assert_not_dropped([by_reference], respond_two_questions, ["an `item_reference`"])
+    if by_reference.ok and whole.ok:
+        assert_equal(by_reference.tokens("input"), whole.tokens("input"), f"{INPUT} of {by_reference.name}")
 
 
 @check("responses_state", SHOULD, f"{PAGES}/get")

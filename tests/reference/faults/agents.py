@@ -167,6 +167,14 @@ def references_dropped(body: Any, _call: Call) -> None:
     without(body, "input", lambda item: item.get("type") == "item_reference")
 
 
+@request(RESPONSES)
+def references_are_another_message(body: Any, _call: Call) -> None:
+    """A reference to an item stands for another message."""
+    for item in items(body, "item_reference"):
+        item.clear()
+        item |= {"type": "message", "role": "assistant", "content": "It is a long story."}
+
+
 @answer(RESPONSES, when=lambda call: call.method == "GET" and not call.path.endswith("input_items"))
 def retrieved_items_get_new_ids(body: Any, _call: Call) -> None:
     """Items of a retrieved response have other ids."""
