@@ -14,7 +14,7 @@ from backends.absent import ABSENT, looks_absent
 from backends.wire import Exchange
 from conformance.answers import Absent, Answer, Missing
 from conformance.answers.ran import Ran
-from conformance.answers.recording import Source, answers
+from conformance.answers.recording import Line, Source, answers
 from conformance.outcomes import EndpointAbsent
 from fixtures.scenario import with_needs
 
@@ -42,6 +42,10 @@ class Endpoint:
         """Whether a request's path is this one."""
         id = ".+" if self.path.startswith("/models") else "[^/]+"  # A model's id may have a slash.
         return bool(re.fullmatch(re.sub(r"\{\w+\}", id, self.path), path))
+
+    def is_asked(self, line: Line) -> bool:
+        """Whether an exchange is with it."""
+        return line.method == self.method and self.is_at(line.path)
 
 
 UNKNOWN = "bad_path"
@@ -87,17 +91,23 @@ def standing_in(source: Source, found: Answer | list[Answer] | Missing) -> Answe
 
 def absent(source: Source, endpoint: Endpoint) -> str | None:
     """One sentence if the server does not have an endpoint; None if it has it, or if that is not known."""
-    asked = [exchange for name in endpoint.witnesses for exchange in _asked(source, name, endpoint)]
-    if not asked and endpoint.parent:
+    witnesses = [source.recording(name) for name in endpoint.witnesses]
+    statuses = [line.status for one in witnesses for line in one.lines if endpoint.is_asked(line)]
+    if not statuses and endpoint.parent:
         parent = next(one for one in ENDPOINTS if one.name == endpoint.parent)
         return absent(source, parent)
-    if not asked or any(exchange.status not in ABSENT for exchange in asked):
+    if not statuses or any(status not in ABSENT for status in statuses):
         return None
+    asked = [
+        exchange
+        for one in witnesses
+        for exchange, line in zip(one.exchanges, one.lines, strict=True)
+        if endpoint.is_asked(line)
+    ]
     unknown = next(iter(source.recording(UNKNOWN).exchanges), None)
     if not all(looks_absent(exchange, unknown) for exchange in asked):
         return None
-    statuses = sorted({str(exchange.status) for exchange in asked})
-    return f"{endpoint.name} is absent ({', '.join(statuses)})"
+    return f"{endpoint.name} is absent ({', '.join(sorted({str(status) for status in statuses}))})"
 
 
 def is_unknown(exchange: Exchange) -> bool:
@@ -108,7 +118,8 @@ def is_unknown(exchange: Exchange) -> bool:
 
 def _or_absent(source: Source, answer: Answer) -> Answer | Absent:
     """The response, or `Absent` if its endpoint is absent."""
-    verdict = None if answer.ok else _verdict(source, answer.exchange)
+    request = answer.exchange.request
+    verdict = None if answer.ok else _verdict(source, request.method, request.path.partition("?")[0])
     if verdict is None:
         return answer
     return Absent(answer.name, str(verdict), True, answer.control, verdict, exchange=answer.exchange)
@@ -117,27 +128,17 @@ def _or_absent(source: Source, answer: Answer) -> Answer | Absent:
 def _or_absent_need(source: Source, missing: Missing) -> Missing:
     """A scenario that was not sent, with the verdict of the absent endpoint that it needs, if there is one."""
     for needed in with_needs([missing.name]) if missing.blocked else ():
-        for exchange in source.recording(needed).exchanges:
-            if verdict := _verdict(source, exchange):
+        for line in source.recording(needed).lines:
+            if verdict := _verdict(source, line.method, line.path):
                 return replace(missing, verdict=verdict)
     return missing
 
 
-def _verdict(source: Source, exchange: Exchange) -> EndpointAbsent | None:
-    """The verdict on responses of this exchange's endpoint, if the endpoint is absent."""
-    asked = exchange.request.method, exchange.request.path.partition("?")[0]
-    at = [one for one in ENDPOINTS if one.is_at(asked[1])]
+def _verdict(source: Source, method: str, path: str) -> EndpointAbsent | None:
+    """The verdict on responses to this method and path, if their endpoint is absent."""
+    at = [one for one in ENDPOINTS if one.is_at(path)]
     # A method that the API does not have is absent if the path is.
-    for endpoint in [one for one in at if one.method == asked[0]] or at:
+    for endpoint in [one for one in at if one.method == method] or at:
         if sentence := absent(source, endpoint):
             return EndpointAbsent(sentence, endpoint.rows)
     return None
-
-
-def _asked(source: Source, name: str, endpoint: Endpoint) -> list[Exchange]:
-    """The exchanges of a scenario with an endpoint."""
-    return [
-        exchange
-        for exchange in source.recording(name).exchanges
-        if exchange.request.method == endpoint.method and endpoint.is_at(exchange.request.path.partition("?")[0])
-    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from backends import wire
 from backends.bounds import Spare
@@ -25,6 +25,15 @@ IN_MEMORY = 16 << 20
 much; those of a healthy run have 6 MB."""
 
 
+class Line(NamedTuple):
+    """What an exchange was about, without its bodies."""
+
+    method: str
+    path: str
+    """Without the query."""
+    status: int | None
+
+
 class Recording(dict[str, Any]):
     """What is kept of a scenario: its `exchanges` (as JSON), with how a `program` ended; or why it was `unsent`.
 
@@ -36,6 +45,14 @@ class Recording(dict[str, Any]):
     @cached_property
     def exchanges(self) -> list[Exchange]:
         return [Exchange.from_json(e) for e in self.get("exchanges", [])]
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """What the exchanges were about; known without reading their bodies."""
+        return [
+            Line(e["request"]["method"], e["request"]["path"].partition("?")[0], e["response"]["status"])
+            for e in self.get("exchanges", [])
+        ]
 
     def answers(self, scenario: Scenario) -> Answer | list[Answer] | Missing:
         """The same with words to read it; made once, so that each body is parsed once and not by every check."""
@@ -68,6 +85,7 @@ class OnDisk(Recording):
 
     def __init__(self, recording: Recording, read: Callable[[], Recording]) -> None:
         super().__init__({key: value for key, value in recording.items() if key not in ("exchanges", "log")})
+        self.lines = recording.lines
         self._recording = read
 
     @property
