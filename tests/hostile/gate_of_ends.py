@@ -89,10 +89,18 @@ def wait_for(whom: str, mark: str, run: subprocess.Popen[bytes]) -> int:
     deadline = time.monotonic() + GONE
     while run.poll() is None and time.monotonic() < deadline:
         for pid in marked(f"KILLED_RUN={mark}"):
-            if kind(pid, run.pid) == whom:
+            if kind(pid, run.pid) == whom and (whom != "worker" or is_at_work(pid)):
                 return pid
         time.sleep(0.02)
     raise AssertionError(f"the run had no {whom}")
+
+
+def is_at_work(worker: int) -> bool:
+    """Whether a worker has begun: execnet has started its threads. Before, nothing of ours or of pytest's runs in it."""
+    try:
+        return len(list(Path(f"/proc/{worker}/task").iterdir())) > 1
+    except FileNotFoundError:
+        return False
 
 
 STAGES = {
