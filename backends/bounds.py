@@ -27,6 +27,9 @@ MOST_ON_WIRE = 2 * MOST
 MOST_PARTS = 1_000_000
 """Values and lines of one response body. Each takes some hundred bytes once it is parsed, however short it is."""
 
+MOST_PIECES = 100_000
+"""Pieces of one response body: chunks, or reads of the connection. However short a piece is, reading it takes time."""
+
 PART = 16
 PLAIN = 1 << 20
 """Weight of a body that is always read: its bytes, and `PART` for each of its parts."""
@@ -92,6 +95,7 @@ class Body:
         self._decoders: list[_Decoder] = []
         self._size = 0
         self._parts = 0
+        self._pieces = 0
         self._taken = 0
         self._cut = False
 
@@ -121,10 +125,13 @@ class Body:
     def _keep(self, piece: bytes, at: float) -> None:
         self._size += len(piece)
         self._parts += number_of_parts(piece)
+        self._pieces += 1
         if self._size > MOST:
             self._too_large(f"more than {MOST >> 20} MB")
         if self._parts > MOST_PARTS:
             self._too_large(f"more than {MOST_PARTS:,} values or lines")
+        if self._pieces > MOST_PIECES:
+            self._too_large(f"more than {MOST_PIECES:,} pieces")
         if self._cut:
             return
         self.kept += piece

@@ -118,6 +118,11 @@ def test_parts_are_counted() -> None:
         receive(Body(Spare()), b"{}," * 600_000, 1 << 16)
 
 
+def test_pieces_are_counted() -> None:
+    with pytest.raises(TooLarge, match="100,000 pieces"):
+        receive(Body(Spare()), b"x" * 100_001, 1)
+
+
 def test_a_run_has_room_for_few_large_bodies_and_many_small_ones() -> None:
     spare = Spare()
     large = b"x" * (15 << 20)

@@ -96,7 +96,7 @@ def wait_for(whom: str, mark: str, run: subprocess.Popen[bytes]) -> int:
 
 
 def is_at_work(worker: int) -> bool:
-    """Whether a worker has begun: execnet has started its threads. Before, nothing of ours or of pytest's runs in it."""
+    """Whether a worker has begun: execnet has started its threads. Before, it is an interpreter that starts."""
     try:
         return len(list(Path(f"/proc/{worker}/task").iterdir())) > 1
     except FileNotFoundError:
