@@ -27,8 +27,10 @@ MOST_ON_WIRE = 2 * MOST
 MOST_PARTS = 1_000_000
 """Values and lines of one response body. Each takes some hundred bytes once it is parsed, however short it is."""
 
-MOST_PIECES = 100_000
-"""Pieces of one response body: chunks, or reads of the connection. However short a piece is, reading it takes time."""
+MOST_PIECES = 50_000
+TINY = 16
+"""A response body may not come in more pieces (chunks, or reads of the connection) of fewer bytes each on average.
+Reading a piece takes time, however short it is. An event of a stream has a hundred bytes or more."""
 
 PART = 16
 PLAIN = 1 << 20
@@ -130,8 +132,8 @@ class Body:
             self._too_large(f"more than {MOST >> 20} MB")
         if self._parts > MOST_PARTS:
             self._too_large(f"more than {MOST_PARTS:,} values or lines")
-        if self._pieces > MOST_PIECES:
-            self._too_large(f"more than {MOST_PIECES:,} pieces")
+        if self._pieces > MOST_PIECES and self._size < TINY * self._pieces:
+            self._too_large(f"more than {MOST_PIECES:,} pieces of a few bytes")
         if self._cut:
             return
         self.kept += piece

@@ -41,7 +41,9 @@ def kind(pid: int, main: int) -> str:
         return "main"
     if "backends.guard" in command:
         return "guard"
-    return "worker" if "sys.stdin.readline" in command else "server"
+    if "sys.stdin.readline" in command:
+        return "worker"
+    return "server" if "-m tests.reference" in command else "starting"
 
 
 KILLS = [
