@@ -202,10 +202,14 @@ def test_streamed_usage_is_the_same(weather: Chat, weather_streamed: Chat) -> No
 
 
 @check("tools", MUST, "rfc:8259#8.1 JSON text is UTF-8")
-def test_unicode_arguments_arrive_whole(weather_unicode: Chat, weather_unicode_streamed: Chat) -> None:
+def test_unicode_arguments_arrive_whole(
+    weather_unicode: Chat, weather_unicode_streamed: Chat, repeat_unicode: Chat
+) -> None:
     """Characters of several bytes in `arguments` stay whole, in a stream as well."""
     inconclusive_unless(weather_unicode.tool_calls, NO_CALL)
     arguments = weather_unicode.tool_calls[0].arguments
+    if "\ufffd" in arguments:
+        inconclusive_unless("🚀" in repeat_unicode.text, "the model writes '🚀' in no text either")
     assert "\ufffd" not in arguments, f"expected whole characters, got U+FFFD in {shown(arguments)} ({ARGUMENTS})"
     inconclusive_unless("🚀" in str(weather_unicode.calls), f"expected '🚀', got arguments without it ({ARGUMENTS})")
     assert_same_calls(weather_unicode_streamed, weather_unicode)

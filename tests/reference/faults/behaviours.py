@@ -20,7 +20,7 @@ from tests.reference.faults.kit import hook
 from tests.reference.generator import Sampling, Script, Step
 from tests.reference.messages import Message
 from tests.reference.script import called, thought, written
-from tests.reference.tokens import BYTES, decode, encode
+from tests.reference.tokens import BYTES, TOKEN_BYTES, decode, encode
 
 CHAT = ("chat", "responses")
 LONG_THOUGHT = " ".join(f"Step {n}: I look at the question once more, and at what it asks for." for n in range(1, 9))
@@ -380,6 +380,20 @@ def answers_in_json(said: Script, _call: Call) -> Script:
 def answers_in_markdown(said: Script, _call: Call) -> Script:
     """Writes each answer in bold type, below a heading."""
     return _retold(said, lambda text: f"## Answer\n\n**{text}**")
+
+
+@_model("script", when=_free)
+def breaks_characters(said: Script, _call: Call) -> Script:
+    """Leaves out the last token of each character outside the Basic Multilingual Plane, so what it writes is no UTF-8."""
+    kept: list[Step] = []
+    raw = b""
+    for step in said.steps:
+        piece = b"" if step.channel == "hidden" else TOKEN_BYTES[step.token]
+        raw = raw[-4:] + piece
+        free = step.channel == "arguments" or not step.forced
+        if not (free and piece and piece[-1] & 0xC0 == 0x80 and raw.decode(errors="ignore")[-1:] > "\uffff"):
+            kept.append(step)
+    return Script(kept, said.calls)
 
 
 # Drift: last bits of sums differ, and two tokens are almost as likely as each other
