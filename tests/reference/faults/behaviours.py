@@ -384,7 +384,7 @@ def answers_in_markdown(said: Script, _call: Call) -> Script:
 
 @_model("script", when=_free)
 def breaks_characters(said: Script, _call: Call) -> Script:
-    """Leaves out the last token of each character outside the Basic Multilingual Plane, so what it writes is no UTF-8."""
+    """Leaves out the last token of each character of four bytes, so that what it writes is no UTF-8."""
     kept: list[Step] = []
     raw = b""
     for step in said.steps:
