@@ -30,6 +30,8 @@ def _of_header(found: Results) -> Iterator[str]:
         yield f"The run is of another suite ({suite}; this one is {ours}): check out that commit to accept it."
     if left := set(catalogue.load()) - {one["id"] for one in found.header["selected"]}:
         yield f"{len(left)} checks were not selected: measure all of them, without -m, -k and --profile."
+    if any(one.get("later") for one in found.header["selected"]):
+        yield f"The run judged by requirements {found.header['requirements']}: measure again without --requirements."
     for target in found.targets:
         if not target["version"]:
             yield f"{target['name']} has no version: use a server that tells it, or name the column with --name."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from conformance.outcomes import Level, Outcome
 from conformance.requirements.matrix import Feature
+from conformance.requirements.revisions import KEYS
 from conformance.results import CheckResult
 from conformance.results.grading import Status, status
 from reports.table import Cell, Column, Table
@@ -36,7 +38,7 @@ class CheckChange:
     """A check before and after; `before` is None for a new one, `after` for one that is gone.
 
     `relevelled`: its level is another one, so the suite changed. A requirement that is only worded differently is the
-    same check.
+    same check, and `reworded` says so.
     """
 
     kind: Kind
@@ -51,6 +53,15 @@ class CheckChange:
         return found
 
     @property
+    def reworded(self) -> bool:
+        """Whether its sentence, source or row is another one."""
+        if not (self.before and self.after):
+            return False
+        return any(
+            getattr(self.before, key) != getattr(self.after, key) for key in ("requirement", "source", "feature")
+        )
+
+    @property
     def relevelled(self) -> bool:
         """Whether its level is another one."""
         return bool(self.before and self.after and self.before.level is not self.after.level)
@@ -58,7 +69,7 @@ class CheckChange:
 
 @dataclass(frozen=True, kw_only=True)
 class CellChange:
-    """A cell before and after, as words; `only_new_checks`: the checks that both runs have do not explain it."""
+    """A cell before and after, as words; `only_new_checks`: only new or changed requirements explain it."""
 
     kind: Kind
     feature: Feature
@@ -86,6 +97,14 @@ class TargetDiff:
         found = self.new or self.old
         assert found is not None
         return found
+
+    @property
+    def requirements(self) -> tuple[str, str] | None:
+        """The revisions of requirements, old and new, if they differ."""
+        if self.old is None or self.new is None:
+            return None
+        old, new = (column.requirements or "unknown" for column in (self.old, self.new))
+        return (old, new) if old != new else None
 
     @property
     def suites(self) -> tuple[str, str] | None:
@@ -159,7 +178,7 @@ def compare(old: Table, new: Table, before: Column | None, after: Column | None)
     cells = []
     old_cells = {row.feature.id: _of(row.cells, before) for row in old.rows}
     for row in new.rows:
-        if cell := _cell(old_cells.get(row.feature.id), _of(row.cells, after), set(was) & set(now)):
+        if cell := _cell(old_cells.get(row.feature.id), _of(row.cells, after)):
             cells.append(cell)
     changed = sorted((c for c in checks if c), key=lambda c: (_LEVELS.index(c.check.level), c.check.id))
     return TargetDiff(old=before, new=after, cells=tuple(cells), checks=tuple(changed))
@@ -176,8 +195,8 @@ def _check(before: CheckResult | None, after: CheckResult | None) -> CheckChange
     return CheckChange(kind=kind, before=before, after=after) if kind else None
 
 
-def _cell(before: Cell | None, after: Cell, common: set[str]) -> CellChange | None:
-    """The change of a cell, which is judged by the checks that both runs have."""
+def _cell(before: Cell | None, after: Cell) -> CellChange | None:
+    """The change of a cell, judged by the checks that both runs have, with the levels that they have now."""
     was = before.word if before else "not measured"
     if was == after.word:
         return None
@@ -191,12 +210,18 @@ def _cell(before: Cell | None, after: Cell, common: set[str]) -> CellChange | No
         return of(Kind.NEW)
     if not after.checks:
         return of(Kind.GONE)
-    one, other = (_status(cell.checks, common) for cell in (before, after))
+    now = {check.id: check for check in after.checks}
+    both = [replace(check, **_required(now[check.id])) for check in before.checks if check.id in now]
+    one, other = status(both), _status(after.checks, {check.id for check in both})
     if one is other:
         return of(Kind.OTHER, only_new_checks=True)
     if one not in _WORTH_OF_CELL or other not in _WORTH_OF_CELL:
         return of(Kind.OTHER)
     return of(Kind.REGRESSION if _WORTH_OF_CELL[other] < _WORTH_OF_CELL[one] else Kind.FIX)
+
+
+def _required(check: CheckResult) -> dict[str, Any]:
+    return {key: getattr(check, key) for key in KEYS}
 
 
 def _status(checks: Iterable[CheckResult], common: set[str]) -> Status:

@@ -20,6 +20,7 @@ TITLES = {
     Kind.NEW: "New",
     Kind.GONE: "Gone",
 }
+NEW_ONLY = "(by new or changed requirements only)"
 FLAKY = "Flaky: changed and changed back with one version"
 LISTED = 40
 """Checks of one kind that Markdown and terminal name; the page has all."""
@@ -78,6 +79,8 @@ def text(found: Diff, *, width: int = 100, colour: bool = False) -> str:
         )
         if target.suites:
             console.print(Text(f"  suite {' → '.join(map(visible, target.suites))}", "dim"))
+        if target.requirements:
+            console.print(Text(f"  requirements {' → '.join(map(visible, target.requirements))}", "dim"))
         for kind in Kind:
             _section(console, target, kind)
         if target.flaky:
@@ -93,7 +96,7 @@ def _section(console: Console, target: TargetDiff, kind: Kind) -> None:
         return
     console.print(Text(f"  {TITLES[kind]}", _STYLE[kind]))
     for cell in cells:
-        because = " (by new checks only)" if cell.only_new_checks else ""
+        because = f" {NEW_ONLY}" if cell.only_new_checks else ""
         console.print(Text(f"    {visible(cell.feature.title)}  {statuses(cell)}{because}"), soft_wrap=True)
     named, rest = listed(target, kind)
     for change in named:
@@ -116,6 +119,8 @@ def _markdown(target: TargetDiff) -> list[str]:
     said = [f"### {plain(target.column.name)} {plain(versions(target))}", "", f"{summary(target).capitalize()}.", ""]
     if target.suites:
         said += [f"The suite changed, too: {' → '.join(map(plain, target.suites))}.", ""]
+    if target.requirements:
+        said += [f"The requirements changed, too: {' → '.join(map(plain, target.requirements))}.", ""]
     for kind in Kind:
         cells, checks = target.cells_of(kind), target.checks_of(kind)
         if not cells and not checks:
@@ -125,10 +130,7 @@ def _markdown(target: TargetDiff) -> list[str]:
         said += [f"<details><summary>{title}</summary>", ""] if folded else [f"**{title}**", ""]
         if cells:
             said += ["| row | |", "|---|---|"]
-            said += [
-                f"| {plain(c.feature.title)} | {statuses(c)}{' (by new checks only)' * c.only_new_checks} |"
-                for c in cells
-            ]
+            said += [f"| {plain(c.feature.title)} | {statuses(c)}{f' {NEW_ONLY}' * c.only_new_checks} |" for c in cells]
             said += [""]
         if checks:
             said += ["| level | check | | |", "|---|---|---|---|"]
@@ -146,7 +148,8 @@ def _markdown(target: TargetDiff) -> list[str]:
 
 def _notes(target: TargetDiff, change: CheckChange) -> str:
     """Why a change may be none of the server."""
-    return " (level changed)" * change.relevelled + " (flaky)" * (change.check.id in target.flaky)
+    reworded = " (requirement changed)" * change.reworded
+    return " (level changed)" * change.relevelled + reworded + " (flaky)" * (change.check.id in target.flaky)
 
 
 def _counted(cells: list[CellChange], checks: list[CheckChange]) -> list[str]:

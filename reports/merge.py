@@ -92,4 +92,11 @@ class _Run:
 def _identity(part: Results) -> tuple[Any, ...]:
     [target] = part.targets
     models = tuple((d["role"], d["model"]) for d in target["deployments"])
-    return (target["name"], target["backend"], target["version"], models, part.header["suite"])
+    return (
+        target["name"],
+        target["backend"],
+        target["version"],
+        models,
+        part.header["suite"],
+        part.header.get("requirements"),
+    )

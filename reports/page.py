@@ -34,7 +34,7 @@ from reports.evidence import EVENTS_OPEN, Shown, duration, evidence
 from reports.history import History
 from reports.hostile import KEPT, cut, difference, visible
 from reports.known import deviations, linked
-from reports.table import Cell, Column, Row, Table, count, slug, table
+from reports.table import Cell, Column, Row, Table, count, slug, table, tally
 from reports.versions import Story, Timeline, of_backend
 
 LIMIT = 8_000_000
@@ -254,6 +254,7 @@ def _environment() -> Environment:
         "check_of": causes.check_of,
         "clients": clients,
         "story_of": story_of,
+        "tally_of": tally,
     }
     environment.filters |= {
         "code": code,

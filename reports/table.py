@@ -43,7 +43,8 @@ _WORST_FIRST = [
 class Column:
     """A target of a results file. `key` is unique in the table and fit for links and file names.
 
-    `recorded` keeps exchanges, and `rendered` what pages made of them, by scenario and number.
+    `checks` are in the grade; `later` are those that the run's revision of requirements lacks. `recorded` keeps
+    exchanges, and `rendered` what pages made of them, by scenario and number.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Column:
     target: dict[str, Any]
     results: Results
     checks: tuple[CheckResult, ...]
+    later: tuple[CheckResult, ...] = ()
     recorded: dict[str, dict[str, Any] | None] = field(default_factory=dict, compare=False, repr=False)
     rendered: dict[tuple[str, int], Markup] = field(default_factory=dict, compare=False, repr=False)
 
@@ -68,6 +70,11 @@ class Column:
     def version(self) -> str:
         """The server's version, or that it is unknown."""
         return str(self.target.get("version") or "version unknown")
+
+    @property
+    def requirements(self) -> str:
+        """The revision of requirements that the run judged by; empty in old files."""
+        return str(self.results.header.get("requirements", ""))
 
     @property
     def outcomes(self) -> dict[Outcome, int]:
@@ -260,7 +267,8 @@ def table(results: Sequence[Results]) -> Table:
                     number=len(columns) + 1,
                     target=target,
                     results=one,
-                    checks=tuple(c for c in checks if c.target == target["name"]),
+                    checks=tuple(c for c in checks if c.target == target["name"] and not c.later),
+                    later=tuple(c for c in checks if c.target == target["name"] and c.later),
                 )
             )
     rows = {feature.id: _row(feature, columns) for feature in _features(columns)}

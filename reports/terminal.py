@@ -15,7 +15,7 @@ from conformance.results import CheckResult
 from conformance.results.causes import Cause
 from reports import clients, words
 from reports.hostile import line, visible
-from reports.table import QUICK, Cell, Claim, Column, Table, count
+from reports.table import QUICK, Cell, Claim, Column, Table, count, tally
 
 _STATUS = {
     "yes": "green",
@@ -70,6 +70,7 @@ def text(shown: Table, *, width: int, colour: bool, verbose: bool = False) -> st
     _clients(console, shown)
     for column in shown.columns:
         _not_run(console, column, named=len(shown.columns) > 1)
+        _later(console, column, named=len(shown.columns) > 1)
     return out.getvalue()
 
 
@@ -207,6 +208,14 @@ def _violation(check: CheckResult) -> Text:
     said.append(f"  {line(check.requirement, 110)}")
     reason = line(check.message, 120)
     return said.append(f"  {reason}", "dim") if reason else said
+
+
+def _later(console: Console, column: Column, *, named: bool) -> None:
+    if column.later:
+        of = f" on {visible(column.name)}" if named else ""
+        counts = ", ".join(f"{number} {outcome}" for outcome, number in tally(column.later).items())
+        said = f"Later than requirements {column.requirements}, not in the grade{of}: {counts}"
+        console.print(Text(visible(said), "dim"), soft_wrap=True)
 
 
 def _not_run(console: Console, column: Column, *, named: bool) -> None:

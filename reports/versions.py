@@ -128,10 +128,15 @@ class Timeline:
 
 
 def timeline(kept: Mapping[str, Any], backend: str) -> Timeline:
-    """The versions of a file. A check changed if it ended otherwise than in the last version that decided it."""
+    """The versions of a file. A check changed if it ended otherwise than in the last version that decided it.
+
+    Cells are graded by the checks that all versions were measured by, with the levels of today.
+    """
     checks = catalogue.load()
     before: dict[str, Outcome] = {}
     made = []
+    had = [{id for id, _ in outcomes(kept, name)} for name in kept["versions"]]
+    common = set.intersection(*had) if had else set()
     for name in in_order(kept["versions"]):
         one, now = kept["versions"][name], dict(outcomes(kept, name))
         decided = {id: outcome for id, outcome in now.items() if outcome in DECIDED}
@@ -152,7 +157,7 @@ def timeline(kept: Mapping[str, Any], backend: str) -> Timeline:
                 suite=one["suite"],
                 measured=one["measured"],
                 outcomes=now,
-                cells=_cells(now),
+                cells=_cells({id: outcome for id, outcome in now.items() if id in common}),
                 changes=changes,
             )
         )

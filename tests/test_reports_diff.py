@@ -86,7 +86,7 @@ def test_a_new_check_that_fails_is_no_regression_of_the_cell(tmp_path: Path) -> 
     [cell] = found.cells
     assert (cell.kind, cell.only_new_checks, cell.after) == (Kind.OTHER, True, "partial")
     assert found.suites == ("0.1.0", "0.2.0")
-    assert "(by new checks only)" in diff_text.text(Diff(targets=(found,)))
+    assert "(by new or changed requirements only)" in diff_text.text(Diff(targets=(found,)))
     assert not Diff(targets=(found,)).regressed
 
 
@@ -101,7 +101,7 @@ def test_a_reworded_requirement_is_the_same_check(tmp_path: Path) -> None:
     assert one(old, run(tmp_path, "same", check(requirement="In other words."))).quiet
     found = one(old, run(tmp_path, "worse", check(outcome="fail", requirement="In other words.")))
     assert ids(found, Kind.REGRESSION) == ["stop.ends_the_text"]
-    assert " changed)" not in diff_text.markdown(Diff(targets=(found,)))
+    assert "(requirement changed)" in diff_text.markdown(Diff(targets=(found,)))
 
 
 def test_targets_are_matched_by_name_and_backend(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_the_action_measures_and_leaves_a_report(tmp_path: Path) -> None:
         left = {path.name for path in (tmp_path / "report").iterdir()}
         assert {"index.html", "results.jsonl", "junit.xml", "capabilities.json", "badge.svg"} <= left
         body = tmp_path / "report" / "comment.md"
-        assert "| MUST | `stop.ends_the_text` | ✓ pass → ⊘ ignored |" in body.read_text()
+        assert "| MUST | `stop.ends_the_text` | ✓ pass → ⊘ ignored (requirement changed) |" in body.read_text()
         asked = f"pr comment 7 --edit-last --create-if-none --body-file {body}\n"
         assert (tmp_path / "asked").read_text() == asked
         summary = (tmp_path / "summary.md").read_text()

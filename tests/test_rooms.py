@@ -49,7 +49,7 @@ FLOORS = (
     ("checks", "clients"),
     ("run",),
     ("ledger", "plugin", "replay_request"),
-    ("new",),
+    ("freeze", "new"),
 )
 """The parts of conformance/, from the ground up."""
 

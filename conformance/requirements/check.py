@@ -20,7 +20,10 @@ F = TypeVar("F", bound=Callable[..., None])
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One requirement. `id` is `area.name`; `scenarios` are the parameters of its function."""
+    """One requirement. `id` is `area.name`; `scenarios` are the parameters of its function.
+
+    `later`: the revision that a run judges by lacks it.
+    """
 
     id: str
     feature: str
@@ -30,6 +33,7 @@ class Check:
     requirement: str
     scenarios: tuple[str, ...]
     function: Callable[..., None]
+    later: bool = False
 
 
 CHECKS: dict[str, Check] = {}

@@ -18,7 +18,7 @@ def core(checks: Iterable[Check]) -> set[str]:
     order = {id: number for number, id in enumerate(by_check())}
     rows: dict[str, list[Check]] = {row.id: [] for row in matrix.features().values() if "guide" in row.claims}
     for check in checks:
-        if check.feature in rows and (check.core or check.level is Level.MUST):
+        if check.feature in rows and not check.later and (check.core or check.level is Level.MUST):
             rows[check.feature].append(check)
-    ranked = [sorted(row, key=lambda one: (not one.core, order[one.id])) for row in rows.values()]
+    ranked = [sorted(row, key=lambda one: (not one.core, order.get(one.id, len(order)))) for row in rows.values()]
     return {check.id for row in ranked for check in row[:FIRST]}

@@ -11,10 +11,8 @@ import contextlib
 import json
 import re
 import time
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,6 +24,7 @@ from backends.suite import sdk_versions
 from backends.suite import suite_version as suite_version
 from conformance.outcomes import Level, Outcome
 from conformance.requirements import dialect_rows
+from conformance.requirements.renamed import renamed as renamed
 from conformance.results.clients import ClientResult
 
 FORMAT = 1
@@ -40,7 +39,8 @@ class CheckResult:
     that were judged, of which `controls` show what happens without the parameter. `cause` is the cause that the judge
     sees (an endpoint is absent, or only errors of unknown paths fail); `breaks` are all exchanges that break a rule
     over every exchange. `known` says whether the outcome is a listed deviation (`known`), or one that is listed and no
-    longer there (`stale`).
+    longer there (`stale`). `later`: the run judges by a revision of requirements that lacks the check, which therefore
+    is not in the grade and fails nothing.
     """
 
     id: str
@@ -61,10 +61,11 @@ class CheckResult:
     breaks: list[str] = field(default_factory=list)
     duration: float = 0.0
     known: str | None = None
+    later: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The `check` line, without what is empty."""
-        data = {k: v for k, v in vars(self).items() if v not in ("", [], None)}
+        data = {k: v for k, v in vars(self).items() if v not in ("", [], None) and (k, v) != ("later", False)}
         return {"kind": "check", **data, "level": str(self.level), "outcome": str(self.outcome)}
 
     @classmethod
@@ -190,9 +191,15 @@ class Writer:
         self._file: TextIO = path.open("w", encoding="utf-8")
 
     def header(
-        self, *, targets: list[dict[str, Any]], selected: list[dict[str, Any]], command: str, profile: str = "full"
+        self,
+        *,
+        targets: list[dict[str, Any]],
+        selected: list[dict[str, Any]],
+        command: str,
+        profile: str = "full",
+        requirements: str = "",
     ) -> None:
-        """The first line: what is measured, and which checks are selected."""
+        """The first line: what is measured, which checks are selected, and the requirements that they have."""
         self._write(
             {
                 "kind": "header",
@@ -202,6 +209,7 @@ class Writer:
                 "started": round(time.time(), 3),
                 "command": command,
                 "profile": profile,
+                "requirements": requirements,
                 "targets": targets,
                 "selected": selected,
             }
@@ -271,13 +279,6 @@ def read(path: Path) -> Results:
     return Results(
         header=header, checks=checks, exchanges=Exchanges(exchanges), footer=footer, findings=findings, clients=clients
     )
-
-
-@cache
-def renamed() -> dict[str, str]:
-    """The present id of each check that was renamed, by its old id."""
-    table = Path(__file__).with_name("renamed.toml").read_text(encoding="utf-8")
-    return dict(tomllib.loads(table)["checks"])
 
 
 def _renamed(line: dict[str, Any]) -> dict[str, Any]:

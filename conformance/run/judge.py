@@ -141,6 +141,7 @@ class Judge:
             cause=cause,
             breaks=breaks,
             duration=round(duration, 4),
+            later=check.later,
         )
 
     def printable(self, text: str) -> str:

@@ -27,7 +27,7 @@ from backends.target import Running, Target, Wanted
 from backends.wire import Role
 from conformance import results
 from conformance.outcomes import Level, Outcome
-from conformance.requirements import profiles
+from conformance.requirements import profiles, revisions
 from conformance.requirements.check import Check
 from conformance.results import CheckResult, findings
 from conformance.results.clients import ClientResult
@@ -103,7 +103,7 @@ class MainRun(Run):
             if self.asked.known:
                 named = self.targets.values() or self.asked.wanted
                 self._known = {
-                    one.backend: known.load(one.backend, catalogue.load(), self.asked.known_file) for one in named
+                    one.backend: known.load(one.backend, self.checks, self.asked.known_file) for one in named
                 }
             if not self.asked.replay:
                 for wanted in self.asked.wanted:
@@ -144,7 +144,7 @@ class MainRun(Run):
     def pytest_report_header(self) -> list[str]:
         if self.stopped:
             return []  # It is said once, at the end, which -q shows, too.
-        lines = list(self.notes)
+        lines = [*self.notes, f"requirements: {self._requirements()}"]
         for target in self.targets.values():
             lines.append(f"measuring: {target.name} {target.version or '(version unknown)'}, {target.found}")
             lines.append("models: " + ", ".join(f"{d.model} ({d.role})" for d in target.deployments))
@@ -181,7 +181,7 @@ class MainRun(Run):
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """The first worker has collected; this process has not, and reads the checks from disk."""
         if ids and self._writer is None:
-            known = catalogue.load()
+            known = self.checks
             selected = dict.fromkeys(_check_id(node_id) for node_id in ids)
             with self._writing():
                 self._begin([known[i] for i in selected if i in known])
@@ -206,6 +206,11 @@ class MainRun(Run):
         if checks and not self.asked.replay and not self.stopped:
             self._record(self._shared, self._say_wait)
 
+    def _requirements(self) -> str:
+        """What the run judges by, in words."""
+        by = self.asked.requirements
+        return by.name if by else revisions.told(catalogue.load().values())
+
     def _begin(self, selected: list[Check]) -> None:
         self._writer = results.Writer(self.results_file, self.hidden)
         unmeasured = [
@@ -215,6 +220,7 @@ class MainRun(Run):
             targets=[t.to_json() for t in list(self.targets.values()) or unmeasured],
             selected=[_planned(c) for c in selected],
             profile=self.asked.profile,
+            requirements=self._requirements(),
             command=shlex.join(shown(suite.started_as or ["pytest", *map(str, self.config.invocation_params.args)])),
         )
 
@@ -222,7 +228,7 @@ class MainRun(Run):
         if self.asked.replay or self.stopped or not selected:
             return
         names = scenario.with_needs(self._needed or scenarios_of(selected))
-        core = profiles.core(catalogue.load().values()) if self.asked.profile == "full" else set()
+        core = profiles.core(self.checks.values()) if self.asked.profile == "full" else set()
         quick = scenario.with_needs(scenarios_of(check for check in selected if check.id in core))
         slots = {target.name: target.slots for target in self.targets.values()}
         checks = len(selected) * len(slots)
@@ -230,7 +236,9 @@ class MainRun(Run):
 
     def _look(self) -> None:
         if self._progress:
-            self._progress.look(len(self.collected), sum(result.outcome.bad for result in self.collected))
+            self._progress.look(
+                len(self.collected), sum(result.outcome.bad and not result.later for result in self.collected)
+            )
 
     def _say_wait(self, name: str, seconds: float) -> None:
         self._look()
@@ -305,6 +313,8 @@ class MainRun(Run):
         if line is None:
             return None
         outcome = Outcome(line["outcome"])
+        if line.get("later") and outcome.bad:
+            return "later", "n", ("LATER", {"yellow": True})
         category, letter, colour = SHOWN_KNOWN.get(line.get("known"), SHOWN[outcome])
         if self._progress and self._progress.live:
             return category, "", ("", {})
@@ -378,7 +388,7 @@ class MainRun(Run):
             return int(pytest.ExitCode.NO_TESTS_COLLECTED)
         order = list(Level)
         counting = order[: order.index(self.asked.fail_on) + 1] if self.asked.fail_on else []
-        news = [r for r in self.collected if r.known != "known"]
+        news = [r for r in self.collected if r.known != "known" and not r.later]
         failed = bool(counting) and any(result.outcome.bad for result in self.clients)
         failed = failed or any(
             r.outcome is Outcome.ERROR or r.known == "stale" or (r.outcome.bad and r.level in counting) for r in news
@@ -438,4 +448,5 @@ def _planned(check: Check) -> dict[str, Any]:
         "core": check.core,
         "source": check.source,
         "requirement": check.requirement,
+        **({"later": True} if check.later else {}),
     }

@@ -19,6 +19,7 @@ from backends.target import RUNTIMES, Wanted
 from backends.wire import REDACTED, Role, api_key
 from conformance.clients import data as clients
 from conformance.outcomes import Level
+from conformance.requirements.revisions import BadRevision, Revision, revision
 from conformance.run import internals
 from fixtures.dialects import Dialect, dialects
 
@@ -56,6 +57,8 @@ class Options:
     """Where the deviations are listed, if not in the backend's own file."""
     profile: str = "full"
     budget: float | None = None
+    requirements: Revision | None = None
+    """The revision that is judged by; None: the requirements of today."""
     clients: tuple[clients.Row, ...] = ()
     """The real clients that are run, with the API that each speaks."""
     secrets: tuple[str, ...] = field(repr=False, default=())
@@ -157,6 +160,11 @@ def add(parser: pytest.Parser) -> None:
         help="core: a quick look, with the most important checks of the rows in the guide's tables (default: full)",
     )
     group.addoption(
+        "--requirements",
+        metavar="REVISION",
+        help="judge and grade by this frozen revision of the requirements, e.g. 2026-11: later checks fail nothing",
+    )
+    group.addoption(
         "--budget",
         metavar="TIME",
         help="send requests for so long, e.g. 90s, 10m or 1h: core checks first; what did not fit is not-run",
@@ -241,10 +249,18 @@ def parse(config: pytest.Config) -> Options:
         known=get("--known") is not None,
         known_file=_known_file(get("--known")),
         profile=get("--profile"),
+        requirements=_revision(get("--requirements")),
         budget=_seconds(get("--budget")),
         clients=_clients(get("--clients"), replay),
         secrets=tuple(dict.fromkeys(secret for one in wanted for secret in one.access.secrets())),
     )
+
+
+def _revision(asked: str | None) -> Revision | None:
+    try:
+        return revision(asked) if asked is not None else None
+    except BadRevision as problem:
+        raise pytest.UsageError(f"--requirements: {problem}") from None
 
 
 def _clients(asked: str | None, replay: str | None) -> tuple[clients.Row, ...]:

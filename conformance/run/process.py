@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,23 @@ class Run:
         self.targets |= targets
         self._sources |= sources
 
+    # Requirements
+
+    @cached_property
+    def checks(self) -> dict[str, Check]:
+        """Every check by its id, as the run's revision of requirements has it."""
+        by = self.asked.requirements
+        return {id: by.of(one) if by else one for id, one in catalogue.load().items()}
+
+    def check_of(self, item: pytest.Item) -> Check | None:
+        """The check of an item; None for any other test."""
+        found: Check | None = getattr(getattr(item, "function", None), "check", None)
+        return self.asked.requirements.of(found) if found and self.asked.requirements else found
+
+    def _id_of(self, item: pytest.Item) -> str:
+        found = self.check_of(item)
+        return found.id if found else ""
+
     # Collection
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
@@ -127,20 +145,20 @@ class Run:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
         for item in items:
-            if found := _check_of(item):
+            if found := self.check_of(item):
                 item.add_marker(found.level.lower())
                 item.add_marker(found.feature)
         if any(one.dialect for one in self.asked.wanted):
             changed = {one.name: dialect_rows.checks(one.dialect) for one in self.asked.wanted if one.dialect}
-            kept = [item for item in items if _id_of(item) in changed[item.callspec.params["target"]]]  # type: ignore[attr-defined]
+            kept = [item for item in items if self._id_of(item) in changed[item.callspec.params["target"]]]  # type: ignore[attr-defined]
             self.config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
             items[:] = kept
         items.sort(key=_when_answers_are_there)
         if self._quick:
-            core = profiles.core(catalogue.load().values())
-            first = [item for item in items if (found := _check_of(item)) and found.id in core]
-            others = [item for item in items if (found := _check_of(item)) and found.id not in core]
-            self._first = scenarios_of(filter(None, map(_check_of, first)))
+            core = profiles.core(self.checks.values())
+            first = [item for item in items if (found := self.check_of(item)) and found.id in core]
+            others = [item for item in items if (found := self.check_of(item)) and found.id not in core]
+            self._first = scenarios_of(filter(None, map(self.check_of, first)))
             items[:] = first if self.asked.profile == "core" else first + others
             self.config.hook.pytest_deselected(items=others if self.asked.profile == "core" else [])
         names = list(self.targets) or [wanted.name for wanted in self.asked.wanted]
@@ -150,7 +168,7 @@ class Run:
 
     def _select(self, items: list[pytest.Item]) -> list[Check]:
         """The selected checks, each once; remembers which scenarios they need."""
-        checks = list({c.id: c for item in items if (c := _check_of(item))}.values())
+        checks = list({c.id: c for item in items if (c := self.check_of(item))}.values())
         self._needed = scenarios_of(checks)
         # A quick run, and one of dialects, sends them when they are needed.
         at_once = not self._quick and not any(one.dialect for one in self.asked.wanted)
@@ -172,14 +190,14 @@ class Run:
         self._judge.compared(op, left, right)
 
     def pytest_assertion_pass(self, item: pytest.Item, orig: str, expl: str) -> None:
-        if _check_of(item):
+        if self.check_of(item):
             self._judge.held(orig, expl)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        found, problem = _check_of(item), call.excinfo
+        found, problem = self.check_of(item), call.excinfo
         if isinstance(item, clients.ClientItem) and call.when == "call":
             return clients.report_of(item, (yield))
         if found is None or (call.when != "call" and not problem):
@@ -200,6 +218,8 @@ class Run:
         outcome = result.outcome
         report.when = "call"
         report.outcome = "passed" if outcome.good else "failed" if outcome.bad else "skipped"
+        if result.later and outcome.bad:
+            report.outcome = "skipped"
         if result.known:
             report.outcome = "skipped" if result.known == "known" else "failed"
         report.conformance = result.to_json()  # type: ignore[attr-defined]
@@ -217,7 +237,7 @@ class Run:
         if not self.asked.known or target is None:
             return None
         if target.backend not in self._known:
-            self._known[target.backend] = known.load(target.backend, catalogue.load(), self.asked.known_file)
+            self._known[target.backend] = known.load(target.backend, self.checks, self.asked.known_file)
         listed = self._known[target.backend]
         return known.overlay(listed, result.id, result.outcome, target.version, target.code_path)
 
@@ -322,12 +342,3 @@ def _when_answers_are_there(item: pytest.Item) -> int:
 def scenarios_of(checks: Iterable[Check]) -> list[str]:
     """The scenarios that are parameters of checks."""
     return [name for check in checks for name in check.scenarios if name in scenario.SCENARIOS]
-
-
-def _id_of(item: pytest.Item) -> str:
-    found = _check_of(item)
-    return found.id if found else ""
-
-
-def _check_of(item: pytest.Item) -> Check | None:
-    return getattr(getattr(item, "function", None), "check", None)
