@@ -10,12 +10,15 @@ from backends import redaction
 from backends.upstream import CLIENTS_KEY, Arrival
 from backends.wire import Exchange
 from conformance.gateways import requests, responses
-from conformance.gateways.matching import Passage, Sent, match
+from conformance.gateways.matching import Passage, Sent, line, match
 from conformance.gateways.seen import Seen, text
 from conformance.results.gateways import Change, Gateway
 
 EXAMPLES = 3
 """Exchanges of a change that are shown with both sides."""
+
+MOST_NAMED = 12
+"""Members that the sentence of a change lists."""
 
 ITS_OWN = ("GET /models", "HEAD ", "OPTIONS ")
 """Requests that a gateway answers itself, as it should: it knows its models, and what browsers may ask."""
@@ -47,25 +50,30 @@ def compare(
         for _, own, given in responses.id_pairs(one.sent.exchange, one.arrivals[-1])
         if own != given
     }
-    has_own_key = any(one.has_upstreams_key for one in arrived)
+    matched = [arrival for one in reached for arrival in one.arrivals]
+    has_own_key = any(one.has_upstreams_key for one in matched)
     seen: dict[tuple[str, str, bool], dict[str, Seen]] = {}
+    named: dict[tuple[str, str, bool], set[str]] = {}
     for passage in passages:
         for one in _of_passage(passage, replaced, has_own_key, directly):
-            seen.setdefault((one.side, one.what, one.legal), {}).setdefault(passage.sent.name, one)
-    found = sorted(map(_change, seen.values()), key=lambda one: (one.legal, -len(one.exchanges), one.sentence))
+            key_of = (one.side, one.what, one.legal)
+            seen.setdefault(key_of, {}).setdefault(passage.sent.name, one)
+            named.setdefault(key_of, set()).add(one.named)
+    found = [_change(some, named[which] - {""}) for which, some in seen.items()]
+    found.sort(key=lambda one: (one.legal, -len(one.exchanges), one.sentence))
     shown = {name for one in found for name in one.examples}
     return Gateway(
         target=target,
         compared=len(reached),
         changes=found,
         unmatched=[one.sent.name for one in passages if not one.arrivals],
-        unexplained=dict(Counter(requests.line(r.method, r.path) for r in (one.exchange.request for one in rest))),
+        unexplained=dict(Counter(line(r.method, r.path) for r in (one.exchange.request for one in rest))),
         arrived={
             one.sent.name: [arrival.exchange.to_json() for arrival in one.arrivals]
             for one in reached
             if one.sent.name in shown
         },
-        notes=list(_notes(arrived, key, has_own_key)),
+        notes=list(_notes(matched, key, has_own_key)),
     )
 
 
@@ -77,7 +85,7 @@ def _of_passage(passage: Passage, replaced: dict[str, str], has_own_key: bool, d
     last = passage.arrivals[-1]
     about = list(requests.changes(client, last, replaced))
     yield from about
-    if not any(one.what.startswith("endpoint ") for one in about):
+    if not any(one.what == "endpoint" for one in about):
         yield from responses.changes(client, last)
     if has_own_key and any(one.has_clients_key for one in passage.arrivals):
         yield _leak(next(one for one in passage.arrivals if one.has_clients_key))
@@ -95,25 +103,27 @@ def _without_the_upstream(sent: Sent, directly: Directly) -> Iterator[Seen]:
     client = sent.exchange
     if client.status is None or client.request.hangs_up:
         return
-    line = requests.line(client.request.method, client.request.path)
+    asked = line(client.request.method, client.request.path)
     answered = f"{client.status}"
     if client.status < 400:
         yield Seen(
-            side="response", what=f"answered {line}", legal=True, client=answered,
-            sentence=f"`{line}` is answered by the gateway, and does not reach the upstream",
+            side="response", what="answered", legal=True, client=answered, named=asked,
+            sentence="requests are answered by the gateway itself, and do not reach the upstream",
         )  # fmt: skip
         return
-    other = None if line.startswith(ITS_OWN) else directly(sent.name)
-    accepted = other is not None and other.status is not None and other.status < 400
-    but = "; the upstream accepts it" if accepted else ", as the upstream would do"
+    other = None if asked.startswith(ITS_OWN) else directly(sent.name)
+    status = other.status if other is not None else None
+    wrong = status is not None and (status < 400 or status < 500 <= client.status)
+    but = "" if status is None else "; the upstream accepts them" if status < 400 else f"; the upstream says {status}"
     yield Seen(
         side="response",
-        what=f"rejected {line} {client.status} {accepted}",
-        sentence=f"`{line}` is rejected by the gateway itself with {client.status}{but}",
-        legal=not accepted,
-        by_itself=accepted,
+        what=f"rejected {client.status} {status}",
+        sentence=f"requests are rejected by the gateway itself with {client.status}{but}",
+        named=asked,
+        legal=not wrong,
+        by_itself=wrong,
         client=text(client.body.decode("utf-8", "replace")),
-        upstream=f"{other.status}, asked without the gateway" if other is not None else "",
+        upstream=f"{status}, asked without the gateway" if status else "",
     )
 
 
@@ -139,14 +149,23 @@ def _notes(arrived: Sequence[Arrival], key: str | None, has_own_key: bool) -> It
         yield "The client's key is passed on: the gateway has no key of its own for the upstream."
 
 
-def _change(seen: dict[str, Seen]) -> Change:
+def _change(seen: dict[str, Seen], named: set[str]) -> Change:
     first = next(iter(seen.values()))
     return Change(
         side=first.side,
         what=first.what,
-        sentence=first.sentence,
+        sentence=f"{first.sentence}{_list(named)}",
         legal=first.legal,
         by_itself=first.by_itself,
         exchanges=list(seen),
         examples={name: (one.client, one.upstream) for name, one in list(seen.items())[:EXAMPLES]},
     )
+
+
+def _list(names: set[str]) -> str:
+    """What a change is about, in brackets, if it is about several."""
+    if not names:
+        return ""
+    some = [f"`{name}`" for name in sorted(names)]
+    more = f" and {len(some) - MOST_NAMED} more" if len(some) > MOST_NAMED else ""
+    return f" ({', '.join(some[:MOST_NAMED])}{more})"

@@ -24,8 +24,11 @@ EARLY, LATE = 0.02, 1.0
 """Seconds by which an arrival may seem to be before its request, or after its response: rounding, and what a gateway
 sends when its client has gone."""
 
-ALIKE = 0.3
-"""How alike the content of a request and an arrival must be at least, from 0 to 1."""
+ALIKE, DOUBTFUL = 0.6, 0.3
+"""How alike the content of a request and an arrival must be at least, from 0 to 1; and if the response is proof."""
+
+PROOF = 1.0
+"""How much of the upstream's response the client's must have, as `_answered_with` counts it, to be proof."""
 
 AGAIN = 0.9
 """How alike two arrivals are of which the second is the first, sent again."""
@@ -76,7 +79,7 @@ class Content:
             body = {key: value for key, value in body.items() if key != "model"}
         some = [("", repr(body))] if isinstance(body, bytes) else list(leaves(body)) if body is not None else []
         strings = Counter(value for _, value in some if value.startswith('"'))
-        return cls((exchange.request.method, exchange.request.path.partition("?")[0]), Counter(some), strings)
+        return cls((exchange.request.method, line("", exchange.request.path)), Counter(some), strings)
 
 
 def match(sent: Sequence[Sent], arrived: Sequence[Arrival]) -> tuple[list[Passage], list[Arrival]]:
@@ -91,8 +94,9 @@ def match(sent: Sequence[Sent], arrived: Sequence[Arrival]) -> tuple[list[Passag
     for number, one in enumerate(sent):
         for other in _within(begun, one):
             score = alike(one.content, contents[other])
-            if score >= ALIKE:
-                scores.append((score + _answered_with(one.exchange, arrivals[other].exchange), number, other))
+            answered = _answered_with(one.exchange, arrivals[other].exchange)
+            if score >= ALIKE or (score >= DOUBTFUL and answered > PROOF):
+                scores.append((score + answered, number, other))
     of: dict[int, list[int]] = {}
     taken: set[int] = set()
     for _, number, other in sorted(scores, key=lambda one: (-one[0], one[1], one[2])):
@@ -100,7 +104,8 @@ def match(sent: Sequence[Sent], arrived: Sequence[Arrival]) -> tuple[list[Passag
             of[number] = [other]
             taken.add(other)
     for _, number, other in sorted(scores, key=lambda one: (-one[0], one[1], one[2])):
-        if other not in taken and alike(contents[of[number][0]], contents[other]) >= AGAIN:
+        # What has no content may also be of the gateway itself: it asks for models and health.
+        if other not in taken and contents[other].members and alike(contents[of[number][0]], contents[other]) >= AGAIN:
             of[number].append(other)
             taken.add(other)
     passages = [
@@ -114,8 +119,21 @@ def alike(one: Content, other: Content) -> float:
     if one.line[0] != other.line[0]:
         return 0.0
     if one.line[1] == other.line[1]:
-        return 0.1 + 0.9 * _overlap(one.members, other.members)
+        score = 0.1 + 0.9 * _overlap(one.members, other.members)
+        return score / 2 if other.strings and not one.strings & other.strings else score
     return 0.8 * _overlap(one.strings, other.strings) if one.strings else 0.0
+
+
+def line(method: str, path: str) -> str:
+    """Method and path, with `{id}` in the place of an id."""
+    parts = path.partition("?")[0].split("/")
+    named = ["{id}" if number > 1 and parts[1] in ("models", "responses") and _is_id(part) else part
+             for number, part in enumerate(parts)]  # fmt: skip
+    return f"{method} {'/'.join(named[:3] if parts[1:2] == ['models'] else named)}"
+
+
+def _is_id(part: str) -> bool:
+    return part not in ("input_items", "cancel", "compact", "input_tokens")
 
 
 def parsed(body: Any) -> Any:

@@ -22,12 +22,25 @@ OPAQUE = frozenset(
 
 @dataclass(frozen=True)
 class Difference:
-    """A member that is on one side only, or has another value there. `path` has `[]` for any element of an array."""
+    """A member that is on one side only, or has another value there; `null` is as if it were not there.
+
+    `path` has `[]` for any element of an array. `empty`: what is on one side says nothing, or the same as nothing.
+    """
 
     how: How
     path: str
     before: Any
     after: Any
+
+    @property
+    def empty(self) -> bool:
+        """Whether a member is only on one side, and `null` or an empty array or object."""
+        return (self.after if self.how == "added" else self.before) in (None, [], {}) and self.how != "changed"
+
+    @property
+    def parent(self) -> str:
+        """The path of the object that has the member."""
+        return self.path.rpartition(".")[0].replace("[]", "")
 
     @property
     def name(self) -> str:
@@ -43,6 +56,9 @@ def last_name(path: str) -> str:
 def differences(before: Any, after: Any, path: str = "") -> Iterator[Difference]:
     """How `after` differs from `before`. Numbers of equal value are equal, `true` and 1 are not."""
     if same(before, after):
+        return
+    if (before is None or after is None) and path:
+        yield Difference("dropped" if after is None else "added", path, before, after)
         return
     if isinstance(before, dict) and isinstance(after, dict) and last_name(path) not in OPAQUE:
         for key in dict.fromkeys([*before, *after]):

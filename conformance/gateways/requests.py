@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from backends.upstream import Arrival
 from backends.wire import Exchange
-from conformance.gateways.matching import parsed
+from conformance.gateways.matching import line, parsed
 from conformance.gateways.members import ID_NAMES, Difference, differences
 from conformance.gateways.seen import Seen, parameters, text
 
@@ -46,8 +46,18 @@ def changes(client: Exchange, arrival: Arrival, replaced: Mapping[str, str]) -> 
     moved = _endpoint(client, replaced) != _endpoint(upstream, {})
     if moved and not (client.request.path.startswith("/models/") and upstream.request.path.startswith("/models/")):
         one, other = _line(client), _line(upstream)
-        sentence = f"`{one}` reaches the upstream as `{other}`"
-        yield Seen(side="request", what=f"endpoint {one}", sentence=sentence, legal=True, client=one, upstream=other)
+        if one == other:
+            one, other = client.request.path, upstream.request.path
+        sentence = "requests reach the upstream as requests of another endpoint, or with another id"
+        yield Seen(
+            side="request",
+            what="endpoint",
+            sentence=sentence,
+            legal=True,
+            named=_line(client),
+            client=one,
+            upstream=other,
+        )
         return
     yield from _query(client, upstream)
     yield from _headers(client, upstream)
@@ -79,6 +89,10 @@ def _members(before: dict[str, Any], after: dict[str, Any], replaced: Mapping[st
 
 def _of_member(one: Difference, replaced: Mapping[str, str]) -> Seen:
     top = one.path.partition(".")[0].removesuffix("[]")
+    if one.empty:
+        how = "do not reach the upstream" if one.how == "dropped" else "are added to the request"
+        what, sentence = f"{one.how} nulls", f"members that are `null` or empty {how}"
+        return _seen(what, sentence, True, one.before, one.after, one.path)
     if one.how == "dropped":
         legal = _says_nothing(one.path, one.before) or top not in parameters()
         return _seen(f"dropped {one.path}", f"`{one.path}` does not reach the upstream", legal, one.before, None)
@@ -93,7 +107,7 @@ def _of_member(one: Difference, replaced: Mapping[str, str]) -> Seen:
 
 
 def _says_nothing(path: str, value: Any) -> bool:
-    return value is None or value in ([], {}) or (path in DEFAULTS and value == DEFAULTS[path])
+    return path in DEFAULTS and value == DEFAULTS[path]
 
 
 def _means_the_same(one: Difference) -> bool:
@@ -127,13 +141,10 @@ def _query(client: Exchange, upstream: Exchange) -> Iterator[Seen]:
 def _headers(client: Exchange, upstream: Exchange) -> Iterator[Seen]:
     before = {name.lower(): value for name, value in client.request.headers if value}
     after = {name.lower(): value for name, value in upstream.request.headers}
-    for name in sorted(before.keys() - after.keys()):
-        if _is_end_to_end(name):
-            sentence = f"header `{name}` does not reach the upstream"
-            yield _seen(f"dropped header {name}", sentence, True, before[name], None)
-    for name in sorted(after.keys() - before.keys()):
-        if _is_end_to_end(name):
-            yield _seen(f"added header {name}", f"header `{name}` is added to the request", True, None, after[name])
+    for name in filter(_is_end_to_end, sorted(before.keys() - after.keys())):
+        yield _seen("dropped headers", "headers do not reach the upstream", True, before[name], None, name)
+    for name in filter(_is_end_to_end, sorted(after.keys() - before.keys())):
+        yield _seen("added headers", "headers are added to the request", True, None, after[name], name)
 
 
 def _is_end_to_end(name: str) -> bool:
@@ -149,21 +160,11 @@ def _line(exchange: Exchange) -> str:
     return line(exchange.request.method, exchange.request.path)
 
 
-def line(method: str, path: str) -> str:
-    """Method and path, with `{id}` in the place of an id."""
-    parts = path.partition("?")[0].split("/")
-    named = ["{id}" if number > 1 and parts[1] in ("models", "responses") and _is_id(part) else part
-             for number, part in enumerate(parts)]  # fmt: skip
-    return f"{method} {'/'.join(named[:3] if parts[1:2] == ['models'] else named)}"
-
-
-def _is_id(part: str) -> bool:
-    return part not in ("input_items", "cancel", "compact", "input_tokens")
-
-
-def _seen(what: str, sentence: str, legal: bool, client: Any, upstream: Any) -> Seen:
+def _seen(what: str, sentence: str, legal: bool, client: Any, upstream: Any, named: str = "") -> Seen:
     given = ["" if value is None else text(_readable(value)) for value in (client, upstream)]
-    return Seen(side="request", what=what, sentence=sentence, legal=legal, client=given[0], upstream=given[1])
+    return Seen(
+        side="request", what=what, sentence=sentence, legal=legal, named=named, client=given[0], upstream=given[1]
+    )
 
 
 def _readable(value: Any) -> Any:

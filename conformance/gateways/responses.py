@@ -73,15 +73,18 @@ def _headers(client: Exchange, upstream: Exchange) -> Iterator[Seen]:
             "changed header content-type", "`content-type` is another one for the client", False, kinds[1], kinds[0]
         )
     for name in sorted(before.keys() - after.keys() - HOPS):
-        sentence = f"header `{name}` of the response does not reach the client"
-        yield _seen(f"dropped header {name}", sentence, name not in NEEDED, None, before[name])
-    for name in sorted({_family(name) for name in after.keys() - before.keys() - HOPS}):
-        yield _seen(f"added header {name}", f"header `{name}` is added to the response", True, after.get(name), None)
+        sentence = "headers of the response do not reach the client"
+        needed = name in NEEDED
+        yield _seen(f"dropped header{'' if needed else 's'}", sentence, not needed, None, before[name], named=name)
+    for name in sorted(after.keys() - before.keys() - HOPS):
+        yield _seen("added headers", "headers are added to the response", True, after[name], None, named=_family(name))
 
 
 def _family(name: str) -> str:
     """A header, or all of its family: `x-litellm-*`."""
     parts = name.split("-")
+    if "_" in parts[0]:
+        return f"{parts[0].partition('_')[0]}_*"
     return "-".join([*parts[:2], "*"]) if parts[0] == "x" and len(parts) > 2 else name
 
 
@@ -96,7 +99,7 @@ def _error(client: Exchange, upstream: Exchange) -> Iterator[Seen]:
     for one in differences(before["error"], after["error"], "error"):
         said, given = one.before, one.after
         if one.how == "added":
-            yield _seen(f"added {one.path}", f"`{one.path}` is added to the error object", True, given, None)
+            yield _seen("members of error", "members are added to the error object", True, given, None, named=one.name)
         elif one.path == "error.message" and isinstance(said, str) and said in str(given):
             yield _seen(
                 "wrapped error.message", "`error.message` has other text around the upstream's", True, given, said
@@ -118,7 +121,8 @@ def _body(client: Exchange, upstream: Exchange) -> Iterator[Seen]:
     places: dict[str, list[str]] = {}
     for before, after in _values(client, upstream):
         for one in differences(before, after):
-            yield from _of_member(one)
+            if one.path != "usage" or one.how != "dropped" or _wants_usage(client):
+                yield from _of_member(one)
         for path, own, given in ids(before, after):
             pairs.setdefault(own, set()).add(given)
             places.setdefault(own, []).append(path)
@@ -135,6 +139,15 @@ def _body(client: Exchange, upstream: Exchange) -> Iterator[Seen]:
         yield _seen(
             "body", "the response's body does not reach the client as JSON", False, _readable(client.body), readable[0]
         )
+
+
+def _wants_usage(client: Exchange) -> bool:
+    """Whether the client wants `usage`: a stream that does not ask for it must not have it, whoever asked upstream."""
+    body = client.request.body
+    if not isinstance(body, dict) or body.get("stream") is not True or not _is_stream(client):
+        return True
+    options = body.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
 
 
 def _stream(client: Exchange, upstream: Exchange) -> Iterator[Seen]:
@@ -176,21 +189,25 @@ def _by_type(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) 
 
 
 def _of_member(one: Difference) -> Iterator[Seen]:
-    empty = one.before is None or one.before in ([], {}, "")
-    if one.how == "dropped":
-        legal = empty or one.name in NOT_NEEDED
+    if one.empty:
+        how = "do not reach the client" if one.how == "dropped" else "are added to the response"
+        what, sentence = f"{one.how} nulls", f"members that are `null` or empty {how}"
+        yield _seen(what, sentence, True, one.after, one.before, named=one.path)
+    elif one.how == "dropped":
+        legal = one.name in NOT_NEEDED or one.before == ""
         yield _seen(f"dropped {one.path}", f"`{one.path}` does not reach the client", legal, None, one.before)
+    elif one.how == "added" and one.after != "" and (one.name in SAID or one.path.endswith("[]")):
+        yield _seen(f"added {one.path}", f"`{one.path}` is added to the response", False, one.after, None)
     elif one.how == "added":
-        said = one.after is not None and one.after not in ([], {}, "")
-        invented = said and (one.name in SAID or one.path.endswith("[]"))
-        yield _seen(f"added {one.path}", f"`{one.path}` is added to the response", not invented, one.after, None)
+        where = f"`{one.parent}`" if one.parent else "the response"
+        yield _seen(f"members of {one.parent}", f"members are added to {where}", True, one.after, None, named=one.name)
     elif one.name in ID_NAMES and isinstance(one.after, str) and one.after:
-        yield _seen(f"own {one.path}", f"`{one.path}` is an id of the gateway's own", True, one.after, one.before)
+        yield _seen("own ids", "ids are the gateway's own", True, one.after, one.before, named=one.path)
     else:
         own = one.name in OWN and type(one.before) is type(one.after)
         if one.path != "model" or not own:  # The model's alias is what the client asked for.
             sentence = f"`{one.path}` reaches the client with another value"
-            yield _seen(f"changed {one.path}", sentence, own or (empty and not one.after), one.after, one.before)
+            yield _seen(f"changed {one.path}", sentence, own, one.after, one.before)
 
 
 def _is_stream(exchange: Exchange) -> bool:
@@ -201,9 +218,12 @@ def _readable(body: bytes) -> str:
     return body.decode("utf-8", "replace")
 
 
-def _seen(what: str, sentence: str, legal: bool, client: Any, upstream: Any, by_itself: bool = False) -> Seen:
+def _seen(
+    what: str, sentence: str, legal: bool, client: Any, upstream: Any, by_itself: bool = False, named: str = ""
+) -> Seen:
     given = ["" if value is None else text(value) for value in (client, upstream)]
     return Seen(
         side="response", what=what, sentence=sentence, legal=legal, by_itself=by_itself,
+        named=named,
         client=given[0], upstream=given[1],
     )  # fmt: skip

@@ -26,6 +26,8 @@ class Seen:
     sentence: str
     legal: bool = False
     by_itself: bool = False
+    named: str = ""
+    """What the sentence is about in this exchange, if it is about several: the change lists all."""
     client: str = ""
     upstream: str = ""
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Side = Literal["request", "response"]
+
+COMMON = ("messages", "input", "tools", "error")
+"""Parameters that most requests have: a check is about what is in them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,20 @@ class Change:
     by_itself: bool = False
     exchanges: list[str]
     examples: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> str:
+        """The sentence with the number of requests."""
+        number = len(self.exchanges)
+        return f"{self.sentence}: {number} request{'' if number == 1 else 's'}"
+
+    @property
+    def members(self) -> list[str]:
+        """The names by which checks speak of what is changed: the member's own and, of a request, the parameter."""
+        path = re.sub(r"\[\]", "", self.what.partition(" ")[2])
+        names = path.split(".")
+        top = names[:1] if self.side == "request" and names[0] not in COMMON else []
+        return [name for name in dict.fromkeys([*top, *names[-1:]]) if re.fullmatch(r"\w+", name)]
 
 
 @dataclass(frozen=True, kw_only=True)
