@@ -30,6 +30,14 @@ HOST, PORT = "127.0.0.1", 8999
 WAIT = 600.0
 """Seconds in which the user may configure the gateway and start it."""
 
+READY = 60.0
+"""Seconds in which a gateway that answers may find its upstream."""
+
+FEW = 4
+"""Models that are asked, of those that a gateway lists: they may be of several upstreams."""
+
+HELLO = Request(body={"model": wire.MODEL, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]})
+
 LOOK = 0.5
 """Seconds between two looks whether it answers."""
 
@@ -120,19 +128,37 @@ def how_to_configure(upstream: Upstream, gateway: str) -> str:
     )
 
 
-def await_gateway(wanted: Wanted, say: Callable[[str], None]) -> None:
-    """Return once anything answers at the gateway's address. Raises CannotMeasure."""
+def await_gateway(wanted: Wanted, upstream: Upstream, say: Callable[[str], None]) -> None:
+    """Return once a chat through the gateway arrives at the upstream, or is not going to. Raises CannotMeasure.
+
+    A gateway may answer before it knows its upstream: it gets `READY` seconds more.
+    """
     assert wanted.base_url is not None
-    until, said = time.monotonic() + WAIT, False
-    asked = Request(method="GET", path="/models")
+    until, ready, said = time.monotonic() + WAIT, 0.0, False
     with wire.client(5, wanted.access) as http:
-        while wire.send(asked, wanted.base_url, model="", http=http).status is None:
-            if not said:
-                say(f"waiting for the gateway at {wanted.base_url} …")
-                said = True
+        while not any(one.exchange.request.method == "POST" for one in upstream.read()):
+            listing = wire.send(Request(method="GET", path="/models"), wanted.base_url, model="", http=http)
+            if listing.status is not None:
+                ready = ready or time.monotonic() + READY
+                for model in wanted.models.get("chat"), *_listed(listing):
+                    if model:
+                        wire.send(HELLO, wanted.base_url, model=model, http=http)
+            if ready and time.monotonic() > ready:
+                return
             if time.monotonic() > until:
                 raise CannotMeasure(f"no gateway answered at {wanted.base_url} in {WAIT / 60:g} minutes; start it.")
+            if not said:
+                say(f"waiting for a request to come through the gateway at {wanted.base_url} …")
+                said = True
             time.sleep(LOOK)
+
+
+def _listed(listing: Exchange) -> list[str]:
+    """The first models of a listing."""
+    body = as_json(listing.body)
+    some = body.get("data") if isinstance(body, dict) else None
+    ids = [one.get("id") for one in some if isinstance(one, dict)] if isinstance(some, list) else []
+    return [one for one in ids if isinstance(one, str)][:FEW]
 
 
 def must_be_behind(target: Target, upstream: Upstream) -> Target:

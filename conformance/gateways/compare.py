@@ -47,7 +47,7 @@ def compare(
     replaced = {
         given: own
         for one in reached
-        for _, own, given in responses.id_pairs(one.sent.exchange, one.arrivals[-1])
+        for _, own, given in responses.id_pairs(one.sent.exchange, one.arrivals[0])
         if own != given
     }
     matched = [arrival for one in reached for arrival in one.arrivals]
@@ -82,18 +82,20 @@ def _of_passage(passage: Passage, replaced: dict[str, str], has_own_key: bool, d
     if not passage.arrivals:
         yield from _without_the_upstream(passage.sent, directly)
         return
-    last = passage.arrivals[-1]
-    about = list(requests.changes(client, last, replaced))
+    answering = passage.arrivals[0]
+    about = list(requests.changes(client, answering, replaced))
     yield from about
     if not any(one.what == "endpoint" for one in about):
-        yield from responses.changes(client, last)
+        yield from responses.changes(client, answering)
     if has_own_key and any(one.has_clients_key for one in passage.arrivals):
         yield _leak(next(one for one in passage.arrivals if one.has_clients_key))
     if len(passage.arrivals) > 1 and not passage.sent.again:
         times = f"{len(passage.arrivals)} times"
         sentence = "a request reaches the upstream more than once"
         yield Seen(side="request", what="sent again", sentence=sentence, legal=True, client="once", upstream=times)
-    if any(one.what == "added stream_options" for one in about) and b'"usage":{' in client.body.replace(b" ", b""):
+    if any(
+        one.named == "stream_options" and one.what == "added" for one in about
+    ) and b'"usage":{' in client.body.replace(b" ", b""):
         sentence = "a stream has `usage` that the client did not ask for: `stream_options` is added to the request"
         yield Seen(side="response", what="unasked usage", sentence=sentence)
 

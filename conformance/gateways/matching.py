@@ -57,7 +57,10 @@ class Sent:
 
 @dataclass(frozen=True)
 class Passage:
-    """A request of the suite, and what of it arrived at the upstream, in order; nothing, if the gateway answered it."""
+    """A request of the suite, and what of it arrived at the upstream; nothing, if the gateway answered it.
+
+    The first arrival is the one whose response the client got.
+    """
 
     sent: Sent
     arrivals: tuple[Arrival, ...]
@@ -108,9 +111,7 @@ def match(sent: Sequence[Sent], arrived: Sequence[Arrival]) -> tuple[list[Passag
         if other not in taken and contents[other].members and alike(contents[of[number][0]], contents[other]) >= AGAIN:
             of[number].append(other)
             taken.add(other)
-    passages = [
-        Passage(one, tuple(arrivals[other] for other in sorted(of.get(number, ())))) for number, one in enumerate(sent)
-    ]
+    passages = [Passage(one, tuple(arrivals[other] for other in of.get(number, ()))) for number, one in enumerate(sent)]
     return passages, [one for number, one in enumerate(arrivals) if number not in taken]
 
 
@@ -119,7 +120,8 @@ def alike(one: Content, other: Content) -> float:
     if one.line[0] != other.line[0]:
         return 0.0
     if one.line[1] == other.line[1]:
-        score = 0.1 + 0.9 * _overlap(one.members, other.members)
+        # A gateway adds its own defaults: what of the request has arrived counts most.
+        score = 0.1 + 0.7 * _share(one.members, other.members) + 0.2 * _overlap(one.members, other.members)
         return score / 2 if other.strings and not one.strings & other.strings else score
     return 0.8 * _overlap(one.strings, other.strings) if one.strings else 0.0
 
@@ -145,6 +147,11 @@ def parsed(body: Any) -> Any:
 def _within(begun: Sequence[float], one: Sent) -> Iterable[int]:
     first = bisect_left(begun, one.exchange.started_at - EARLY)
     return range(first, bisect_right(begun, one.ended + LATE))
+
+
+def _share(of: Counter[Any], other: Counter[Any]) -> float:
+    """How much of the one is in the other."""
+    return (of & other).total() / of.total() if of else _overlap(of, other)
 
 
 def _overlap(one: Counter[Any], other: Counter[Any]) -> float:

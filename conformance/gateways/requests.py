@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from backends.upstream import Arrival
 from backends.wire import Exchange
 from conformance.gateways.matching import line, parsed
-from conformance.gateways.members import ID_NAMES, Difference, differences
-from conformance.gateways.seen import Seen, parameters, text
+from conformance.gateways.members import ID_NAMES, Difference, differences, same
+from conformance.gateways.seen import Seen, known, text
 
 HOPS = frozenset(
     {"host", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"}
@@ -33,8 +33,26 @@ WITHOUT_EFFECT = frozenset(
 )
 """Parameters that do not change what the model writes: a gateway may add them."""
 
-DEFAULTS: dict[str, Any] = {"stream": False, "n": 1, "store": False, "background": False}
-"""Values that say the same as no value."""
+DEFAULTS: dict[str, tuple[Any, ...]] = {
+    "background": (False,),
+    "best_of": (1,),
+    "echo": (False,),
+    "encoding_format": ("float",),
+    "frequency_penalty": (0,),
+    "logprobs": (False,),
+    "n": (1,),
+    "parallel_tool_calls": (True,),
+    "presence_penalty": (0,),
+    "reasoning.effort": ("medium",),
+    "store": (False, True),
+    "stream": (False,),
+    "temperature": (1,),
+    "tool_choice": ("auto",),
+    "top_logprobs": (0,),
+    "top_p": (1,),
+    "truncation": ("disabled",),
+}
+"""Values that say the same as no value, by OpenAI's document."""
 
 STATE = ("previous_response_id",)
 """Members that name what the upstream keeps."""
@@ -88,17 +106,20 @@ def _members(before: dict[str, Any], after: dict[str, Any], replaced: Mapping[st
 
 
 def _of_member(one: Difference, replaced: Mapping[str, str]) -> Seen:
-    top = one.path.partition(".")[0].removesuffix("[]")
     if one.empty:
         how = "do not reach the upstream" if one.how == "dropped" else "are added to the request"
         what, sentence = f"{one.how} nulls", f"members that are `null` or empty {how}"
         return _seen(what, sentence, True, one.before, one.after, one.path)
+    if one.how == "dropped" and (_says_nothing(one.path, one.before) or not known(one.path)):
+        sentence = "members that are a default, or that OpenAI's document lacks, do not reach the upstream"
+        return _seen("dropped", sentence, True, one.before, None, one.path)
     if one.how == "dropped":
-        legal = _says_nothing(one.path, one.before) or top not in parameters()
-        return _seen(f"dropped {one.path}", f"`{one.path}` does not reach the upstream", legal, one.before, None)
+        return _seen(f"dropped {one.path}", f"`{one.path}` does not reach the upstream", False, one.before, None)
+    if one.how == "added" and (_says_nothing(one.path, one.after) or one.path in WITHOUT_EFFECT or not known(one.path)):
+        sentence = "members that are a default, without effect, or not in OpenAI's document are added to the request"
+        return _seen("added", sentence, True, None, one.after, one.path)
     if one.how == "added":
-        legal = _says_nothing(one.path, one.after) or one.path in WITHOUT_EFFECT or top not in parameters()
-        return _seen(f"added {one.path}", f"`{one.path}` is added to the request", legal, None, one.after)
+        return _seen(f"added {one.path}", f"`{one.path}` is added to the request", False, None, one.after)
     legal = _means_the_same(one)
     if one.name in ID_NAMES and isinstance(one.before, str):
         legal = replaced.get(one.before) == one.after
@@ -107,7 +128,7 @@ def _of_member(one: Difference, replaced: Mapping[str, str]) -> Seen:
 
 
 def _says_nothing(path: str, value: Any) -> bool:
-    return path in DEFAULTS and value == DEFAULTS[path]
+    return any(same(value, one) for one in DEFAULTS.get(path, ()))
 
 
 def _means_the_same(one: Difference) -> bool:

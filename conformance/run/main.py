@@ -130,7 +130,7 @@ class MainRun(Run):
         if self.asked.upstream and gateway.base_url:
             self._upstream = upstream.start(self.asked.upstream, gateway.access.key)
             self._say(upstream.how_to_configure(self._upstream, gateway.base_url))
-            upstream.await_gateway(gateway, self._say)
+            upstream.await_gateway(gateway, self._upstream, self._say)
 
     def _before_upstream(self, target: Target) -> Target:
         if self._upstream is None:
