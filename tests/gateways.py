@@ -56,9 +56,10 @@ def request(change: Callable[[dict[str, Any]], None]) -> Gate:
     """A gateway that changes the body of each request."""
 
     def gate(through: Through) -> Reply:
+        if not isinstance(through.body, dict):
+            return through.on()
         body = json.loads(json.dumps(through.body))
-        if isinstance(body, dict):
-            change(body)
+        change(body)
         return through.on(body=body)
 
     return gate
@@ -123,22 +124,18 @@ def taped(directory: Path, key: str | None = KEY) -> Iterator[Upstream]:
         yield Upstream(process, tape, f"{origin}/v1", key)
 
 
-def measured(gate: Gate, requests: dict[str, Request], directory: Path, key: str | None = KEY) -> Gateway:
+def measured(gate: Gate, requests: dict[str, Request], behind: Upstream) -> Gateway:
     """What a gateway is found to do with some requests, all sent at the same time."""
-    with taped(directory, key) as behind:
-        origin = behind.process.origin
-        with gateway(gate, origin) as base_url, wire.client(20, Access(key=key)) as http:
+    before = len(behind.read())
+    access = Access(key=behind.key)
+    with gateway(gate, behind.process.origin) as base_url, wire.client(20, access) as http:
 
-            def send(name: str) -> Sent:
-                exchange = wire.send(requests[name], base_url, model="reference-text", http=http)
-                return Sent(name=name, exchange=exchange)
+        def send(name: str) -> Sent:
+            return Sent(name=name, exchange=wire.send(requests[name], base_url, model="reference-text", http=http))
 
-            with ThreadPoolExecutor(max_workers=8) as pool:
-                sent = list(pool.map(send, requests))
-        arrived = behind.read()
-        with wire.client(20, Access(key=key)) as http:
+        def directly(name: str) -> wire.Exchange:
+            return wire.send(requests[name], behind.base_url, model="reference-text", http=http)
 
-            def directly(name: str) -> wire.Exchange:
-                return wire.send(requests[name], behind.base_url, model="reference-text", http=http)
-
-            return compare("gateway", sent, arrived, directly, key)
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            sent = list(pool.map(send, requests))
+        return compare("gateway", sent, behind.read()[before:], directly, behind.key)

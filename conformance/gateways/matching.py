@@ -24,7 +24,7 @@ EARLY, LATE = 0.02, 1.0
 """Seconds by which an arrival may seem to be before its request, or after its response: rounding, and what a gateway
 sends when its client has gone."""
 
-ALIKE, DOUBTFUL = 0.6, 0.3
+ALIKE, DOUBTFUL = 0.6, 0.1
 """How alike the content of a request and an arrival must be at least, from 0 to 1; and if the response is proof."""
 
 PROOF = 1.0
@@ -93,20 +93,21 @@ def match(sent: Sequence[Sent], arrived: Sequence[Arrival]) -> tuple[list[Passag
     arrivals = sorted(arrived, key=lambda one: one.began)
     contents = [Content.of(one.exchange) for one in arrivals]
     begun = [one.began for one in arrivals]
-    scores: list[tuple[float, int, int]] = []
+    pairs: list[tuple[bool, float, int, int]] = []
     for number, one in enumerate(sent):
         for other in _within(begun, one):
             score = alike(one.content, contents[other])
             answered = _answered_with(one.exchange, arrivals[other].exchange)
             if score >= ALIKE or (score >= DOUBTFUL and answered > PROOF):
-                scores.append((score + answered, number, other))
+                elsewhere = one.content.line != contents[other].line
+                pairs.append((elsewhere, -score - answered, number, other))
     of: dict[int, list[int]] = {}
     taken: set[int] = set()
-    for _, number, other in sorted(scores, key=lambda one: (-one[0], one[1], one[2])):
+    for _, _, number, other in sorted(pairs):
         if number not in of and other not in taken:
             of[number] = [other]
             taken.add(other)
-    for _, number, other in sorted(scores, key=lambda one: (-one[0], one[1], one[2])):
+    for _, _, number, other in sorted(pairs):
         # What has no content may also be of the gateway itself: it asks for models and health.
         if other not in taken and contents[other].members and alike(contents[of[number][0]], contents[other]) >= AGAIN:
             of[number].append(other)
@@ -160,10 +161,8 @@ def _overlap(one: Counter[Any], other: Counter[Any]) -> float:
 
 
 def _answered_with(client: Exchange, upstream: Exchange) -> float:
-    """Up to 2: how much of the upstream's response is in the client's. An id that went through is proof."""
+    """How much of the upstream's response is in the client's, up to 1.9. An id that went through is proof."""
     given, got = upstream.body, client.body
-    if given and given == got:
-        return 2.0
     found = [one for one in _ids(given) if one in got]
     status = 0.1 if client.status == upstream.status else 0.0
     return (1.5 if found else 0.0) + status + 0.3 * _overlap(Counter(_words(given)), Counter(_words(got)))

@@ -95,6 +95,8 @@ def _members(before: dict[str, Any], after: dict[str, Any], replaced: Mapping[st
     for old, new in renamed:
         yield _seen(f"renamed {old}", f"`{old}` reaches the upstream as `{new}`", True, before[old], after[new])
     gone = {path for pair in renamed for path in pair}
+    if not after.get("tools") and after.get("tool_choice") == "none" and "tool_choice" in added:
+        gone.add("tool_choice")  # Without tools, it is the default.
     for one in found:
         if one.path not in gone:
             yield _of_member(one, replaced)
