@@ -68,21 +68,24 @@ class Passage:
 
 @dataclass(frozen=True)
 class Content:
-    """Method and path of a request, its members with their values, and its strings alone."""
+    """Method and path of a request, its members with their values, its strings alone, and its model."""
 
     line: tuple[str, str]
     members: Counter[tuple[str, str]]
     strings: Counter[str]
+    model: str
 
     @classmethod
     def of(cls, exchange: Exchange) -> Content:
         """The content of a request, without the model, for which a gateway has names of its own."""
         body = parsed(exchange.request.body)
+        model = ""
         if isinstance(body, dict):
+            model = str(body.get("model"))
             body = {key: value for key, value in body.items() if key != "model"}
         some = [("", repr(body))] if isinstance(body, bytes) else list(leaves(body)) if body is not None else []
         strings = Counter(value for _, value in some if value.startswith('"'))
-        return cls((exchange.request.method, line("", exchange.request.path)), Counter(some), strings)
+        return cls((exchange.request.method, line("", exchange.request.path)), Counter(some), strings, model)
 
 
 def match(sent: Sequence[Sent], arrived: Sequence[Arrival]) -> tuple[list[Passage], list[Arrival]]:
@@ -94,6 +97,7 @@ def match(sent: Sequence[Sent], arrived: Sequence[Arrival]) -> tuple[list[Passag
     contents = [Content.of(one.exchange) for one in arrivals]
     begun = [one.began for one in arrivals]
     pairs: list[tuple[bool, float, int, int]] = []
+    aliases: dict[str, set[str]] = {}
     for number, one in enumerate(sent):
         for other in _within(begun, one):
             score = alike(one.content, contents[other])
@@ -101,8 +105,12 @@ def match(sent: Sequence[Sent], arrived: Sequence[Arrival]) -> tuple[list[Passag
             if score >= ALIKE or (score >= DOUBTFUL and answered > PROOF):
                 elsewhere = one.content.line != contents[other].line
                 pairs.append((elsewhere, -score - answered, number, other))
+            if answered > PROOF:
+                aliases.setdefault(contents[other].model, set()).add(one.content.model)
     of: dict[int, list[int]] = {}
     taken: set[int] = set()
+    # The upstream's name of a model is for those names of the gateway for which it was proved, if it was for any.
+    pairs = [one for one in pairs if _may_be(sent[one[2]].content.model, aliases.get(contents[one[3]].model))]
     for _, _, number, other in sorted(pairs):
         if number not in of and other not in taken:
             of[number] = [other]
@@ -114,6 +122,10 @@ def match(sent: Sequence[Sent], arrived: Sequence[Arrival]) -> tuple[list[Passag
             taken.add(other)
     passages = [Passage(one, tuple(arrivals[other] for other in of.get(number, ()))) for number, one in enumerate(sent)]
     return passages, [one for number, one in enumerate(arrivals) if number not in taken]
+
+
+def _may_be(model: str, proved: set[str] | None) -> bool:
+    return proved is None or model in proved
 
 
 def alike(one: Content, other: Content) -> float:
@@ -161,11 +173,15 @@ def _overlap(one: Counter[Any], other: Counter[Any]) -> float:
 
 
 def _answered_with(client: Exchange, upstream: Exchange) -> float:
-    """How much of the upstream's response is in the client's, up to 1.9. An id that went through is proof."""
+    """How much of the upstream's response is in the client's, up to 2.4. An id that went through is proof."""
     given, got = upstream.body, client.body
     found = [one for one in _ids(given) if one in got]
     status = 0.1 if client.status == upstream.status else 0.0
-    return (1.5 if found else 0.0) + status + 0.3 * _overlap(Counter(_words(given)), Counter(_words(got)))
+    said = as_json(given) if (upstream.status or 0) >= 400 else None
+    error = said.get("error") if isinstance(said, dict) else None
+    message = error.get("message") if isinstance(error, dict) else None
+    told = 0.5 if isinstance(message, str) and message.encode() in got else 0.0
+    return (1.5 if found else 0.0) + told + status + 0.3 * _overlap(Counter(_words(given)), Counter(_words(got)))
 
 
 def _ids(body: bytes) -> set[bytes]:

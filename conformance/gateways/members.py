@@ -87,8 +87,10 @@ def same(one: Any, other: Any) -> bool:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Path and value of each string, number, boolean and null, as text."""
-    if isinstance(value, dict):
+    """Path and value of each string, number, boolean, null and empty array or object, as text."""
+    if value in ({}, []):
+        yield path, "[]"
+    elif isinstance(value, dict):
         for key, inner in value.items():
             yield from leaves(inner, f"{path}.{key}")
     elif isinstance(value, list):

@@ -135,7 +135,7 @@ def _says_nothing(path: str, value: Any) -> bool:
 
 def _means_the_same(one: Difference) -> bool:
     """Whether a changed value is another form of the same: an array of one text, or JSON with other spaces."""
-    if one.name in ("content", "input", "stop", "output"):
+    if one.name in ("content", "input", "prompt", "stop", "output"):
         return _plain(one.before) == _plain(one.after) is not None
     if one.name == "arguments" and isinstance(one.before, str) and isinstance(one.after, str):
         try:
