@@ -30,8 +30,8 @@ HOST, PORT = "127.0.0.1", 8999
 WAIT = 600.0
 """Seconds in which the user may configure the gateway and start it."""
 
-READY = 60.0
-"""Seconds in which a gateway that answers may find its upstream."""
+READY = 120.0
+"""Seconds in which a gateway that answers may find its upstream: routers look every minute."""
 
 FEW = 4
 """Models that are asked, of those that a gateway lists: they may be of several upstreams."""
