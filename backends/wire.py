@@ -165,18 +165,18 @@ class Exchange:
                 hang_up_in=sent.get("hang_up_in"),
                 http_version=sent.get("http_version", "1.1"),
                 room=sent.get("room"),
-                body=_bytes_from_json(sent["body_bytes"]) if "body_bytes" in sent else sent.get("body"),
+                body=read_bytes(sent["body_bytes"]) if "body_bytes" in sent else sent.get("body"),
             ),
             url=sent["url"],
             status=got["status"],
             headers=tuple((k, v) for k, v in got["headers"]),
-            body=_bytes_from_json(got["body"]),
+            body=read_bytes(got["body"]),
             headers_at=got["headers_at_s"],
             reads=tuple((t, n) for t, n in got["reads"]),
             error=got["error"],
             error_detail=got["error_detail"],
             port=got.get("port"),
-            surplus=_bytes_from_json(got["surplus"]) if "surplus" in got else None,
+            surplus=read_bytes(got["surplus"]) if "surplus" in got else None,
             started_at=data["started_at"],
         )
 
@@ -359,7 +359,8 @@ def _bytes_to_json(raw: bytes) -> dict[str, str]:
         return {"base64": base64.b64encode(raw).decode()}
 
 
-def _bytes_from_json(data: dict[str, str]) -> bytes:
+def read_bytes(data: dict[str, str]) -> bytes:
+    """Bytes as results files have them: as text, or as base64."""
     return data["text"].encode("utf-8", "surrogatepass") if "text" in data else base64.b64decode(data["base64"])
 
 

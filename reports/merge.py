@@ -41,6 +41,7 @@ def split(results: Results) -> list[Results]:
             footer=results.footer,
             findings=[f for f in results.findings if f.target == target["name"]],
             clients=[c for c in results.clients if c.target == target["name"]],
+            gateways=[g for g in results.gateways if g.target == target["name"]],
         )
         for target in results.targets
     ]
@@ -71,6 +72,7 @@ def join(parts: list[Results]) -> Results:
         footer=footer,
         findings=list({f.sentence: f for part in parts for f in part.findings}.values()),
         clients=[client for part in parts for client in part.clients],
+        gateways=[gateway for part in parts for gateway in part.gateways],
     )
 
 

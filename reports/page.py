@@ -28,7 +28,7 @@ from backends.known import Deviation
 from conformance.requirements import matrix, musts, sources
 from conformance.requirements.check import node_id
 from conformance.results import CheckResult, Results, suite_version
-from reports import causes, clients, diff_text, families, tool_models, words
+from reports import causes, clients, diff_text, families, gateways, tool_models, words
 from reports.diff import Diff, Kind
 from reports.evidence import EVENTS_OPEN, Shown, duration, evidence
 from reports.history import History
@@ -253,6 +253,7 @@ def _environment() -> Environment:
         "evidence_of": causes.evidence_of,
         "check_of": causes.check_of,
         "clients": clients,
+        "gateways": gateways,
         "story_of": story_of,
         "tally_of": tally,
     }

@@ -131,6 +131,7 @@ def _named(run: Results, name: str) -> Results:
         exchanges=run.exchanges.renamed(name),
         footer=run.footer,
         findings=[replace(found, target=name) for found in run.findings],
+        gateways=[replace(found, target=name) for found in run.gateways],
     )
 
 

@@ -16,6 +16,7 @@ from conformance.requirements import matrix
 from conformance.requirements.matrix import Feature
 from conformance.results import CheckResult, Results
 from conformance.results.causes import Cause, causes
+from conformance.results.gateways import Gateway
 from conformance.results.grading import Agreement, Grade, Status, agreement, grade
 from reports.known import applying
 
@@ -85,7 +86,13 @@ class Column:
     def causes(self) -> list[Cause]:
         """Why checks did not pass, by `conformance.results.causes`; what a server honestly rejects is left out."""
         findings = [found for found in self.results.findings if found.target == self.name]
-        return [cause for cause in causes(self.checks, findings, applying(self)) if cause.told]
+        changes = [change for one in self.gateways for change in one.changes]
+        return [cause for cause in causes(self.checks, findings, applying(self), changes) if cause.told]
+
+    @property
+    def gateways(self) -> list[Gateway]:
+        """What it did to what went through it, if it is a gateway with the reference behind it."""
+        return [one for one in self.results.gateways if one.target == self.name]
 
     @property
     def not_run(self) -> dict[str, int]:

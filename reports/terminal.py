@@ -13,7 +13,7 @@ from conformance.outcomes import Outcome
 from conformance.requirements import matrix
 from conformance.results import CheckResult
 from conformance.results.causes import Cause
-from reports import clients, words
+from reports import clients, gateways, words
 from reports.hostile import line, visible
 from reports.table import QUICK, Cell, Claim, Column, Table, count, tally
 
@@ -67,11 +67,24 @@ def text(shown: Table, *, width: int, colour: bool, verbose: bool = False) -> st
         _notes(console, shown)
         _unmeasured(console, shown)
     _causes(console, shown, verbose=verbose)
+    _gateways(console, shown)
     _clients(console, shown)
     for column in shown.columns:
         _not_run(console, column, named=len(shown.columns) > 1)
         _later(console, column, named=len(shown.columns) > 1)
     return out.getvalue()
+
+
+def _gateways(console: Console, shown: Table) -> None:
+    """What was compared; what the gateway does wrong stands among the causes."""
+    for gateway in (one for column in shown.columns for one in column.gateways):
+        console.print(Text("\nWhat goes through the gateway", "bold"))
+        console.print(Text(f"  {visible(gateways.in_short(gateway))}", "dim"))
+        more = "The report has both sides of each."
+        wrong, legal = count(len(gateway.wrong), "change"), len(gateway.legal)
+        console.print(Text(f"  {wrong} that a gateway may not make, {legal} that it may. {more}"))
+        for note in gateway.notes:
+            console.print(Text(f"  {visible(note)}", "dim"))
 
 
 def _clients(console: Console, shown: Table) -> None:

@@ -21,8 +21,8 @@ OUTCOME = {
 }
 """Of a check."""
 
-CAUSE = {"absent": "⊖", "finding": "•"}
-"""Of a cause without violations: an endpoint that is absent, a finding about the whole server."""
+CAUSE = {"absent": "⊖", "finding": "•", "gateway": "⇄"}
+"""Of a cause without violations: an endpoint that is absent, a finding about the whole server, what a gateway does."""
 
 AGREEMENT = {
     Agreement.CONFIRMED: "confirmed",

@@ -46,7 +46,7 @@ FLOORS = (
     ("requirements",),
     ("answers", "results"),
     ("kit", "sdk"),
-    ("checks", "clients"),
+    ("checks", "clients", "gateways"),
     ("run",),
     ("ledger", "plugin", "replay_request"),
     ("freeze", "new"),

@@ -41,7 +41,7 @@ class Reference:
 
     def judged(self, row: Row, task: str, forced: Change | None, runs: Run) -> Judged | None:
         """What the same client does there; None if there is no reference, and `why_none` says why."""
-        target = self._target()
+        target = self.target()
         if target is None:
             return None
         key = (row.id, task, forced is not None)
@@ -54,7 +54,8 @@ class Reference:
         if self._running:
             self._running.stop()
 
-    def _target(self) -> Target | None:
+    def target(self) -> Target | None:
+        """The reference; None if there is none, and `why_none` says why."""
         if self._running is None and not self.why_none:
             try:
                 if REFERENCE not in find.backends():

@@ -1,6 +1,7 @@
 """The results file: JSON Lines, the only truth about a run, described by `results.schema.json`.
 
-A header, then `exchange`, `check`, `client` and `finding` lines in the order in which they happened, then a footer.
+A header, then `exchange`, `check`, `client`, `finding` and `gateway` lines in the order in which they happened, then a
+footer.
 Lines are flushed as they are written, so a run that is cut leaves a readable file: one without its footer, which
 readers call incomplete.
 """
@@ -26,6 +27,7 @@ from conformance.outcomes import Level, Outcome
 from conformance.requirements import dialect_rows
 from conformance.requirements.renamed import renamed as renamed
 from conformance.results.clients import ClientResult
+from conformance.results.gateways import Gateway
 
 FORMAT = 1
 """Version of the results format; a reader refuses files of a later one."""
@@ -158,6 +160,7 @@ class Results:
     footer: dict[str, Any] | None
     findings: list[Finding] = field(default_factory=list)
     clients: list[ClientResult] = field(default_factory=list)
+    gateways: list[Gateway] = field(default_factory=list)
 
     @property
     def targets(self) -> list[dict[str, Any]]:
@@ -232,6 +235,10 @@ class Writer:
         """What a real client did."""
         self._write(result.to_json())
 
+    def gateway(self, found: Gateway) -> None:
+        """What a gateway did to what went through it."""
+        self._write(found.to_json())
+
     def footer(self, *, duration: float, exit_code: int, stopped: str | None) -> None:
         """The last line: wall time in seconds, pytest's exit code, and why the run stopped early, if it did."""
         self._write({"kind": "footer", "duration": round(duration, 3), "exit_code": exit_code, "stopped": stopped})
@@ -259,6 +266,7 @@ def read(path: Path) -> Results:
     exchanges: dict[tuple[str, str], Line] = {}
     findings: list[Finding] = []
     clients: list[ClientResult] = []
+    gateways: list[Gateway] = []
     room = IN_MEMORY
     for text, line, at in json_lines.read_with_places(path):
         match line["kind"]:
@@ -274,10 +282,18 @@ def read(path: Path) -> Results:
                 findings.append(Finding(**{key: line[key] for key in ("target", "sentence", "exchanges")}))
             case "client":
                 clients.append(ClientResult.from_json(line))
+            case "gateway":
+                gateways.append(Gateway.from_json(line))
             case "footer":
                 footer = line
     return Results(
-        header=header, checks=checks, exchanges=Exchanges(exchanges), footer=footer, findings=findings, clients=clients
+        header=header,
+        checks=checks,
+        exchanges=Exchanges(exchanges),
+        footer=footer,
+        findings=findings,
+        clients=clients,
+        gateways=gateways,
     )
 
 

@@ -3,6 +3,7 @@
 Each check belongs to one cause, by the first rule that fits:
 
 1. the judge named the cause: an endpoint is absent;
+   or a gateway changed, on the way, the exchange on which the check failed, in what the check is about;
 2. a finding about the whole server has the exchange on which the check failed (but streams that nobody asked for are
    read all the same, and explain only what is about their form);
 3. `known.toml` lists the check with this outcome: its entry is the cause;
@@ -26,6 +27,7 @@ from typing import Literal
 from backends.known import Deviation, without_numbers
 from conformance.outcomes import Level, Outcome
 from conformance.results import CheckResult, Finding
+from conformance.results.gateways import Change
 
 EVIDENCE = 3
 """Exchanges that are shown first as the evidence of a cause."""
@@ -43,7 +45,7 @@ _UNASKED = re.compile(r"POST \S+ streams ")
 """The beginning of a finding about streams that nobody asked for."""
 
 
-Kind = Literal["absent", "finding", "known", "paths", "parameter", "message", "exchange", "check"]
+Kind = Literal["absent", "gateway", "finding", "known", "paths", "parameter", "message", "exchange", "check"]
 """By which rule checks are folded: those above, in their order."""
 
 
@@ -82,13 +84,14 @@ class Cause:
     @property
     def told(self) -> bool:
         """Whether reports show it by default: an honest rejection is shown only on request."""
-        return bool(self.violations) or self.kind in ("absent", "finding")
+        return bool(self.violations) or self.kind in ("absent", "gateway", "finding")
 
     @property
     def level(self) -> Level:
-        """The highest level among its violations, or among its checks if none is one; MAY if it has no checks."""
+        """The highest level among its violations, or among its checks if none is one; without checks MAY, or SHOULD if
+        a gateway breaks something."""
         levels = [check.level for check in self.violations or self.checks]
-        return min(levels, key=_LEVELS.index, default=Level.MAY)
+        return min(levels, key=_LEVELS.index, default=Level.SHOULD if self.kind == "gateway" else Level.MAY)
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -108,22 +111,29 @@ class _Fold:
 
 
 def causes(
-    checks: Iterable[CheckResult], findings: Sequence[Finding] = (), listed: Sequence[Deviation] = ()
+    checks: Iterable[CheckResult],
+    findings: Sequence[Finding] = (),
+    listed: Sequence[Deviation] = (),
+    changes: Sequence[Change] = (),
 ) -> list[Cause]:
     """Fold the results of one target: MUST before SHOULD before MAY, then the cause with most checks first.
 
     Checks that passed, or that the server did not keep from being decided, belong to no cause. `listed` are the known
-    deviations of the target's version.
+    deviations of the target's version, `changes` what a gateway does that it may not do.
     """
+    changes = sorted((one for one in changes if not one.legal), key=lambda one: (one.by_itself, len(one.exchanges)))
     folds: dict[tuple[str, ...], _Fold] = {
         ("finding", one.sentence): _Fold("finding", [], one.sentence, exchanges=tuple(one.exchanges))
         for one in findings
+    }
+    folds |= {
+        ("gateway", one.sentence): _Fold("gateway", [], one.counted, exchanges=tuple(one.exchanges)) for one in changes
     }
     others: list[CheckResult] = []
     checks = sorted(checks, key=_worst_first)
     for check in checks:
         if check.cause or check.outcome.bad or check.outcome is Outcome.REJECTED:
-            named = _named(check, findings, listed)
+            named = _named(check, findings, listed, changes)
             if named:
                 folds.setdefault(named[0], named[1]).checks.append(check)
             else:
@@ -172,12 +182,15 @@ def gist(check: CheckResult) -> str:
 
 
 def _named(
-    check: CheckResult, findings: Sequence[Finding], listed: Sequence[Deviation]
+    check: CheckResult, findings: Sequence[Finding], listed: Sequence[Deviation], changes: Sequence[Change]
 ) -> tuple[tuple[str, ...], _Fold] | None:
     """The cause that the judge, a finding or `known.toml` names for a check, as a key and a new fold; or None."""
     if check.cause and not check.outcome.bad:
         return ("absent", check.cause), _Fold("absent", [], check.cause)
     failed = {_scenario(name) for name in shown_by(check)}
+    for change in changes:
+        if failed & {_scenario(name) for name in change.exchanges} and (change.by_itself or _is_about(check, change)):
+            return ("gateway", change.sentence), _Fold("gateway", [], change.counted)
     for finding in findings:
         if _UNASKED.match(finding.sentence) and not _is_about_form(check):
             continue
@@ -194,6 +207,13 @@ def _without_effect(checks: Iterable[CheckResult], ignored: Sequence[CheckResult
     """Rows of which no core check passed because a parameter is ignored: the parameter by the row."""
     works = {check.feature for check in checks if check.core and not check.outcome.bad}
     return {one.feature: _parameter(one) for one in reversed(ignored) if one.core and one.feature not in works}
+
+
+def _is_about(check: CheckResult, change: Change) -> bool:
+    """Whether a check says something of the member that a gateway changed: in its source, requirement or message."""
+    said = {*re.findall(r"`([^`]+)`", f"{check.requirement} {check.message}"), check.source}
+    words = {word for text in said for word in re.findall(r"\w+", text)}
+    return bool(words & set(change.members))
 
 
 def _is_about_form(check: CheckResult) -> bool:

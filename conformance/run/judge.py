@@ -182,7 +182,7 @@ class Judge:
         self._notes.lenient.clear()
         self._notes.generated.clear()
         with tolerant(drift):
-            outcome, message, expected, actual = self._ending(_problem(check, arguments), arguments)
+            outcome, message, expected, actual = self._ending(problem_of(check, arguments), arguments)
         if outcome is Outcome.FAIL and drift.early and len(self._notes.generated) > 1 and not every:
             outcome = Outcome.INCONCLUSIVE
         if message:
@@ -202,7 +202,7 @@ class Judge:
         excused: set[str] = set()
         for one in every.one_by_one():
             self._compared = None
-            ends[one.name] = self._ending(_problem(check, arguments), arguments)
+            ends[one.name] = self._ending(problem_of(check, arguments), arguments)
             if ends[one.name][0] in ACCUSING and excuse(every.judged_with):
                 excused.add(one.name)
         every.judged = last
@@ -218,7 +218,7 @@ class Judge:
         return (shown(right, LONG) if op == "==" else f"{op} {shown(right, LONG)}"), shown(left, LONG)
 
 
-def _problem(check: Check, arguments: dict[str, Any]) -> Exception | None:
+def problem_of(check: Check, arguments: dict[str, Any]) -> Exception | None:
     """How a check ends when it is run outside of pytest."""
     try:
         check.function(**arguments)

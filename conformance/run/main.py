@@ -20,18 +20,20 @@ from typing import Any
 
 import pytest
 
-from backends import find, known, redaction, scratch, suite
+from backends import find, known, redaction, scratch, suite, upstream
 from backends.errors import CannotMeasure, CannotStart, CannotWrite, Unreachable
 from backends.printable import printable
 from backends.target import Running, Target, Wanted
 from backends.wire import Role
 from conformance import results
+from conformance.gateways import compare
 from conformance.outcomes import Level, Outcome
 from conformance.requirements import profiles, revisions
 from conformance.requirements.check import Check
 from conformance.results import CheckResult, findings
 from conformance.results.clients import ClientResult
 from conformance.run import catalogue
+from conformance.run.direct import Direct
 from conformance.run.options import Options, shown
 from conformance.run.process import Run, scenarios_of
 from conformance.run.progress import Progress
@@ -63,11 +65,13 @@ class MainRun(Run):
         super().__init__(config, asked)
         self.collected: list[CheckResult] = []
         self.clients: list[ClientResult] = []
+        self._arrived_before = 0
         self._started = time.monotonic()
         scratch.clear()
         self._shared = scratch.make()
         self._exit_code = 0
         self._running: list[Running] = []
+        self._upstream: upstream.Upstream | None = None
         self._writer: results.Writer | None = None
         self._written: set[tuple[str, str]] = set()
         self._progress: Progress | None = None
@@ -107,9 +111,10 @@ class MainRun(Run):
                 }
             if not self.asked.replay:
                 for wanted in self.asked.wanted:
+                    self._begin_upstream(wanted)
                     self._running.append(_found(replace(wanted, say=self._say)))
                     for target in (self._running[-1].target, *self._running[-1].others):
-                        self.targets[target.name] = target
+                        self.targets[target.name] = self._before_upstream(target)
                 if self.asked.budget:
                     end = time.monotonic() + self.asked.budget
                     self._budget = Budget(self.config.getoption("--budget"), self.asked.budget, end)
@@ -119,6 +124,20 @@ class MainRun(Run):
             self.stopped, self._exit_code = redaction.text(str(problem), self.hidden), problem.exit_code
         except results.BadResults as problem:
             raise pytest.UsageError(f"--replay: {problem}") from None
+
+    def _begin_upstream(self, gateway: Wanted) -> None:
+        """With --upstream: start the reference, say where it is, and wait for the gateway. Raises CannotMeasure."""
+        if self.asked.upstream and gateway.base_url:
+            self._upstream = upstream.start(self.asked.upstream, gateway.access.key)
+            self._say(upstream.how_to_configure(self._upstream, gateway.base_url))
+            upstream.await_gateway(gateway, self._upstream, self._say)
+
+    def _before_upstream(self, target: Target) -> Target:
+        if self._upstream is None:
+            return target
+        target = upstream.must_be_behind(target, self._upstream)
+        self._arrived_before = len(self._upstream.read())
+        return target
 
     def _make_report_directory(self) -> None:
         """With --report the one that is named, else one of this run's own, as another may begin in the same second."""
@@ -354,12 +373,25 @@ class MainRun(Run):
                     recordings[one] = findings.told(json.loads(recording) if isinstance(recording, str) else recording)
             for found in findings.findings(target.to_json(), recordings):
                 self._writer.finding(found)
+        self._write_gateway()
         interrupted = None if exitstatus in (0, 1, 5) else "the run was interrupted"
         self._writer.footer(
             duration=time.monotonic() - self._started,
             exit_code=int(session.exitstatus),
             stopped=self.stopped or interrupted or gone or self._cut_by_budget(),
         )
+
+    def _write_gateway(self) -> None:
+        """Compare both sides of the gateway."""
+        if self._upstream is None or self._writer is None:
+            return
+        self.direct = self.direct or Direct(self.reference.target, self._shared, self.asked.timeout, self._needed)
+        for name, target in self.targets.items():
+            recordings = {one: self._recorded(name, one) for one in scenario.SCENARIOS}
+            read = {k: json.loads(v) if isinstance(v, str) else v for k, v in recordings.items() if v}
+            arrived = self._upstream.read()[self._arrived_before :]
+            found = compare.compare(name, compare.sent(read), arrived, self.direct.exchange, target.access.key)
+            self._writer.gateway(found)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and not self.config.option.collectonly:
@@ -406,8 +438,12 @@ class MainRun(Run):
         for source in self._sources.values():
             if isinstance(source, Recorder):
                 source.close()
+        if self.direct:
+            self.direct.close()
         for running in self._running:
             running.stop()
+        if self._upstream:
+            self._upstream.stop()
         self.reference.stop()
         shutil.rmtree(self._shared, ignore_errors=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backends import access, address, data, find
+from backends import access, address, data, find, upstream
 from backends.containers.device import DEVICES
 from backends.errors import CannotMeasure
 from backends.suite import ROOT
@@ -59,6 +59,8 @@ class Options:
     budget: float | None = None
     requirements: Revision | None = None
     """The revision that is judged by; None: the requirements of today."""
+    upstream: upstream.Asked | None = None
+    """Where the reference listens that is behind the measured gateway; None: it is not."""
     clients: tuple[clients.Row, ...] = ()
     """The real clients that are run, with the API that each speaks."""
     secrets: tuple[str, ...] = field(repr=False, default=())
@@ -170,6 +172,12 @@ def add(parser: pytest.Parser) -> None:
         help="send requests for so long, e.g. 90s, 10m or 1h: core checks first; what did not fit is not-run",
     )
     group.addoption(
+        "--upstream",
+        metavar="reference[@HOST:PORT]",
+        help="start the suite's reference as the server behind the gateway that --backend=NAME@URL names, and tell "
+        f"what the gateway does to what goes through it (default: {upstream.HOST}:{upstream.PORT})",
+    )
+    group.addoption(
         "--clients",
         metavar="NAMES",
         help="run real clients, too, e.g. ai-sdk,opencode or all; with -m clients, nothing else "
@@ -251,6 +259,7 @@ def parse(config: pytest.Config) -> Options:
         profile=get("--profile"),
         requirements=_revision(get("--requirements")),
         budget=_seconds(get("--budget")),
+        upstream=_upstream(get("--upstream"), wanted, replay),
         clients=_clients(get("--clients"), replay),
         secrets=tuple(dict.fromkeys(secret for one in wanted for secret in one.access.secrets())),
     )
@@ -272,6 +281,19 @@ def _clients(asked: str | None, replay: str | None) -> tuple[clients.Row, ...]:
         return tuple(clients.chosen(asked))
     except clients.UnknownClient as problem:
         raise pytest.UsageError(f"--clients {asked}: {problem}") from None
+
+
+def _upstream(asked: str | None, wanted: list[Wanted], replay: str | None) -> upstream.Asked | None:
+    if asked is None:
+        return None
+    if replay:
+        raise pytest.UsageError("--upstream starts a server: leave out --replay, in which nothing is sent.")
+    if len(wanted) != 1 or wanted[0].base_url is None:
+        raise pytest.UsageError("--upstream needs the address of one gateway: add --backend=NAME@URL.")
+    try:
+        return upstream.read_option(asked)
+    except CannotMeasure as problem:
+        raise pytest.UsageError(str(problem)) from None
 
 
 def _known_file(asked: str | bool | None) -> Path | None:

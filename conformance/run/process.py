@@ -30,6 +30,7 @@ from conformance.requirements import dialect_rows, profiles
 from conformance.requirements.check import Check
 from conformance.results import CheckResult, Exchanges
 from conformance.run import catalogue, internals
+from conformance.run.direct import Direct
 from conformance.run.judge import Judge
 from conformance.run.options import Options
 from conformance.run.sending import Budget, Recorder
@@ -61,6 +62,8 @@ class Run:
         self._quick = asked.profile == "core" or asked.budget is not None
         """Whether core checks come first, or alone."""
         self.reference = clients.Reference()
+        self.direct: Direct | None = None
+        """The server behind a gateway, asked without it."""
         self._sources: dict[str, Source] = {}
         self._responses: dict[str, Recorded] = {}
         self._turns: dict[str, int] = {}
@@ -82,6 +85,8 @@ class Run:
         return Every.of_recorded(self._responses[target])
 
     def _record(self, directory: Path, on_wait: Callable[[str, float], None] | None = None) -> None:
+        if self.asked.upstream:
+            self.direct = Direct(self.reference.target, directory, self.asked.timeout, self._needed)
         last: dict[str, Recorder] = {}
         dialects = any(one.dialect for one in self.asked.wanted)
         for name, target in self.targets.items():
@@ -214,6 +219,8 @@ class Run:
             duration=call.duration,
             source=self._sources.get(item.callspec.params["target"]),  # type: ignore[attr-defined]
         )
+        if self.direct:
+            result = self.direct.settle(found, result)
         result = replace(result, known=self._overlay(result))
         outcome = result.outcome
         report.when = "call"

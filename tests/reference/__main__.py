@@ -1,5 +1,5 @@
 """python -m tests.reference [--host H] [--port P] [--api-key KEY] [--delay SECONDS] [--fault NAME ...]
-    [--absent ENDPOINTS] [--context TOKENS]
+    [--absent ENDPOINTS] [--context TOKENS] [--tape FILE]
 
 Prints `listening http://HOST:PORT` when ready. Where standard input is a pipe, the server ends when that does, so that
 it never outlives its parent.
@@ -12,9 +12,12 @@ import os
 import stat
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 from tests.reference import model, server
 from tests.reference.app import create_app
+from tests.reference.tape import Taped
 
 
 def main() -> None:
@@ -24,15 +27,18 @@ def main() -> None:
     parser.add_argument(
         "--api-key",
         default=os.environ.get("REFERENCE_API_KEY"),
-        help="refuse /v1 requests without this key (default: REFERENCE_API_KEY)",
+        help="refuse /v1 requests without this key, or one of these, separated by spaces (default: REFERENCE_API_KEY)",
     )
     parser.add_argument("--delay", type=float, default=0.001, help="seconds between the events of a stream")
     parser.add_argument("--fault", action="append", default=[], help="a fault for every request; may be repeated")
     parser.add_argument("--absent", default="", help="endpoints that it lacks, as X-Absent names them")
     about = "tokens of prompt and response together; agents need 65536"
     parser.add_argument("--context", type=int, default=model.CONTEXT, help=about)
+    parser.add_argument("--tape", type=Path, help="write what arrives and what is sent to this file, a line each")
     options = parser.parse_args()
-    app = create_app(options.fault, options.api_key, options.delay, options.absent, options.context)
+    app: Any = create_app(options.fault, options.api_key, options.delay, options.absent, options.context)
+    if options.tape:
+        app = Taped(app, options.tape)
     sock = server.listen(options.host, options.port)
     stop = threading.Event()
 

@@ -75,7 +75,7 @@ class App:
         self._absent = without
         self.state = State(context=context)
         self._faults = tuple(faults.get(fault) for fault in active)
-        self._api_key = api_key
+        self._api_keys = (api_key or "").split()
         self._delay = delay
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,10 +147,10 @@ class App:
 
     def _authorise(self, call: Call) -> None:
         """With an API key set, /v1 wants `Authorization: Bearer KEY` (RFC 6750; the scheme's case is free)."""
-        if self._api_key is None or not call.path.startswith("/v1/"):
+        if not self._api_keys or not call.path.startswith("/v1/"):
             return
         scheme, _, key = call.headers.get("authorization", "").partition(" ")
-        right = scheme.lower() == "bearer" and key.strip() == self._api_key
+        right = scheme.lower() == "bearer" and key.strip() in self._api_keys
         if not call.faults.apply("authorised", right, call):
             what = "Incorrect API key provided." if key else "You didn't provide an API key."
             challenge = {"www-authenticate": "Bearer"}
