@@ -65,6 +65,12 @@ def test_tools_leave_nothing(after_tools: list[Chat]) -> None:
 
 
 @check("concurrency", SHOULD, SOURCE)
+def test_an_effort_leaves_nothing(after_effort: list[Chat]) -> None:
+    """`reasoning_effort` of a request has no effect on the next one."""
+    assert_unchanged(after_effort)
+
+
+@check("concurrency", SHOULD, SOURCE)
 def test_a_system_message_leaves_nothing(after_system: list[Chat]) -> None:
     """A system message of a request has no effect on the next one."""
     assert_unchanged(after_system)

@@ -203,6 +203,11 @@ _changed(
     lambda text: re.sub("[\u2028\u2029\u200b]", "", text),
 )
 _changed("strings_of_arguments_typed", "Strings of arguments that look like JSON become values.", _again(_typed))
+_changed(
+    "digits_of_arguments_are_numbers",
+    "Strings of arguments that are integers become numbers, whatever the schema says.",
+    lambda text: re.sub(r': ?"([1-9]\d*)"', r": \1", text),
+)
 _changed("empty_values_of_arguments_dropped", "Empty values are dropped from arguments.", _again(_without_empty))
 _changed(
     "long_arguments_truncated",
