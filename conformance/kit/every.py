@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
+from backends.wire import Request
 from conformance.answers import Absent, Answer, view
 from conformance.answers.absence import standing_in
 from conformance.answers.recording import OnDisk, Source
@@ -21,7 +22,8 @@ class Every:
     """The recorded responses of a target, as the parameter `every` of a check.
 
     Iterating remembers the response that is being judged: the result shows its exchange. Responses to OPTIONS and HEAD
-    are left out, since they have no body, and those of paths above `/v1`, which are the server's own. Those of absent
+    are left out, since they have no body, and those of paths above `/v1`, which are the server's own. So are attempts
+    to open a WebSocket, which a server rejects before they come to its API. Those of absent
     endpoints are left out too: their errors are all the same, and a scenario of its own requests an unknown path.
     """
 
@@ -146,8 +148,12 @@ def is_bad(answer: Answer) -> bool:
 
 
 def _with_body(answers: Iterable[Answer]) -> Iterator[Answer]:
-    of_the_api = (a for a in answers if not a.exchange.request.path.startswith("/../"))
-    return (a for a in of_the_api if a.exchange.request.method not in ("OPTIONS", "HEAD"))
+    return (answer for answer in answers if _is_of_the_api(answer.exchange.request))
+
+
+def _is_of_the_api(request: Request) -> bool:
+    opens_websocket = ("upgrade", "websocket") in request.headers
+    return request.method not in ("OPTIONS", "HEAD") and not request.path.startswith("/../") and not opens_websocket
 
 
 class Recorded:

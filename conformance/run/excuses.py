@@ -1,4 +1,4 @@
-"""What a model did that explains why a check failed: it refused, wrote nothing, or was truncated."""
+"""What a model did that explains why a check failed: it refused, wrote nothing, only reasoned, or was truncated."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from conformance.outcomes import Verdict
 
 UNLIMITED = ("/chat/completions", "/responses")
 """Endpoints where a request that sets no limit may be answered until the context is full."""
+
+MARKS = 4
+"""Tokens around a reasoning that a server may count beside it."""
 
 LONG = 1000
 """Tokens after which a response without a limit counts as endless."""
@@ -54,7 +57,22 @@ def _excuse(answer: Generated | Response) -> str | None:
         return "the model did not reach its answer within the token limit"
     if _says_nothing(answer) and completion_tokens(answer) in (0, 1) and "stop" not in answer.sent:
         return "the model wrote nothing"
+    if isinstance(answer, Chat | Response) and _is_all_reasoning(answer):
+        return "all that the model wrote is reasoning"
     return None
+
+
+def _is_all_reasoning(answer: Chat | Response) -> bool:
+    """Whether the model ended after its reasoning, or wrote its answer without the marks that end it.
+
+    `usage` must confirm it where it counts both: what a server has left out of `content` was generated.
+    """
+    if answer.truncated or not answer.reasoning or _has_answer(answer):
+        return False
+    details = answer.usage.get(f"{'output' if isinstance(answer, Response) else 'completion'}_tokens_details")
+    reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    written = completion_tokens(answer)
+    return not isinstance(reasoning, int) or written is None or written - reasoning <= MARKS
 
 
 def _has_answer(answer: Generated | Response) -> bool:

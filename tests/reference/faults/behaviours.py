@@ -107,6 +107,22 @@ def refuses_effort_none(_body: Any, call: Call) -> None:
         raise ApiError(message, param="reasoning_effort", code="unsupported_value")
 
 
+def _after_result(call: Call) -> bool:
+    said = call.body.get("messages") or call.body.get("input")
+    last = said[-1] if isinstance(said, list) and said else {}
+    return isinstance(last, dict) and "tool" in (
+        last.get("role"),
+        str(last.get("type")).replace("function_call_output", "tool"),
+    )
+
+
+@_model("script", when=_after_result)
+def reasons_after_results(said: Script, call: Call) -> Script:
+    """After the result of a tool it writes its answer as reasoning, and ends."""
+    free = [step.token for step in said.steps if step.channel == "content"]
+    return said if _effort(call) == "none" else Script(thought(decode(free)))
+
+
 # What stands around the text
 
 
