@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from backends.errors import CannotMeasure
 from backends.upstream import Upstream
 from backends.wire import MODEL, Request
 from conformance import results
-from conformance.outcomes import Outcome
+from conformance.outcomes import Level, Outcome
 from conformance.results.gateways import Gateway
 from tests.fake import Reply
 from tests.gateways import KEY, Gate, Through, answer, gateway, measured, request, stream, taped, transparent
@@ -248,6 +249,13 @@ def test_a_transparent_gateway_does_nothing(behind: Upstream) -> None:
     assert found.notes == ["The client's key is passed on: the gateway has no key of its own for the upstream."]
 
 
+@pytest.mark.parametrize(("gate", "failing"), [(leak, "must should"), (error_as_page, "should"), (transparent, "")])
+def test_a_leaked_key_fails_a_run_and_other_changes_by_fail_on(gate: Gate, failing: str, behind: Upstream) -> None:
+    found = measured(gate, REQUESTS, behind)
+    assert [level for level in ("must", "should", "may") if found.fails(Level(level.upper()))] == failing.split()
+    assert not found.fails(None)
+
+
 def test_without_a_key_nothing_is_said_of_it(tmp_path: Path) -> None:
     with taped(tmp_path, key=None) as behind:
         found = measured(transparent, {"plain": REQUESTS["plain"]}, behind)
@@ -271,10 +279,12 @@ def test_the_upstream_may_have_an_address_of_its_own() -> None:
     assert upstream.read_option("reference") == upstream.Asked()
 
 
-def run(base_url: str, port: int, report: Path, *args: str) -> tuple[results.Results, str]:
+def run(base_url: str, port: int, report: Path, code: int) -> tuple[results.Results, str]:
     command = [sys.executable, "-m", "pytest", "-q", "conformance/checks/test_logit_bias.py", f"--report={report}"]
-    command += [f"--backend=gw@{base_url}", f"--upstream=reference@127.0.0.1:{port}", *args]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    command += [f"--backend=gw@{base_url}", f"--upstream=reference@127.0.0.1:{port}"]
+    environment = {**os.environ, "OPENAI_API_KEY": KEY}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
     return results.read(report / "results.jsonl"), done.stdout + done.stderr
 
 
@@ -283,7 +293,7 @@ def test_nothing_is_found_behind_nginx(tmp_path: Path) -> None:
     port = launch.free_port()
     (tmp_path / "nginx").mkdir()
     with nginx(tmp_path / "nginx", f"location / {{ proxy_pass http://127.0.0.1:{port}; }}") as at:
-        read, output = run(f"http://{at}/v1", port, tmp_path / "report")
+        read, output = run(f"http://{at}/v1", port, tmp_path / "report", 0)
     assert [one.changes for one in read.gateways] == [[]], output
     assert read.gateways[0].compared > 3
     assert not any(check.outcome.bad for check in read.checks), output
@@ -294,10 +304,19 @@ def test_a_change_is_the_cause_of_what_fails(tmp_path: Path) -> None:
     port = launch.free_port()
     drops = request(lambda body: body.pop("logit_bias", 0))
     with gateway(drops, f"http://127.0.0.1:{port}") as base_url:
-        read, output = run(base_url, port, tmp_path / "report")
+        read, output = run(base_url, port, tmp_path / "report", 1)
     assert "`logit_bias` does not reach the upstream" in output
     outcomes = Counter(check.outcome for check in read.checks)
     assert outcomes[Outcome.IGNORED], output
     page = (tmp_path / "report" / "index.html").read_text()
     assert "What the gateway does to what goes through it" in page
     assert "<code>logit_bias</code> does not reach the upstream" in page
+
+
+@pytest.mark.slow
+def test_a_run_in_which_only_the_key_leaks_fails(tmp_path: Path) -> None:
+    port = launch.free_port()
+    with gateway(leak, f"http://127.0.0.1:{port}") as base_url:
+        read, output = run(base_url, port, tmp_path / "report", 1)
+    assert "the client's key reaches the upstream" in output
+    assert not any(check.outcome.bad for check in read.checks), output

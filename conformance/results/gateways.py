@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from conformance.outcomes import Level
+
 Side = Literal["request", "response"]
 
 COMMON = ("messages", "input", "tools", "error")
@@ -70,6 +72,12 @@ class Gateway:
     def legal(self) -> list[Change]:
         """What it may do."""
         return [one for one in self.changes if one.legal]
+
+    def fails(self, lowest: Level | None) -> bool:
+        """Whether it fails a run whose `--fail-on` is this level: what a gateway may not do is a SHOULD, and a MUST if
+        the client's key leaks."""
+        leaked = any(one.what.startswith("key ") for one in self.wrong)
+        return leaked if lowest is Level.MUST else lowest is Level.SHOULD and bool(self.wrong)
 
     def to_json(self) -> dict[str, Any]:
         """The `gateway` line."""

@@ -373,7 +373,7 @@ class MainRun(Run):
                     recordings[one] = findings.told(json.loads(recording) if isinstance(recording, str) else recording)
             for found in findings.findings(target.to_json(), recordings):
                 self._writer.finding(found)
-        self._write_gateway()
+        self._write_gateway(session)
         interrupted = None if exitstatus in (0, 1, 5) else "the run was interrupted"
         self._writer.footer(
             duration=time.monotonic() - self._started,
@@ -381,8 +381,8 @@ class MainRun(Run):
             stopped=self.stopped or interrupted or gone or self._cut_by_budget(),
         )
 
-    def _write_gateway(self) -> None:
-        """Compare both sides of the gateway."""
+    def _write_gateway(self, session: pytest.Session) -> None:
+        """Compare both sides of the gateway. What it may not do may fail the run."""
         if self._upstream is None or self._writer is None:
             return
         self.direct = self.direct or Direct(self.reference.target, self._shared, self.asked.timeout, self._needed)
@@ -392,6 +392,8 @@ class MainRun(Run):
             arrived = self._upstream.read()[self._arrived_before :]
             found = compare.compare(name, compare.sent(read), arrived, self.direct.exchange, target.access.key)
             self._writer.gateway(found)
+            if session.exitstatus == pytest.ExitCode.OK and found.fails(self.asked.fail_on):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and not self.config.option.collectonly:
