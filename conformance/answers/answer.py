@@ -197,12 +197,16 @@ class Answer:
 
     @property
     def does_not_fit(self) -> bool:
-        """Whether this rejects a long request because it does not fit into the model's context."""
+        """Whether this rejects a long request because it does not fit into the model's context.
+
+        One that goes on from a stored response may be as long as what the model wrote there.
+        """
         request = self.exchange.request
         sent = request.body if isinstance(request.body, dict) else {}
         limits = [limit for name, limit in sent.items() if name.startswith("max_") and isinstance(limit, int)]
         long = max(limits, default=0) >= LONG_LIMIT or len(request.content() or b"") >= LONG_BODY
-        return long and bool(_CONTEXT.search(json.dumps(self.error)))
+        goes_on = any(sent.get(name) for name in ("previous_response_id", "conversation"))
+        return (long or goes_on) and bool(_CONTEXT.search(json.dumps(self.error)))
 
     @cached_property
     def error(self) -> dict[str, Any]:
