@@ -443,6 +443,7 @@ def test_a_request_that_does_not_fit_into_the_context_is_not_judged(error: dict[
 
     assert outcome(LONG_PROMPT) is Outcome.INCONCLUSIVE
     assert outcome({"model": "m", "max_tokens": 1500}) is Outcome.INCONCLUSIVE
+    assert outcome({"model": "m", "previous_response_id": "resp_1"}) is Outcome.INCONCLUSIVE
     assert outcome({"model": "m"}) is Outcome.REJECTED, "a short request fits into any context"
 
 
