@@ -65,14 +65,29 @@ def _excuse(answer: Generated | Response) -> str | None:
 def _is_all_reasoning(answer: Chat | Response) -> bool:
     """Whether the model ended after its reasoning, or wrote its answer without the marks that end it.
 
-    `usage` must confirm it where it counts both: what a server has left out of `content` was generated.
+    `usage` must confirm it where it counts both: what a server has left out of `content` was generated. What a request
+    forces, or what ends a response in the middle, is the server's.
     """
-    if answer.truncated or not answer.reasoning or _has_answer(answer):
+    if answer.truncated or not answer.reasoning or _has_answer(answer) or _ends_or_forces(answer):
         return False
     details = answer.usage.get(f"{'output' if isinstance(answer, Response) else 'completion'}_tokens_details")
     reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
     written = completion_tokens(answer)
     return not isinstance(reasoning, int) or written is None or written - reasoning <= MARKS
+
+
+def _ends_or_forces(answer: Chat | Response) -> bool:
+    """Whether a request has a stop string or a limit that a check judges, or forces a document or a call."""
+    sent = answer.sent
+    text = sent.get("text")
+    forces = sent.get("response_format") or (isinstance(text, dict) and text.get("format"))
+    forces = forces or sent.get("tool_choice") not in (None, "auto", "none")
+    return bool(forces or sent.get("stop") or _has_judged_limit(answer))
+
+
+def _has_judged_limit(answer: Generated | Response) -> bool:
+    """Whether a request has a limit that is not only there to keep its response short."""
+    return answer.exchange.request.room is None and any(name.startswith("max_") for name in answer.sent)
 
 
 def _has_answer(answer: Generated | Response) -> bool:
@@ -85,7 +100,7 @@ def _was_long(answer: Generated | Response) -> bool:
     A limit that a check judges explains nothing. Without `usage`, each token counts as at least one character.
     """
     request = answer.exchange.request
-    if request.room is None and any(name.startswith("max_") for name in answer.sent):
+    if _has_judged_limit(answer):
         return False
     limit = LONG if request.room is None else int(answer.sent[limit_of(answer.sent)]) - 1
     return (completion_tokens(answer) or len(answer.said)) >= limit
