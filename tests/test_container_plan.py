@@ -281,7 +281,14 @@ def test_secrets_are_nowhere(
     assert not any(key in " ".join(one["command"]) for one in given)
     target = running.target
     asked = SimpleNamespace(known=False)
-    run = SimpleNamespace(stopped=None, notes=[], targets={"vllm": target}, asked=asked, _judge=Judge())
+    run = SimpleNamespace(
+        stopped=None,
+        notes=[],
+        targets={"vllm": target},
+        asked=asked,
+        _judge=Judge(),
+        _requirements=lambda: "",
+    )
     assert main(["compose", "vllm", "--device=cpu"]) == 0
     composed = capsys.readouterr().out
     assert "${HF_TOKEN:-}" in composed
