@@ -14,6 +14,7 @@ from conformance.answers import Answer, Chat, Missing
 from conformance.kit.every import Every
 from conformance.kit.refusals import expect_rejection
 from conformance.outcomes import Blocked, Inconclusive, Level, Outcome, ignored_unless, inconclusive_unless, lenient
+from conformance.outcomes.comparisons import assert_none_broken, assert_none_of
 from conformance.requirements import matrix
 from conformance.requirements.check import Check, check
 from conformance.requirements.musts import of_model
@@ -74,6 +75,15 @@ def test_leniency_is_shown() -> None:
     lenient("422 where 400 is usual")
     result = judge.result(CHECK, target="t", problem=None, arguments={}, duration=0)
     assert (result.outcome, result.message) == (Outcome.LENIENT, "422 where 400 is usual")
+
+
+def test_what_a_model_did_excuses_no_broken_request() -> None:
+    refused = answer({"choices": [{"index": 0, "message": {"role": "assistant", "content": None, "refusal": "No."}}]})
+    broken = answer(refusal(), status=500)
+    pair = [refused, broken]
+    assert judged(ending(lambda: assert_none_of(["b"], "calls in `content`")), all=pair).outcome is Outcome.INCONCLUSIVE
+    assert judged(ending(lambda: assert_none_broken(["b"], "5xx")), all=pair).outcome is Outcome.FAIL
+    assert judged(ending(broken.assert_accepted), all=pair).outcome is Outcome.FAIL
 
 
 def test_a_refused_control_blocks_unless_it_is_what_is_judged() -> None:

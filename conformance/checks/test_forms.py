@@ -15,6 +15,7 @@ from conformance.kit import (
     assert_equal,
     assert_in,
     assert_matches_schema,
+    assert_none_broken,
     assert_none_of,
     assert_same_calls,
     assert_same_text,
@@ -46,7 +47,7 @@ def form(answer: Answer) -> str:
 def unbroken(answers: Iterable[Answer]) -> None:
     """Each request must be accepted or cleanly rejected: a 2xx, or a 4xx with an error object."""
     broken = [f"{form(answer)}: {answer.status}" for answer in answers if not (answer.ok or answer.cleanly_refused)]
-    assert_none_of(broken, "requests that were neither accepted nor cleanly rejected")
+    assert_none_broken(broken, "requests that were neither accepted nor cleanly rejected")
 
 
 def accepted(answers: Iterable[Answer]) -> None:

@@ -58,6 +58,10 @@ class Fail(Verdict):
     outcome = Outcome.FAIL
 
 
+class Broken(Fail):
+    """A valid or invalid request got a 5xx, or an error that cannot be read. No model explains that."""
+
+
 class Ignored(Verdict):
     """The server accepted a parameter, and it had no effect."""
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Container
 from typing import Any
 
-from conformance.outcomes import Fail, notes
+from conformance.outcomes import Broken, Fail, notes
 
 LONG = 200
 """Characters of a value that a message shows."""
@@ -64,9 +64,14 @@ def assert_none_of(found: Any, where: str) -> None:
     _assert(not found, "none", found, where)
 
 
-def _assert(holds: bool, expected: str, actual: Any, where: str) -> None:
+def assert_none_broken(found: Any, where: str) -> None:
+    """No request may have broken the server: `found` must be empty. What the model did elsewhere excuses nothing."""
+    _assert(not found, "none", found, where, Broken)
+
+
+def _assert(holds: bool, expected: str, actual: Any, where: str, kind: type[Fail] = Fail) -> None:
     if not holds:
-        raise Fail(f"expected {expected}, got {shown(actual)} ({where})", expected=expected, actual=shown(actual, 2000))
+        raise kind(f"expected {expected}, got {shown(actual)} ({where})", expected=expected, actual=shown(actual, 2000))
     notes.current().held.append(f"{where}: {shown(actual)}")
 
 

@@ -16,7 +16,7 @@ from conformance.kit.every import Every
 from conformance.kit.evidence import plain_requests, unproved
 from conformance.kit.shapes import misshapen
 from conformance.kit.steadiness import unsteady
-from conformance.outcomes import EndpointAbsent, Outcome, TimedOut, Unvaried, Verdict, notes
+from conformance.outcomes import Broken, EndpointAbsent, Outcome, TimedOut, Unvaried, Verdict, notes
 from conformance.outcomes.comparisons import shown
 from conformance.outcomes.notes import Drift, tolerant
 from conformance.requirements.check import Check
@@ -110,7 +110,8 @@ class Judge:
                 outcome, message, expected, actual = broken[breaks[0]]
                 message = f"{len(breaks)} of {of} responses: {message or check.requirement}"
                 judged = list(dict.fromkeys([*(name.partition("[")[0] for name in breaks[:SHOWN]), *judged]))
-        if outcome in ACCUSING and not breaks and (why := excuse(_read(arguments))):
+        explicable = not breaks and not isinstance(problem, Broken | Refused)
+        if outcome in ACCUSING and explicable and (why := excuse(_read(arguments))):
             outcome, message = Outcome.INCONCLUSIVE, f"{why}; otherwise: {message}"
         if isinstance(problem, Unvaried) and outcome is Outcome.IGNORED and source:
             why, shows = too_sure(_read(arguments), source)
