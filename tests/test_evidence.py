@@ -28,7 +28,11 @@ WITHOUT_A_POST = {
 IGNORED = {
     "max-tokens-ignored": (
         "max_tokens",
-        ["max_tokens.default_is_no_limit", "agents.a_limit_above_the_context_is_accepted_or_refused"],
+        [
+            "max_tokens.default_is_no_limit",
+            "agents.a_limit_above_the_context_is_accepted_or_refused",
+            "reported.a_limit_may_be_null",  # It is about no limit.
+        ],
     ),
     "max-completion-tokens-ignored": ("max_completion_tokens", []),
     "stop-ignored": ("stop", []),
@@ -39,7 +43,8 @@ IGNORED = {
     "presence-penalty-ignored": ("presence_penalty", []),
     "logit-bias-ignored": ("logit_bias", []),
     "logprobs-ignored": ("logprobs", ["logprobs.shape"]),  # There is no entry whose shape could be judged.
-    "tool-choice-ignored": ("tool_choice", ["tool_choice.auto_is_the_default"]),
+    # A call that the model makes by itself must end, too.
+    "tool-choice-ignored": ("tool_choice", ["tool_choice.auto_is_the_default", "reported.a_forced_call_ends"]),
     "tools-ignored": (
         "tools",
         [
