@@ -59,6 +59,7 @@ IGNORED = {
             "combined.each_streamed_call_begins_whole",
             "combined.forced_arguments_are_json",
             "forms.inert_parameters_change_nothing_beside_tools",  # It is about parameters that do nothing.
+            "reported.tools_are_accepted_beside_other_parameters",  # It is about what is rejected.
             "notation.marks_in_a_question_are_text",  # It is about the text of a user.
             "text_fidelity.layout_is_streamed_beside_tools",  # It is about the text of a model that calls nothing.
         ],
