@@ -17,6 +17,7 @@ from conformance.kit import (
     assert_none_of,
     assert_same_calls,
     assert_same_text,
+    assert_streams_rejected,
     calls_in,
     check,
     inconclusive_unless,
@@ -78,11 +79,16 @@ def test_a_forced_call_ends(cities: Chat, tools_crossed: list[Chat]) -> None:
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest")
-def test_legacy_parameters_go_together(completions_crossed: list[Completion]) -> None:
+def test_legacy_parameters_go_together(
+    both_counts: Completion,
+    prompt_tokens: Completion,
+    prompt_token_lists: Completion,
+    completions_crossed: list[Completion],
+) -> None:
     """`echo`, `n`, `logprobs`, `stream` and each form of `prompt` are accepted together if they are separately."""
     broken = [form(answer, LEGACY) for answer in completions_crossed if answer.status >= 500]
     assert_none_broken(broken, "requests that are answered with 5xx")
-    found = refused_together(completions_crossed, LEGACY[1:])
+    found = refused_together([both_counts, prompt_tokens, prompt_token_lists, *completions_crossed], LEGACY)
     assert_none_of(found, "requests that are rejected although each of their parameters is accepted")
 
 
@@ -124,11 +130,7 @@ def test_a_limit_may_be_null(limits_null: list[Answer]) -> None:
 @check("errors", SHOULD, "docs:guides/error-codes")
 def test_tools_and_formats_are_refused_before_a_stream(bad_tools_and_formats: list[Chat]) -> None:
     """Tools and formats that are rejected in a plain request are rejected with the same HTTP status in a stream."""
-    pairs = [*pairwise(bad_tools_and_formats)][::2]
-    refused = [(plain, streamed) for plain, streamed in pairs if plain.cleanly_refused]
-    inconclusive_unless(refused, "none of these requests is rejected without `stream`, either")
-    for plain, streamed in refused:
-        assert_equal(streamed.status, plain.status, f"HTTP status of {streamed.name}")
+    assert_streams_rejected([*pairwise(bad_tools_and_formats)][::2])
 
 
 # Conversations

@@ -1,8 +1,8 @@
 """Which requests at the upstream came from which request of the suite.
 
-A gateway may reorder, repeat, rename and drop. Time only excludes: what arrived before a request was sent, or after its
-response had ended, is not of it. Among the rest, the content decides: the members of the request, and what of the
-upstream's response is in the client's. Requests with the same content are alike, and any of them will do.
+A gateway may reorder, repeat, rename and drop. Time only rules out: what arrived before a request was sent, or after
+its response had ended, does not belong to it. Among the rest, the content decides: the members of the request, and how
+much of the upstream's response is in the client's. Requests with the same content are alike, and any of them will do.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Content:
 
 
 def match(sent: Sequence[Sent], arrived: Sequence[Arrival]) -> tuple[list[Passage], list[Arrival]]:
-    """A passage for each request that was sent, and the arrivals that are of none of them.
+    """A passage for each request that was sent, and the arrivals that belong to none of them.
 
     Each request gets the arrival that is most like it, and those that repeat this one.
     """

@@ -7,7 +7,7 @@ from conformance.kit.certainty import certainty, entries, joined, lead, tokens
 from conformance.kit.every import Every
 from conformance.kit.evidence import responding_model
 from conformance.kit.markup import calls_in, markup_in
-from conformance.kit.refusals import expect_rejection
+from conformance.kit.refusals import assert_streams_rejected, expect_rejection
 from conformance.kit.schema import validate_against, violations
 from conformance.kit.shapes import assert_matches_schema
 from conformance.kit.steadiness import (
@@ -67,6 +67,7 @@ __all__ = [
     "assert_not_equal",
     "assert_same_calls",
     "assert_same_text",
+    "assert_streams_rejected",
     "calls_in",
     "certainty",
     "changed_seeded",

@@ -23,8 +23,8 @@ class Every:
 
     Iterating remembers the response that is being judged: the result shows its exchange. Responses to OPTIONS and HEAD
     are left out, since they have no body, and those of paths above `/v1`, which are the server's own. So are attempts
-    to open a WebSocket, which a server rejects before they come to its API. Those of absent
-    endpoints are left out too: their errors are all the same, and a scenario of its own requests an unknown path.
+    to open a WebSocket, which a server rejects before they come to its API. Those of absent endpoints are left out too:
+    their errors are all the same, and a scenario of its own requests an unknown path.
     """
 
     @classmethod

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from conformance.answers import Answer
-from conformance.outcomes import Fail, lenient
+from conformance.outcomes import Fail, inconclusive_unless, lenient
+from conformance.outcomes.comparisons import assert_equal
 
 
 def expect_rejection(answer: Answer, status: int = 400, *, or_leniently: tuple[int, ...] = (422,)) -> None:
@@ -29,6 +32,16 @@ def expect_rejection(answer: Answer, status: int = 400, *, or_leniently: tuple[i
         if answer.status not in or_leniently:
             raise Fail(said, expected=expected, actual=_seen(answer))
         lenient(said)
+
+
+def assert_streams_rejected(pairs: Iterable[tuple[Answer, Answer]]) -> None:
+    """Of plain and streamed responses to the same invalid requests: a stream must have the HTTP status with which the
+    plain request was rejected. `inconclusive` if none was.
+    """
+    rejected = [(plain, streamed) for plain, streamed in pairs if plain.cleanly_refused]
+    inconclusive_unless(rejected, "none of these requests is rejected without `stream`, either")
+    for plain, streamed in rejected:
+        assert_equal(streamed.status, plain.status, f"HTTP status of {streamed.name}")
 
 
 def _seen(answer: Answer) -> str:
