@@ -4,6 +4,8 @@ from conformance.kit import (
     MUST,
     SHOULD,
     Chat,
+    assert_at_least,
+    assert_at_most,
     assert_equal,
     assert_in,
     assert_more,
@@ -88,11 +90,14 @@ def test_choices_are_not_copies(
 def test_usage_counts_all(few_tokens: Chat, few_tokens_n_3: Chat) -> None:
     """With `n`, `completion_tokens` counts the tokens of all choices, and `prompt_tokens` counts the prompt once."""
     ignored_unless(len(few_tokens_n_3.choices) > 1, ONE_CHOICE)
-    inconclusive_unless(
-        all(c.finish_reason == "length" for c in few_tokens_n_3.choices),
-        "expected each choice to reach `max_tokens`, got one that ended before",
-    )
-    assert_equal(few_tokens_n_3.tokens("completion"), 3 * 2, "`usage.completion_tokens` with `n: 3`")
+    full = sum(choice.finish_reason == "length" for choice in few_tokens_n_3.choices)
+    written = sum(bool(choice.text) for choice in few_tokens_n_3.choices if choice.finish_reason != "length")
+    least = (
+        2 * full + written
+    )  # A choice that ended before has one or two tokens: servers may count the one that ends it.
+    inconclusive_unless(least > 2, "expected choices with more than two tokens together, got choices that ended before")
+    assert_at_least(few_tokens_n_3.tokens("completion"), least, "`usage.completion_tokens` with `n: 3`")
+    assert_at_most(few_tokens_n_3.tokens("completion"), 3 * 2, "`usage.completion_tokens` with `n: 3`")
     assert_equal(few_tokens_n_3.tokens("prompt"), few_tokens.tokens("prompt"), "`usage.prompt_tokens` with `n: 3`")
 
 

@@ -158,21 +158,36 @@ def test_presence_same_in_streams(
     sampled_streamed: list[Chat],
     sampled_presence_penalty: list[Chat],
     sampled_presence_penalty_streamed: list[Chat],
+    unsure: list[Chat],
+    unsure_presence_reward: list[Chat],
+    unsure_presence_reward_streamed: list[Chat],
 ) -> None:
     """With `presence_penalty`, a stream has the same content as the plain response, if it has so without."""
+    rewarded = zip(unsure, unsure_presence_reward, unsure_presence_reward_streamed, strict=True)
+    changed = [(plain, streamed) for before, plain, streamed in rewarded if plain.said != before.said]
+    for plain, streamed in changed:
+        assert_same_text(streamed.text, plain.text)
     repeated = sum(one.text == other.text for one, other in zip(sampled, sampled_streamed, strict=True))
-    inconclusive_unless(repeated >= 3, "expected the same response to the same `seed` in a stream, got another")
-    inconclusive_unless(differ(sampled, sampled_presence_penalty), NO_EFFECT)
-    assert_mostly_same(sampled_presence_penalty_streamed, sampled_presence_penalty)
+    differs = differ(sampled, sampled_presence_penalty)
+    if differs or not changed:
+        inconclusive_unless(repeated >= 3, "expected the same response to the same `seed` in a stream, got another")
+        inconclusive_unless(differs, NO_EFFECT)
+        assert_mostly_same(sampled_presence_penalty_streamed, sampled_presence_penalty)
 
 
 @check("presence_penalty", MUST, PRESENCE)
 def test_presence_counts_once(
-    sampled: list[Chat], sampled_presence_penalty: list[Chat], sure: list[Chat], sure_presence_penalty: list[Chat]
+    sampled: list[Chat],
+    sampled_presence_penalty: list[Chat],
+    unsure: list[Chat],
+    unsure_presence_reward: list[Chat],
+    sure: list[Chat],
+    sure_presence_penalty: list[Chat],
 ) -> None:
     """`presence_penalty: 2` lowers a used token's logit by 2 once, however often it was used."""
     inconclusive_unless(not any(one.reasoning for one in sure), REASONING)
-    inconclusive_unless(differ(sampled, sampled_presence_penalty), NO_EFFECT)
+    has_effect = differ(sampled, sampled_presence_penalty) or differ(unsure, unsure_presence_reward)
+    inconclusive_unless(has_effect, NO_EFFECT)
     pairs = [(one, other) for one, other in zip(sure, sure_presence_penalty, strict=True) if certainty(one) > 2.2]
     repeated = [most_used(one) for one, _ in pairs]
     inconclusive_unless(max(repeated, default=0) >= 7, "expected a sure response that uses a token 7 times, got none")
