@@ -24,6 +24,7 @@ from fixtures import schemas
 
 FIELD = "de-facto:reasoning_content or reasoning, in llama.cpp, Ollama, vLLM, SGLang and DeepSeek's API"
 EFFORT = "openapi:ReasoningEffort"
+OF_LOGPROBS = "`token` of all entries of `choices[0].logprobs.content`, joined"
 NO_REASONING = "the model did not reason"
 NO_CALL = "the model called no tool"
 ENDLESS = "the model did not end within max_tokens"
@@ -196,7 +197,8 @@ def test_each_choice_has_its_own_reasoning(think: Chat, think_twice: Chat, think
 def test_logprobs_are_of_the_content(think_logprobs: Chat) -> None:
     """`logprobs.content` has the tokens of `content`, and none of the reasoning."""
     inconclusive_unless(think_logprobs.reasoning and think_logprobs.text, NO_REASONING)
-    assert_same_text(joined(tokens(think_logprobs), think_logprobs.text).strip(), think_logprobs.text.strip())
+    found = joined(tokens(think_logprobs), think_logprobs.text)
+    assert_same_text(found.strip(), think_logprobs.text.strip(), OF_LOGPROBS)
 
 
 @check("logprobs", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.logprobs.content")
@@ -204,7 +206,7 @@ def test_streamed_logprobs_are_of_the_content(think_logprobs_streamed: Chat) -> 
     """In a stream, `logprobs.content` has the tokens of `content`, and none of the reasoning."""
     inconclusive_unless(think_logprobs_streamed.reasoning and think_logprobs_streamed.text, NO_REASONING)
     found = joined(tokens(think_logprobs_streamed), think_logprobs_streamed.text)
-    assert_same_text(found.strip(), think_logprobs_streamed.text.strip())
+    assert_same_text(found.strip(), think_logprobs_streamed.text.strip(), OF_LOGPROBS)
 
 
 @check("usage", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
