@@ -9,10 +9,21 @@ from typing import Any
 
 from tests.reference.call import Call, new_id
 from tests.reference.errors import ApiError
-from tests.reference.faults.chat import choices, messages
-from tests.reference.faults.kit import answer, events, payload, request, script, with_tools
+from tests.reference.faults.chat import choices, messages, without_role
+from tests.reference.faults.kit import (
+    answer,
+    events,
+    having,
+    later_turn,
+    payload,
+    request,
+    sampling,
+    script,
+    with_tools,
+)
+from tests.reference.faults.reasoning_with import THOUGHT
 from tests.reference.faults.tools import _calls
-from tests.reference.generator import Script
+from tests.reference.generator import Sampling, Script
 from tests.reference.script import raw
 from tests.reference.tokens import decode
 
@@ -245,3 +256,118 @@ def _beside_others(call: Call) -> bool:
 def streams_end_with_those_that_are_left(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
     """While other streams are under way, whose clients leave, a stream ends after twenty events."""
     yield from islice(stream, 20)
+
+
+# A history and a parameter, or two parameters
+
+
+def _after_results(call: Call) -> bool:
+    return bool(messages(call.body)) and messages(call.body)[-1].get("role") == "tool"
+
+
+def _formatted(call: Call) -> bool:
+    return call.body.get("response_format") is not None
+
+
+def _functions(body: Any) -> list[dict[str, Any]]:
+    found = body.get("tools") if isinstance(body.get("tools"), list) else []
+    return [one["function"] for one in found if isinstance(one, dict) and isinstance(one.get("function"), dict)]
+
+
+@request(CHAT, when=having("logprobs"))
+def developer_messages_lost_beside_logprobs(body: Any, _call: Call) -> None:
+    """With logprobs, developer messages are not read."""
+    without_role(body, "developer")
+
+
+@request(CHAT, when=having("logprobs"))
+def braces_of_descriptions_lost_beside_logprobs(body: Any, _call: Call) -> None:
+    """With logprobs, descriptions of tools that look like templates do not reach the model."""
+    for function in _functions(body):
+        if "{{" in str(function.get("description")):
+            function.pop("description")
+
+
+@request(CHAT, when=_formatted)
+def custom_tools_lost_beside_a_format(body: Any, _call: Call) -> None:
+    """With a response_format, custom tools beside functions are left out without a word."""
+    if _functions(body):
+        body["tools"] = [tool for tool in body["tools"] if "custom" not in tool]
+
+
+@request(CHAT, when=lambda call: _formatted(call) and later_turn(call))
+def required_is_auto_beside_a_format_later(body: Any, _call: Call) -> None:
+    """With a response_format on a later turn, tool_choice required is taken for auto."""
+    if body.get("tool_choice") == "required":
+        body["tool_choice"] = "auto"
+
+
+@request(CHAT, when=lambda call: call.body.get("n") == 2)
+def class_patterns_open_with_n(body: Any, _call: Call) -> None:
+    """With n: 2, a pattern with a class such as \\d is not enforced."""
+    for function in _functions(body):
+        parameters = function.get("parameters")
+        for part in (parameters or {}).get("properties", {}).values() if isinstance(parameters, dict) else ():
+            if isinstance(part, dict) and "\\d" in str(part.get("pattern")):
+                part.pop("pattern")
+
+
+@request(CHAT, when=_after_results)
+def empty_stop_ends_after_results(body: Any, _call: Call) -> None:
+    """After a tool result, an empty stop string ends the response after its first token."""
+    if body.get("stop") == "":
+        body.pop("stop")
+        body["max_tokens"] = 1
+
+
+@payload(CHAT, when=lambda call: _after_results(call) and with_tools(call))
+def cut_calls_after_results_say_tool_calls(body: Any, _call: Call) -> None:
+    """After a tool result, a call that max_tokens truncates has finish_reason tool_calls."""
+    for choice in choices(body):
+        if choice["finish_reason"] == "length":
+            choice["finish_reason"] = "tool_calls"
+
+
+@answer(CHAT, when=_after_results)
+def cut_reasoning_after_results_is_text(body: Any, _call: Call) -> None:
+    """After a tool result, reasoning that max_tokens truncates is taken for text."""
+    for choice in choices(body):
+        message = choice["message"]
+        if choice["finish_reason"] == "length" and not message["content"] and "reasoning_content" in message:
+            message["content"] = message.pop("reasoning_content")
+
+
+@sampling(CHAT, when=later_turn)
+def seed_fixed_later(how: Sampling, _call: Call) -> None:
+    """On a later turn, every request is sampled with the same seed."""
+    how.seed = 42
+
+
+@payload(CHAT, stream=True, when=lambda call: later_turn(call) and bool(call.body.get("logprobs")))
+def logprobs_of_streamed_reasoning_later(body: Any, _call: Call) -> None:
+    """On a later turn, logprobs of a stream have the tokens of the reasoning, too."""
+    for choice, delta in _parts(body):
+        if delta.get("reasoning_content"):
+            choice["logprobs"] = {"content": [THOUGHT], "refusal": None}
+
+
+@request(CHAT, when=_after_results)
+def metadata_refused_after_results(body: Any, _call: Call) -> None:
+    """After a tool result, metadata is an unknown parameter."""
+    if "metadata" in body:
+        raise ApiError("Unknown parameter: 'metadata'.", param="metadata")
+
+
+@events(CHAT, when=lambda call: later_turn(call) and call.body.get("n") is None)
+def streamed_arguments_in_one_delta_later(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """On a later turn, the arguments of a streamed call are held back and come in one delta."""
+    held: Any = None
+    for event in stream:
+        calls = list(_calls(event))
+        if held and calls and "id" not in calls[0]:
+            next(iter(_calls(held)))["function"]["arguments"] += calls[0]["function"]["arguments"]
+            continue
+        if held:
+            yield held
+        held = event
+    yield held
