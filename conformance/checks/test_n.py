@@ -92,9 +92,8 @@ def test_usage_counts_all(few_tokens: Chat, few_tokens_n_3: Chat) -> None:
     ignored_unless(len(few_tokens_n_3.choices) > 1, ONE_CHOICE)
     full = sum(choice.finish_reason == "length" for choice in few_tokens_n_3.choices)
     written = sum(bool(choice.text) for choice in few_tokens_n_3.choices if choice.finish_reason != "length")
-    least = (
-        2 * full + written
-    )  # A choice that ended before has one or two tokens: servers may count the one that ends it.
+    # A choice that ended before has one or two tokens: servers may count the one that ends it.
+    least = 2 * full + written
     inconclusive_unless(least > 2, "expected choices with more than two tokens together, got choices that ended before")
     assert_at_least(few_tokens_n_3.tokens("completion"), least, "`usage.completion_tokens` with `n: 3`")
     assert_at_most(few_tokens_n_3.tokens("completion"), 3 * 2, "`usage.completion_tokens` with `n: 3`")
