@@ -105,8 +105,8 @@ class Run:
                 turn=self._turns.get(name),
                 budget=self._budget and self._budget.part(sharing.index(target) + 1, len(sharing)),
             )
+            self._sources[name] = recorder  # Before it sends anything: an interrupt from here on closes it.
             recorder.prefetch(*([self._first] if self._budget else []), self._needed)
-            self._sources[name] = recorder
             last |= dict.fromkeys(addresses, recorder)
 
     def _replay(self, path: Path) -> None:

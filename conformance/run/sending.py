@@ -104,6 +104,7 @@ class Sender:
         self._timeout = timeout
         self._http = wire.client(timeout, target.access)
         self._brief = wire.client(min(timeout, PLAIN_SECONDS), target.access)
+        self._clients = {self._http, self._brief}
         self._together = ThreadPoolExecutor(max_workers=16, thread_name_prefix="together")
         self._gone = gone
         self._turn = turn
@@ -155,6 +156,7 @@ class Sender:
         own = scenario.one_connection
         http = wire.client(self._timeout, self._target.access, one_connection=True) if own else self._http
         http.spare = self._http.spare
+        self._clients.add(http)
 
         def exchange(request: wire.Request) -> Exchange:
             request = dataclasses.replace(request, headers=(*request.headers, *headers))
@@ -163,7 +165,7 @@ class Sender:
         sent: list[Sent] = []
         if scenario.together:
             sent.append(self._patiently(at, lambda: list(self._together.map(exchange, requests))))
-        elif scenario.one_connection:
+        elif own:
             sent.append(self._patiently(at, lambda: list(map(exchange, requests))))
         else:
             for request in requests:
@@ -172,7 +174,8 @@ class Sender:
                     break
                 if len(sent) < len(requests) and self._is_over() and scenario.name not in CONTROLS:
                     return self._unsent()
-        if http is not self._http:
+        if own:
+            self._clients.discard(http)
             http.close()
         return Recording(
             exchanges=[one.to_json() for part in sent for one in part.exchanges],
@@ -243,11 +246,11 @@ class Sender:
         return self._gone / f"{at.role}.gone"
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Send nothing more, and wait for no response."""
         self._closed.set()
         self._together.shutdown(wait=False, cancel_futures=True)
-        self._http.close()
-        self._brief.close()
+        for http in list(self._clients):
+            http.close()
 
 
 def _had_the_request(recording: Recording) -> bool:
