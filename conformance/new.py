@@ -82,8 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
     _write(made)
     print(
         f"Now fill in what is marked {MARK} in each of these files, then run:\n"
+        "  python -m conformance.ledger\n"
         f"  python -m tests.reference.gate --write {new.fault.replace('_', '-')}\n"
-        "  ruff format . && ruff check . && mypy && pytest tests -m 'not slow' -n 2"
+        "  ruff format . && ruff check . && mypy && pytest tests -m 'not slow' -n 2\n"
+        "To start over: git checkout on the files that changed, and remove those that were created."
     )
     return 0
 
@@ -98,7 +100,8 @@ def asked(arguments: list[str] | None) -> New:
     )
     parser.add_argument("--parameter", default="", help="the request's parameter, if the check is about its effect")
     parser.add_argument("--row", default="", help="a row of conformance/requirements/matrix.toml; default: AREA")
-    parser.add_argument("--endpoint", default="", help=f"{', '.join(ENDPOINTS)}; default: that of the source, or chat")
+    ends = "default: that of --source or --covers, or chat"
+    parser.add_argument("--endpoint", default="", help=f"{', '.join(ENDPOINTS)}; {ends}")
     parser.add_argument("--scenario", default="", help="an existing scenario, or the name of a new one")
     parser.add_argument("--fault", default="", help="the name of the new fault; default: AREA_NAME_is_broken")
     parser.add_argument("--covers", default="", help="ENDPOINT:PART.NAME of the ledger, or a rule of its general.toml")
@@ -114,6 +117,11 @@ def asked(arguments: list[str] | None) -> New:
     kind, _, where = given.source.partition(":")
     if kind not in SOURCES or not where:
         raise BadInput(f"--source={given.source}: write {', '.join(f'{one}:…' for one in SOURCES)}.")
+    if kind == "openapi" and sources.url(given.source) is None:
+        raise BadInput(
+            f"--source={given.source}: conformance/requirements/openapi_lines.json does not list this name. Take one "
+            "that it lists, or name the page of the reference that has the rule: --source=docs:api-reference/…"
+        )
     if kind not in ("guide", "de-facto") and sources.url(given.source) is None:
         raise BadInput(
             f"--source={given.source} has no link; conformance/requirements/sources.py says which forms have one."
@@ -126,7 +134,8 @@ def asked(arguments: list[str] | None) -> New:
             f"conformance/requirements/matrix.toml has no row {row!r}; name one with --row, or add it there first."
         )
     covers = given.covers or _covered(given.id, given.source, given.parameter)
-    endpoint = given.endpoint or ledger.named(given.source)[0] or "chat"
+    of_covers = covers.partition(":")[0] if covers.partition(":")[0] in ENDPOINTS else ""
+    endpoint = given.endpoint or ledger.named(given.source)[0] or of_covers or "chat"
     if endpoint not in ENDPOINTS:
         raise BadInput(f"--endpoint={endpoint}: write one of {', '.join(ENDPOINTS)}.")
     for option in ("parameter", "scenario", "fault"):
@@ -187,7 +196,7 @@ def _write(made: dict[str, str]) -> None:
     for command in (["check", "-q", "--select=I", "--fix"], ["format", "-q"]):  # Sorts the imports.
         subprocess.run([sys.executable, "-m", "ruff", *command, *python], cwd=ROOT, check=False)
     subprocess.run([sys.executable, "-m", "conformance.ledger"], cwd=ROOT, check=True)
-    print("changed docs/coverage.md")
+    print("changed docs/coverage.md, docs/census.md")
 
 
 def _check(new: New) -> tuple[str, str]:

@@ -26,9 +26,9 @@ KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SI
 STAGES = (1, 3, 5, 8, 10)
 """Processes that a run has as it goes on: pytest, and a guard of two and a server for each of three models."""
 
-PATIENCE = 40.0
+PATIENCE = 120.0
 """Seconds for the guards to end their servers (`backends.guard.GRACE`) and, after Ctrl-C, for pytest to write its
-report first, which takes 3 to 6 on an idle machine."""
+report first, which takes 3 to 6 on an idle machine, and 40 where many others work."""
 
 SLOW = 60.0
 """Seconds in which a run has all its processes, on a busy machine; on an idle one it takes 0.7."""
@@ -78,7 +78,7 @@ def test_a_killed_run_leaves_no_process(stage: int) -> None:
     print(f"killed {moment:.3f} s after it had {stage} processes")  # pytest shows it if the test fails.
     alive, gone_after = killed_run(KILLS[STAGES.index(stage)], stage, moment)
     assert alive >= stage
-    assert gone_after < PATIENCE
+    assert gone_after < PATIENCE, f"expected no process of the run {PATIENCE:g} s after it was killed"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

@@ -87,6 +87,7 @@ def test_it_only_adds(arguments: list[str], files: set[str]) -> None:
         (["stop.new", "--level=HIGH", "--source=docs:x"], "--level=HIGH: write MUST, SHOULD or MAY."),
         (["stop.new", "--level=MAY", "--source=docs"], "--source=docs: write openapi:…"),
         (["stop.new", "--level=MAY", "--source=sdk:foo"], "--source=sdk:foo has no link"),
+        (["stop.new", "--level=MAY", "--source=openapi:Foo.bar"], "openapi_lines.json does not list this name"),
         (["stop.new", "--level=MUST", "--source=de-facto:foo"], "--level=MUST needs a published source"),
         (["foo.new", "--level=MAY", "--source=docs:x"], "conformance/requirements/matrix.toml has no row 'foo'"),
         (["chat.new", "--row=chat", "--level=MAY", "--source=docs:x"], "the ledger's row does not follow"),

@@ -74,7 +74,7 @@ def show(names: Sequence[str], area: str = "") -> None:
             begun = time.monotonic()
             print(f"\n# {'LEGAL: ' if fault.legal else ''}{fault.sentence}\n[{fault.name}]")
             for check_id, result in on.flips(fault).items():
-                print(f'"{check_id}" = "{result.outcome}"  # {result.message[:100]!r}')
+                print(f'"{check_id}" = "{result.outcome}"  # {result.message[:300]!r}')
             print(f"# {time.monotonic() - begun:.1f} s", flush=True)
 
 
