@@ -63,6 +63,14 @@ def test_unreachable() -> None:
         assert send(Request(body={}), "http://127.0.0.1:9/v1", model="m", http=http).error == "unreachable"
 
 
+def whole_request(connection: socket.socket) -> bytes:
+    """A request with its JSON body: a connection that is closed with unread bytes is reset."""
+    got = b""
+    while not got.endswith(b"}"):
+        got += connection.recv(1 << 16)
+    return got
+
+
 @pytest.mark.parametrize(
     ("says", "error", "status"),
     [
@@ -77,7 +85,7 @@ def test_servers_that_break_off(says: bytes | None, error: str, status: int | No
 
         def serve() -> None:
             connection, _ = listening.accept()
-            connection.recv(65536)
+            whole_request(connection)
             if says is None:
                 threading.Event().wait(1.5)
             else:
@@ -166,10 +174,7 @@ def test_http_1_0_is_sent_as_such() -> None:
         def serve() -> None:
             connection, _ = listening.accept()
             with connection:
-                got = b""
-                while not got.endswith(b"}"):  # A connection that is closed with unread bytes is reset.
-                    got += connection.recv(1 << 16)
-                heads.append(got)
+                heads.append(whole_request(connection))
                 connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{}")
 
         threading.Thread(target=serve, daemon=True).start()
