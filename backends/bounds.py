@@ -238,18 +238,6 @@ def bind(client: httpx2.Client) -> None:
             transport._pool._network_backend = _Backend(transport._pool._network_backend)
 
 
-def hang_up(client: httpx2.Client) -> None:
-    """End all connections of the client at once. A thread that waits for a response gets an error: to close a socket
-    does not wake it, and a server whose network is gone, such as a removed container, never does."""
-    for transport in (client._transport, *client._mounts.values()):
-        if isinstance(transport, httpx2.HTTPTransport):
-            backend: Any = transport._pool._network_backend
-            backend.ended = True
-            for stream in list(backend.streams):
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
-
-
 def surplus(client: httpx2.Client, response: httpx2.Response) -> bytes:
     """What follows a response on its connection, which the next request would take for its own response.
 
@@ -283,14 +271,12 @@ def _rest(stream: Any, closing: bool) -> bytes:
 class _Backend(httpcore2.NetworkBackend):
     def __init__(self, inner: httpcore2.NetworkBackend) -> None:
         self._inner = inner
-        self.streams: set[_Stream] = set()
-        self.ended = False
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **more: Any) -> Any:
         """Try each address of the host, with its share of the time that is left."""
         limits = _limits.get()
         if limits is None:
-            return self._stream(self._inner.connect_tcp(host, port, timeout, *args, **more))
+            return _Stream(self._inner.connect_tcp(host, port, timeout, *args, **more))
         try:
             found = [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
         except (OSError, UnicodeError) as problem:
@@ -299,28 +285,19 @@ class _Backend(httpcore2.NetworkBackend):
         for left in range(len(addresses), 0, -1):
             try:
                 seconds = limits.seconds(timeout) / left
-                return self._stream(self._inner.connect_tcp(addresses[-left], port, seconds, *args, **more))
+                return _Stream(self._inner.connect_tcp(addresses[-left], port, seconds, *args, **more))
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 if left == 1:
                     raise
         raise httpcore2.ConnectError(f"{host} has no address")
-
-    def _stream(self, connected: httpcore2.NetworkStream) -> _Stream:
-        stream = _Stream(connected, self.streams)
-        if self.ended:
-            stream.close()
-            raise httpcore2.ConnectError("the client was closed")
-        return stream
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
 
 
 class _Stream(httpcore2.NetworkStream):
-    def __init__(self, inner: httpcore2.NetworkStream, streams: set[_Stream]) -> None:
+    def __init__(self, inner: httpcore2.NetworkStream) -> None:
         self._inner = inner
-        self._streams = streams
-        streams.add(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         limits = _limits.get()
@@ -342,10 +319,9 @@ class _Stream(httpcore2.NetworkStream):
     def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
         limits = _limits.get()
         seconds = limits.seconds(timeout) if limits else timeout
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, seconds), self._streams)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, seconds))
 
     def close(self) -> None:
-        self._streams.discard(self)
         self._inner.close()
 
     def get_extra_info(self, info: str) -> Any:

@@ -204,11 +204,6 @@ class Client(httpx2.Client):
         self.spare = Spare()
         bounds.bind(self)
 
-    def close(self) -> None:
-        """Send nothing more, and end what other threads wait for."""
-        bounds.hang_up(self)
-        super().close()
-
 
 def client(timeout: float, access: Access | None = None, *, one_connection: bool = False) -> Client:
     """A client for `send`; `timeout` in seconds bounds each wait and, in `send`, the whole exchange.

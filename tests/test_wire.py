@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,7 +15,6 @@ from backends.access import Access
 from backends.wire import MODEL, Exchange, Request, send
 from tests.fake import Reply, as_json, serving
 from tests.made import exchange
-from tests.setups import certificates
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -139,31 +136,6 @@ def test_hanging_up_after_some_time() -> None:
         gone.set()
     assert (got.status, got.error) == (None, None)
     assert Exchange.from_json(got.to_json()).request.hang_up_in == 0.2
-
-
-@pytest.mark.parametrize("encrypted", [False, True])
-def test_a_closed_client_waits_for_no_response(encrypted: bool, tmp_path: Path) -> None:
-    """Not in other threads either: a run that is interrupted ends although a server keeps silent."""
-    arrived, release = threading.Event(), threading.Event()
-
-    def keep_silent(*_: object) -> Reply:
-        arrived.set()
-        release.wait(20)
-        return as_json({})
-
-    made = certificates(tmp_path) if encrypted else None
-    pem = tmp_path / "both.pem"
-    if made:
-        pem.write_text(made.server.read_text() + made.key.read_text())
-    with serving(keep_silent, tls=pem if made else None) as origin, ThreadPoolExecutor() as pool:
-        http = wire.client(20, Access(insecure=True))
-        waiting = pool.submit(send, Request(body={}), origin, model="m", http=http)
-        assert arrived.wait(5)
-        http.close()
-        try:
-            assert waiting.result(5).error == "closed"
-        finally:
-            release.set()
 
 
 def test_http_1_0_is_sent_as_such() -> None:

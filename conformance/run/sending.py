@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from backends.wire import Exchange
 from conformance.answers.recording import IN_MEMORY, LARGE, OnDisk, Recording, Source, answers
 from conformance.kit.steadiness import CONTROLS
 from conformance.outcomes import Verdict
+from conformance.run.workers import Workers
 from fixtures.scenario import SCENARIOS, Scenario, in_order, with_needs
 
 PATIENCE = 5.0
@@ -104,8 +105,7 @@ class Sender:
         self._timeout = timeout
         self._http = wire.client(timeout, target.access)
         self._brief = wire.client(min(timeout, PLAIN_SECONDS), target.access)
-        self._clients = {self._http, self._brief}
-        self._together = ThreadPoolExecutor(max_workers=16, thread_name_prefix="together")
+        self._together = Workers(16, "together")
         self._gone = gone
         self._turn = turn
         self._patience: dict[Deployment, Patience] = {}
@@ -156,7 +156,6 @@ class Sender:
         own = scenario.one_connection
         http = wire.client(self._timeout, self._target.access, one_connection=True) if own else self._http
         http.spare = self._http.spare
-        self._clients.add(http)
 
         def exchange(request: wire.Request) -> Exchange:
             request = dataclasses.replace(request, headers=(*request.headers, *headers))
@@ -164,7 +163,7 @@ class Sender:
 
         sent: list[Sent] = []
         if scenario.together:
-            sent.append(self._patiently(at, lambda: list(self._together.map(exchange, requests))))
+            sent.append(self._patiently(at, lambda: self._together.map(exchange, requests)))
         elif own:
             sent.append(self._patiently(at, lambda: list(map(exchange, requests))))
         else:
@@ -175,7 +174,6 @@ class Sender:
                 if len(sent) < len(requests) and self._is_over() and scenario.name not in CONTROLS:
                     return self._unsent()
         if own:
-            self._clients.discard(http)
             http.close()
         return Recording(
             exchanges=[one.to_json() for part in sent for one in part.exchanges],
@@ -246,11 +244,11 @@ class Sender:
         return self._gone / f"{at.role}.gone"
 
     def close(self) -> None:
-        """Send nothing more, and wait for no response."""
+        """Send nothing more."""
         self._closed.set()
-        self._together.shutdown(wait=False, cancel_futures=True)
-        for http in list(self._clients):
-            http.close()
+        self._together.close()
+        self._http.close()
+        self._brief.close()
 
 
 def _had_the_request(recording: Recording) -> bool:
@@ -299,8 +297,7 @@ class Recorder:
         self._on_wait = on_wait
         shared = ALWAYS if turn is None else Turn(self._directory / f"turn-{turn}")
         self._sender = Sender(target, timeout, gone=self._directory, turn=shared, budget=budget)
-        wait = self._turn.wait if self._turn else None
-        self._pool = ThreadPoolExecutor(max_workers=target.slots, thread_name_prefix="record", initializer=wait)
+        self._pool = Workers(target.slots, "record", *([self._turn.wait] if self._turn else []))
         self._futures: dict[str, Future[Recording]] = {}
         self._memory = Spare(IN_MEMORY)
         self._lock = threading.Lock()
@@ -339,15 +336,14 @@ class Recorder:
         """Send nothing more."""
         self._closed.set()
         self._prefetched.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.close()
         self._sender.close()
 
     def _run_phases(self, phases: list[tuple[list[str], list[str]]], sent: Sequence[Future[Any]]) -> None:
         """Send what waits: of each phase first those that may run together, then those that run alone."""
         for number, (together, alone) in enumerate(phases):
             if number:
-                with contextlib.suppress(RuntimeError):  # The pool takes nothing more once the recorder is closed.
-                    sent = [self._pool.submit(self._fill, name) for name in together]
+                sent = [self._pool.submit(self._fill, name) for name in together]
             _wait_for(sent)
             if self._turn:
                 self._turn.wait()
