@@ -176,7 +176,8 @@ def _export(asked: argparse.Namespace) -> int:
 
 def _dialects(asked: argparse.Namespace) -> int:
     raw = json.loads(asked.raw.read_text(encoding="utf-8")) if asked.raw else None
-    _put(families.markdown(_table(asked.results), raw), asked.out)
+    old = asked.out.read_text(encoding="utf-8") if asked.out and asked.out.exists() else ""
+    _put(families.markdown(_table(asked.results), raw, old), asked.out)
     return 0
 
 
