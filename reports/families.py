@@ -96,7 +96,8 @@ def _cell(dialect: Dialect, kind: Kind, column: Column) -> Cell:
 
 def reader(dialect: Dialect, server: str) -> str:
     """What a server that is told reads this notation with, in words."""
-    return ", ".join(f"{kind} `{name}`" for kind, name in dialect.readers(server).items()) or NO_READER
+    names = {kind: name for kind, name in dialect.readers(server).items() if kind != "tokenizer"}
+    return ", ".join(f"{kind} `{name}`" for kind, name in names.items()) or NO_READER
 
 
 def markdown(shown: Table, raw: dict[str, dict[str, dict[str, str]]] | None = None, old: str = "") -> str:
@@ -137,7 +138,7 @@ def markdown(shown: Table, raw: dict[str, dict[str, dict[str, str]]] | None = No
 def _section(found: list[Family], backend: str, raw: dict[str, dict[str, str]]) -> list[str]:
     """The lines of a server's section, without the marks before its title."""
     heads = [kind.title for kind in columns()] + (["reader"] if backend in READERS else [])
-    versions = dict.fromkeys(family.column.version for family in found if family.column.version)
+    versions = dict.fromkeys(family.column.version for family in found if not family.why)
     said = [SERVERS[backend], "", f"Measured on {', '.join(versions)}.", ""]
     said += [f"| family | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     for family in found:

@@ -55,8 +55,10 @@ def _llamacpp(server: Server, chat: dict[str, Any]) -> str:
 
 
 def _vllm(server: Server, chat: dict[str, Any]) -> str:
-    chat = {"model": server.model, **chat}
-    prompt = server.post("/v1/chat/completions/render", chat)["token_ids"]
+    # As the server does with `reasoning_effort`; without one, its own setting is off.
+    template = {"chat_template_kwargs": {"enable_thinking": "reasoning_effort" in chat}}
+    asked = {key: value for key, value in chat.items() if key != "reasoning_effort"}
+    prompt = server.post("/tokenize", {"model": server.model, **asked, **template})["tokens"]
     asked = {"model": server.model, "prompt": prompt, "temperature": 0, "max_tokens": MOST, "return_token_ids": True}
     tokens = server.post("/v1/completions", asked)["choices"][0]["token_ids"]
     return str(server.post("/detokenize", {"model": server.model, "tokens": tokens})["prompt"])
