@@ -77,6 +77,17 @@ def test_required_forces_a_streamed_call(
     assert_same_calls(capital_required_streamed, capital_required)
 
 
+@check("tool_choice", SHOULD, SOURCE)
+def test_a_forced_stream_has_no_markup(capital_required_streamed: Chat, weather_named_streamed: Chat) -> None:
+    """With a `tool_choice` that forces a call, `delta.content` has no trace of it in the model's own notation."""
+    forced = [answer for answer in (capital_required_streamed, weather_named_streamed) if answer.tool_calls]
+    inconclusive_unless(forced, NOT_FORCED)
+    for answer in forced:
+        assert_none_of(
+            markup_in(answer.text), f"markers of the model's own notation in `delta.content` of {answer.name}"
+        )
+
+
 # none
 
 
