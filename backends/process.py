@@ -198,7 +198,7 @@ def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     if wanted.dialect:
         chat = _in_dialect(deploy, wanted, data["title"])
         deploy = {key: value for key, value in deploy.items() if key not in ROLES} | {"chat": chat}
-    if wanted.chat_template:
+    if wanted.chat_template and not (wanted.dialect and "file" not in deploy["dialects"]):
         if "chat_template" not in deploy:
             raise CannotStart(f"--chat-template: {data['title']} is started without one; start it yourself.")
         if not wanted.chat_template.is_file():
@@ -244,7 +244,8 @@ def _in_dialect(deploy: dict[str, Any], wanted: Wanted, title: str) -> dict[str,
             args += [flag, wanted.readers[kind]]
         elif kind == "tools":
             raise NoReader(f"{title} has no `{flag}` for {wanted.dialect}")
-    return {**deploy["chat"], "file": dialects["file"], "model": f"probe-{wanted.dialect}", "args": args}
+    file = {"file": dialects["file"]} if "file" in dialects else {}
+    return {**deploy["chat"], **file, "model": f"probe-{wanted.dialect}", "args": args}
 
 
 def _words(spec: dict[str, Any], directory: Path, upstream: Running | None) -> dict[str, Any]:

@@ -100,11 +100,26 @@ def reader(dialect: Dialect, server: str) -> str:
     return ", ".join(f"{kind} `{name}`" for kind, name in names.items()) or NO_READER
 
 
-def markdown(shown: Table, raw: dict[str, dict[str, dict[str, str]]] | None = None, old: str = "") -> str:
+READ = {
+    "the same": "read alike",
+    "otherwise": "read otherwise",
+    "rejected": "answered with an error",
+    "truncated": "truncated",
+}
+"""The columns of how texts were read, by their key in what `tests.reference.reread` prints."""
+
+
+def markdown(
+    shown: Table,
+    raw: dict[str, dict[str, dict[str, str]]] | None = None,
+    old: str = "",
+    reread: dict[str, dict[str, int]] | None = None,
+) -> str:
     """The page `docs/dialects.md`, with a section for each server.
 
     `raw` is what the model wrote before a server read it, by backend, dialect and prompt. `old` is the page before:
-    sections of servers that were not measured now are taken from it.
+    sections of servers that were not measured now are taken from it. `reread` counts, by dialect, how llama.cpp and the
+    reference read the same texts.
     """
     found = of(shown)
     kept = {part.partition("\n")[0]: part.strip().splitlines() for part in re.split(r"(?m)^## ", old)[1:]}
@@ -112,6 +127,7 @@ def markdown(shown: Table, raw: dict[str, dict[str, dict[str, str]]] | None = No
     for backend in dict.fromkeys(family.column.backend for family in found):
         families_here = [family for family in found if family.column.backend == backend]
         sections[SERVERS[backend]] = _section(families_here, backend, (raw or {}).get(backend, {}))
+        sections[SERVERS[backend]] += _reread(families_here, reread) if reread and backend == "llamacpp" else []
     said = [
         "# Model families: who reads their tool calls",
         "",
@@ -164,6 +180,26 @@ def _section(found: list[Family], backend: str, raw: dict[str, dict[str, str]]) 
         for prompt, text in wrote.items():
             said += [f"{prompt.capitalize()}", "", "```", *text.replace("```", "'''").splitlines(), "```", ""]
     return "\n".join(said).rstrip("\n").splitlines()
+
+
+def _reread(found: list[Family], reread: dict[str, dict[str, int]]) -> list[str]:
+    """How the server and the reference read the same texts, as lines of the page."""
+    said = [
+        "",
+        "### The same texts, read by the suite's own reader",
+        "",
+        "Where the server and the reference server's reader differ, the model's own text says who is right:",
+        "`python -m tests.reference.reread` shows each. A grammar that the server forces may also change what the",
+        "model writes. Truncated texts are not compared: a server may show the beginning of a call.",
+        "",
+        f"| family | texts | {' | '.join(READ.values())} |",
+        "|---" * (len(READ) + 2) + "|",
+    ]
+    for family in found:
+        counts = reread.get(family.dialect.name, {})
+        cells = [str(sum(counts.values())), *(str(counts.get(key, 0)) for key in READ)]
+        said.append(f"| {family.dialect.title} | {' | '.join(cells)} |")
+    return said
 
 
 def _failures(cell: Cell) -> list[str]:

@@ -89,6 +89,14 @@ def test_only_a_chat_server_is_started_for_a_dialect() -> None:
     assert (deploy["chat"]["model"], wanted.name) == ("probe-kimi-k2", "llamacpp (kimi-k2)")
 
 
+def test_the_reference_has_a_model_for_each_dialect() -> None:
+    dialect = dialects()["kimi-k2"]
+    wanted = Wanted(backend="reference", chat_template=dialect.template, dialect=dialect.name)
+    deploy = process.with_models(data.read_all()["reference"], wanted)
+    assert data.roles_of(deploy) == ["chat"]
+    assert (deploy["chat"]["model"], "template" in deploy) == ("probe-kimi-k2", False)
+
+
 def of_vllm(name: str) -> Wanted:
     dialect = dialects()[name]
     return Wanted(
@@ -180,6 +188,12 @@ def test_cells_of_a_family(tmp_path: Path) -> None:
     assert words["results"] == "yes"
     assert words["reasoning"] == "–"
     assert "| Hermes 2, Hermes 3 | partial | no |" in families.markdown(shown)
+
+
+def test_the_page_says_how_the_texts_were_read(tmp_path: Path) -> None:
+    shown = table([results(tmp_path, made("hermes", tools__content_is_null="pass"), targets=[column("hermes")])])
+    page = families.markdown(shown, reread={"hermes": {"the same": 25, "rejected": 2}})
+    assert "| Hermes 2, Hermes 3 | 27 | 25 | 0 | 2 | 0 |" in page
 
 
 def test_a_page_keeps_the_sections_of_other_servers(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from backends.errors import NoReader
 from backends.target import Wanted
 from fixtures.dialects import Dialect, dialects
 from fixtures.scenarios.common import CAPITAL
+from fixtures.scenarios.notation import quoting
 from fixtures.scenarios.tools import CITIES, TOKYO
 from fixtures.tools import WEATHER
 
@@ -29,6 +30,9 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "reasoning": (f"Think first. {CAPITAL}", {"reasoning_effort": "low"}),
 }
 """What is asked, by what it shows, and what the request has beside it."""
+
+BOTH = {"tools": [WEATHER], "reasoning_effort": "low"}
+"""The same for a question that quotes a call."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,11 @@ def written(backend: str, dialect: Dialect, server_binary: str | None = None) ->
     try:
         (chat,) = running.target.deployments
         server = Server(chat.base_url.removesuffix("/v1"), chat.model, str(running.target.access.key))
+        quotes = dialect.reasoning and dialect.quoted
+        asked = ASKED | ({"a call in reasoning": (quoting(dialect), BOTH)} if quotes else {})
         return {
             shows: WRITES[backend](server, {"messages": [{"role": "user", "content": question}], **more})
-            for shows, (question, more) in ASKED.items()
+            for shows, (question, more) in asked.items()
         }
     finally:
         running.stop()
