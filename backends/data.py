@@ -273,6 +273,7 @@ def _tables_of(deploy: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], li
     yield "deploy.probe", deploy.get("probe", {}), roles
     for role in roles:
         yield f"deploy.{role}", deploy[role], [role]
+    yield "deploy.dialects", deploy.get("dialects", {}), ["chat"]
 
 
 def _words(deploy: dict[str, Any], roles: list[Role]) -> tuple[str, ...]:

@@ -41,3 +41,7 @@ class CannotStart(CannotMeasure):
     """A server that this run was to start did not come up."""
 
     exit_code = 15
+
+
+class NoReader(CannotStart):
+    """The server has nothing that reads tool calls in the notation that it was to be started for."""

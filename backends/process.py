@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from backends import hooks, identify, launch, overlap, scratch, wire
 from backends.access import Access
 from backends.data import MODEL_WORDS, roles_of
-from backends.errors import CannotStart
+from backends.errors import CannotStart, NoReader
 from backends.target import ONE_AT_A_TIME, ROLES, Deployment, Running, Server, Target, Wanted, stop_all
 from backends.wire import Role
 
@@ -196,9 +196,9 @@ def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     """The `deploy` table with the user's models in it; all its files are there. Raises CannotStart."""
     deploy = {**data["deploy"]}
     if wanted.dialect:
-        chat = {**deploy["chat"], "file": deploy["dialects"], "model": f"probe-{wanted.dialect}"}
+        chat = _in_dialect(deploy, wanted, data["title"])
         deploy = {key: value for key, value in deploy.items() if key not in ROLES} | {"chat": chat}
-    if wanted.chat_template:
+    if wanted.chat_template and not (wanted.dialect and "file" not in deploy["dialects"]):
         if "chat_template" not in deploy:
             raise CannotStart(f"--chat-template: {data['title']} is started without one; start it yourself.")
         if not wanted.chat_template.is_file():
@@ -233,6 +233,19 @@ def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
                     f"or name another with --{'' if role == 'chat' else role + '-'}model."
                 )
     return deploy
+
+
+def _in_dialect(deploy: dict[str, Any], wanted: Wanted, title: str) -> dict[str, Any]:
+    """The chat model that writes a dialect, with flags that name its readers. Raises NoReader."""
+    dialects = deploy["dialects"]
+    args = [*dialects.get("args", deploy["chat"].get("args", ()))]
+    for kind, flag in dialects.get("readers", {}).items():
+        if kind in wanted.readers:
+            args += [flag, wanted.readers[kind]]
+        elif kind == "tools":
+            raise NoReader(f"{title} has no `{flag}` for {wanted.dialect}")
+    file = {"file": dialects["file"]} if "file" in dialects else {}
+    return {**deploy["chat"], **file, "model": f"probe-{wanted.dialect}", "args": args}
 
 
 def _words(spec: dict[str, Any], directory: Path, upstream: Running | None) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Wanted:
     `server_version` is a version of the backend's package on PyPI, which is installed if need be.
     `chat_template` is a file that the started server takes instead of its model's template. `dialect` names the
     notation of tool calls that it is in, if the suite wrote it: then only a chat server is started, as its own column.
+    `readers` are the server's names for what reads that notation, its `tools` and its `reasoning`, and the `tokenizer`.
     `runtime` is the only way to be tried; None tries all. `device` and `image` are for containers: one of
     `containers.device.DEVICES`, and another image than the backend's. `say` is told what takes long.
     """
@@ -47,6 +48,7 @@ class Wanted:
     server_version: str | None = None
     chat_template: Path | None = None
     dialect: str | None = None
+    readers: dict[str, str] = field(default_factory=dict)
     runtime: Runtime | None = None
     device: str = "auto"
     image: str | None = None

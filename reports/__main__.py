@@ -81,6 +81,9 @@ def _parser(prog: str = "python -m reports") -> argparse.ArgumentParser:
     notations.add_argument(
         "--raw", type=Path, metavar="FILE", help="what the model wrote, of python -m conformance.run.raw"
     )
+    notations.add_argument(
+        "--reread", type=Path, metavar="FILE", help="how it was read, of python -m tests.reference.reread --json"
+    )
     notations.add_argument("--out", type=Path, metavar="FILE")
 
     publish = command("site", _site, "the published site: newest runs, changes, histories, files")
@@ -175,8 +178,9 @@ def _export(asked: argparse.Namespace) -> int:
 
 
 def _dialects(asked: argparse.Namespace) -> int:
-    raw = json.loads(asked.raw.read_text(encoding="utf-8")) if asked.raw else None
-    _put(families.markdown(_table(asked.results), raw), asked.out)
+    raw, reread = (json.loads(file.read_text(encoding="utf-8")) if file else None for file in (asked.raw, asked.reread))
+    old = asked.out.read_text(encoding="utf-8") if asked.out and asked.out.exists() else ""
+    _put(families.markdown(_table(asked.results), raw, old, reread), asked.out)
     return 0
 
 

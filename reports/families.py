@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from conformance.outcomes import Outcome
@@ -14,7 +15,11 @@ from reports.table import Column, Table
 
 _NO = (Outcome.FAIL, Outcome.REJECTED, Outcome.TIMEOUT, Outcome.ERROR)
 _UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.NOT_RUN)
-READERS = {"vllm": "vLLM", "ollama": "Ollama"}
+SERVERS = {"llamacpp": "llama.cpp", "vllm": "vLLM", "ollama": "Ollama"}
+READERS = ("vllm", "ollama")
+"""The backends that are told what reads a notation."""
+
+NO_READER = "no reader for this notation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,54 +96,110 @@ def _cell(dialect: Dialect, kind: Kind, column: Column) -> Cell:
 
 def reader(dialect: Dialect, server: str) -> str:
     """What a server that is told reads this notation with, in words."""
-    names: dict[str, str] = getattr(dialect, server)
-    return ", ".join(f"{kind} `{name}`" for kind, name in names.items()) or "no reader for this notation"
+    names = {kind: name for kind, name in dialect.readers(server).items() if kind != "tokenizer"}
+    return ", ".join(f"{kind} `{name}`" for kind, name in names.items()) or NO_READER
 
 
-def markdown(shown: Table, raw: dict[str, dict[str, str]] | None = None) -> str:
-    """The page `docs/dialects.md`. `raw` is what the model wrote, by dialect and prompt, before a server read it."""
+READ = {
+    "the same": "read alike",
+    "otherwise": "read otherwise",
+    "rejected": "answered with an error",
+    "truncated": "truncated",
+}
+"""The columns of how texts were read, by their key in what `tests.reference.reread` prints."""
+
+
+def markdown(
+    shown: Table,
+    raw: dict[str, dict[str, dict[str, str]]] | None = None,
+    old: str = "",
+    reread: dict[str, dict[str, int]] | None = None,
+) -> str:
+    """The page `docs/dialects.md`, with a section for each server.
+
+    `raw` is what the model wrote before a server read it, by backend, dialect and prompt. `old` is the page before:
+    sections of servers that were not measured now are taken from it. `reread` counts, by dialect, how llama.cpp and the
+    reference read the same texts.
+    """
     found = of(shown)
-    servers = dict.fromkeys(f"{family.column.backend} {family.column.version}" for family in found)
-    heads = [kind.title for kind in columns()]
+    kept = {part.partition("\n")[0]: part.strip().splitlines() for part in re.split(r"(?m)^## ", old)[1:]}
+    sections = {title: lines for title, lines in kept.items() if title in SERVERS.values()}
+    for backend in dict.fromkeys(family.column.backend for family in found):
+        families_here = [family for family in found if family.column.backend == backend]
+        sections[SERVERS[backend]] = _section(families_here, backend, (raw or {}).get(backend, {}))
+        sections[SERVERS[backend]] += _reread(families_here, reread) if reread and backend == "llamacpp" else []
     said = [
         "# Model families: who reads their tool calls",
         "",
         "<!-- Written by `.ci/dialects`. -->",
         "",
-        f"Measured live on {', '.join(servers)}, with `pytest --dialect=all`: one tiny model writes each",
-        "family's notation, and the server reads it. A row is a notation, not a model's skill. The chat",
-        "templates are the suite's own (`fixtures/dialects/`): a server may read a family's real template otherwise.",
+        "Measured live with `pytest --dialect=all`: one tiny model writes each family's notation, and the server",
+        "reads it. A row is a notation, not a model's skill. The chat templates are the suite's own",
+        "(`fixtures/dialects/`): a server may read a family's real template otherwise.",
         "`ignored`: accepted, without effect. `unknown`: the tiny model did not show what is judged.",
-        "`–`: the notation has no such thing. vLLM's and Ollama's readers are read in their sources, not run.",
+        "`–`: the notation has no such thing.",
         "",
-        f"| family | {' | '.join(heads)} | vLLM | Ollama |",
-        "|---" * (len(heads) + 3) + "|",
+    ]
+    for title in (title for title in SERVERS.values() if title in sections):
+        said += [f"## {sections[title][0]}", *sections[title][1:], ""]
+    missing = [backend for backend in READERS if SERVERS[backend] not in sections]
+    for backend in missing:
+        said += [f"## {SERVERS[backend]}, not run", "", "Its readers, as its sources name them.", ""]
+        said += ["| family | reader |", "|---|---|"]
+        said += [f"| {one.title} | {reader(one, backend)} |" for one in families().values()]
+        said += [""]
+    return "\n".join(said).rstrip("\n") + "\n"
+
+
+def _section(found: list[Family], backend: str, raw: dict[str, dict[str, str]]) -> list[str]:
+    """The lines of a server's section, without the marks before its title."""
+    heads = [kind.title for kind in columns()] + (["reader"] if backend in READERS else [])
+    versions = dict.fromkeys(family.column.version for family in found if not family.why)
+    said = [SERVERS[backend], "", f"Measured on {', '.join(versions)}.", ""]
+    said += [f"| family | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for family in found:
+        gone = "no reader" if family.why.startswith(NO_READER) else "no server" if family.why else ""
+        words = [cell.word if cell.word == "–" else gone or cell.word for cell in family.cells]
+        words += [reader(family.dialect, backend)] if backend in READERS else []
+        said.append(f"| {family.dialect.title} | {' | '.join(words)} |")
+    known = {check.id: check for family in found for cell in family.cells for check in cell.known}
+    said += ["", "### What fails in any notation", ""] if known else []
+    said += [f"- {code(id)} {known[id].outcome}: {_message(known[id])}" for id in sorted(known)]
+    said += ["", "### What fails in one", ""]
+    for family in found:
+        lines = [f"- {family.why}"] if family.why else [line for cell in family.cells for line in _failures(cell)]
+        lines += [f"- Why: {family.dialect.why[backend]}"] if lines and backend in family.dialect.why else []
+        links = family.dialect.issues.get(backend, ()) if lines else ()
+        lines += [f"- A user's report of the same: {link}" for link in links]
+        said += [f"#### {family.dialect.title}", "", *lines, ""] if lines else []
+    if raw:
+        said += ["### What the model wrote", "", "The text before the server read it.", ""]
+    for family in found:
+        wrote = raw.get(family.dialect.name, {})
+        said += [f"#### {family.dialect.title}", ""] if wrote else []
+        for prompt, text in wrote.items():
+            said += [f"{prompt.capitalize()}", "", "```", *text.replace("```", "'''").splitlines(), "```", ""]
+    return "\n".join(said).rstrip("\n").splitlines()
+
+
+def _reread(found: list[Family], reread: dict[str, dict[str, int]]) -> list[str]:
+    """How the server and the reference read the same texts, as lines of the page."""
+    said = [
+        "",
+        "### The same texts, read by the suite's own reader",
+        "",
+        "Where the server and the reference server's reader differ, the model's own text says who is right:",
+        "`python -m tests.reference.reread` shows each. A grammar that the server forces may also change what the",
+        "model writes. Truncated texts are not compared: a server may show the beginning of a call.",
+        "",
+        f"| family | texts | {' | '.join(READ.values())} |",
+        "|---" * (len(READ) + 2) + "|",
     ]
     for family in found:
-        words = [f"no reader: {family.why}"] * len(heads) if family.why else [cell.word for cell in family.cells]
-        readers = [reader(family.dialect, server) for server in READERS]
-        said.append(f"| {family.dialect.title} | {' | '.join([*words, *readers])} |")
-    said += ["", "## What fails in any notation", ""]
-    known = {check.id: check for family in found for cell in family.cells for check in cell.known}
-    said += [f"- {code(id)} {known[id].outcome}: {_message(known[id])}" for id in sorted(known)]
-    said += ["", "## What fails in one", ""]
-    for family in found:
-        lines = [line for cell in family.cells for line in _failures(cell)]
-        lines += [f"- The same message in a report of a user: {link}" for link in family.dialect.issues if lines]
-        said += [f"### {family.dialect.title}", "", *lines, ""] if lines else []
-    if raw:
-        said += [
-            "## What the model wrote",
-            "",
-            "The text before the server read it (`/apply-template`, then `/completion`).",
-            "",
-        ]
-        for family in found:
-            wrote = raw.get(family.dialect.name, {})
-            said += [f"### {family.dialect.title}", ""] if wrote else []
-            for prompt, text in wrote.items():
-                said += [f"{prompt.capitalize()}", "", "```", *text.replace("```", "'''").splitlines(), "```", ""]
-    return "\n".join(said).rstrip("\n") + "\n"
+        counts = reread.get(family.dialect.name, {})
+        cells = [str(sum(counts.values())), *(str(counts.get(key, 0)) for key in READ)]
+        said.append(f"| {family.dialect.title} | {' | '.join(cells)} |")
+    return said
 
 
 def _failures(cell: Cell) -> list[str]:

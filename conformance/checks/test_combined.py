@@ -24,6 +24,7 @@ from conformance.kit import (
     assert_streams_rejected,
     check,
     inconclusive_unless,
+    lenient,
     markup_in,
     shown,
 )
@@ -48,9 +49,17 @@ def told(answer: Chat) -> str:
 
 
 def crossed(answers: list[Chat], *choices: Any) -> Iterator[tuple[Chat, Choice]]:
-    """The accepted responses to requests with one of these values of `tool_choice`, choice by choice."""
-    for answer in answers:
-        if answer.sent.get("tool_choice") in choices and not answer.cleanly_refused:
+    """The accepted responses to requests with one of these values of `tool_choice`, choice by choice.
+
+    A parameter with which each request is rejected is not shown beside tools: then the check is `lenient`.
+    """
+    asked = [answer for answer in answers if answer.sent.get("tool_choice") in choices]
+    for name in ("n", "logprobs", "stream"):
+        beside = [answer for answer in asked if answer.sent.get(name)]
+        if beside and all(answer.cleanly_refused for answer in beside):
+            lenient(f"each request with `{name}` was rejected, so that only the other parameters were judged")
+    for answer in asked:
+        if not answer.cleanly_refused:
             inconclusive_unless(
                 len(answer.choices) == answer.sent.get("n", 1), f"`n` has no effect with {told(answer)}"
             )

@@ -77,6 +77,20 @@ def test_required_forces_a_streamed_call(
     assert_same_calls(capital_required_streamed, capital_required)
 
 
+@check("tool_choice", SHOULD, SOURCE)
+def test_a_forced_stream_has_no_markup(
+    capital_required: Chat, capital_required_streamed: Chat, weather_named: Chat, weather_named_streamed: Chat
+) -> None:
+    """With a `tool_choice` that forces a call, `delta.content` has no marks of it that the plain response lacks."""
+    pairs = [(capital_required, capital_required_streamed), (weather_named, weather_named_streamed)]
+    forced = [(plain, streamed) for plain, streamed in pairs if plain.tool_calls and streamed.tool_calls]
+    inconclusive_unless(forced, NOT_FORCED)
+    for plain, streamed in forced:
+        # A model may write a mark of its own before it is forced to begin a call.
+        found = set(markup_in(streamed.text)).difference(markup_in(plain.text))
+        assert_none_of(sorted(found), f"markers of the model's own notation in `delta.content` of {streamed.name}")
+
+
 # none
 
 

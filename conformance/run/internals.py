@@ -19,6 +19,11 @@ def misspelt(expression: str) -> str | None:
     return None
 
 
+def has_workers(config: pytest.Config) -> bool:
+    """Whether xdist starts workers for this run."""
+    return bool(getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None))
+
+
 @contextmanager
 def without_traceback(call: pytest.CallInfo[None]) -> Iterator[None]:
     """Meanwhile, pytest makes a report without a traceback, which takes longer than a check and is not shown."""

@@ -21,18 +21,19 @@ from typing import Any
 import pytest
 
 from backends import find, known, redaction, scratch, suite, upstream
-from backends.errors import CannotMeasure, CannotStart, CannotWrite, Unreachable
+from backends.errors import CannotMeasure, CannotStart, CannotWrite, NoReader, Unreachable
 from backends.printable import printable
 from backends.target import Running, Target, Wanted
 from backends.wire import Role
 from conformance import results
 from conformance.gateways import compare
+from conformance.kit import steadiness
 from conformance.outcomes import Level, Outcome
 from conformance.requirements import profiles, revisions
 from conformance.requirements.check import Check
 from conformance.results import CheckResult, findings
 from conformance.results.clients import ClientResult
-from conformance.run import catalogue
+from conformance.run import catalogue, internals
 from conformance.run.direct import Direct
 from conformance.run.options import Options, shown
 from conformance.run.process import Run, scenarios_of
@@ -75,7 +76,7 @@ class MainRun(Run):
         self._writer: results.Writer | None = None
         self._written: set[tuple[str, str]] = set()
         self._progress: Progress | None = None
-        self._has_workers = bool(getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None))
+        self._has_workers = internals.has_workers(config)
         if not config.option.collectonly:
             self._make_report_directory()
 
@@ -109,21 +110,24 @@ class MainRun(Run):
                 self._known = {
                     one.backend: known.load(one.backend, self.checks, self.asked.known_file) for one in named
                 }
-            if not self.asked.replay:
+            if not self.asked.replay and not self._in_dialects:
                 for wanted in self.asked.wanted:
                     self._begin_upstream(wanted)
-                    self._running.append(_found(replace(wanted, say=self._say)))
+                    self._running.append(find.run(replace(wanted, say=self._say)))
                     for target in (self._running[-1].target, *self._running[-1].others):
                         self.targets[target.name] = self._before_upstream(target)
-                if self.asked.budget:
-                    end = time.monotonic() + self.asked.budget
-                    self._budget = Budget(self.config.getoption("--budget"), self.asked.budget, end)
+            if not self.asked.replay and self.asked.budget:
+                end = time.monotonic() + self.asked.budget
+                self._budget = Budget(self.config.getoption("--budget"), self.asked.budget, end)
         except known.BadKnown as problem:
             raise pytest.UsageError(f"--known: {problem}") from None
         except CannotMeasure as problem:
-            self.stopped, self._exit_code = redaction.text(str(problem), self.hidden), problem.exit_code
+            self._stop(problem)
         except results.BadResults as problem:
             raise pytest.UsageError(f"--replay: {problem}") from None
+
+    def _stop(self, problem: CannotMeasure) -> None:
+        self.stopped, self._exit_code = redaction.text(str(problem), self.hidden), problem.exit_code
 
     def _begin_upstream(self, gateway: Wanted) -> None:
         """With --upstream: start the reference, say where it is, and wait for the gateway. Raises CannotMeasure."""
@@ -219,11 +223,42 @@ class MainRun(Run):
         checks = self._select(session.items)
         if self._has_workers or self.config.option.collectonly or not (session.items and self.selected):
             return
+        if self._in_dialects and not self.asked.replay:
+            self._show_progress(checks)
+            try:
+                self._record_dialects()
+            except CannotMeasure as problem:
+                self._stop(problem)
+            finally:
+                with self._writing():
+                    self._begin(checks)
+            return
         with self._writing():
             self._begin(checks)
         self._show_progress(checks)
         if checks and not self.asked.replay and not self.stopped:
             self._record(self._shared, self._say_wait)
+
+    def _record_dialects(self) -> None:
+        """Start a server for each dialect, send all that judges may ask for, and stop it. Raises CannotMeasure."""
+        needed = [*self._needed, *steadiness.CONTROLS]
+        number = len(self.asked.wanted)
+        for position, wanted in enumerate(self.asked.wanted, start=1):
+            begun = time.monotonic()
+            running = _found(wanted)
+            self._running.append(running)
+            target = running.target
+            self.targets[target.name] = target
+            budget = self._budget and self._budget.part(position, number)
+            recorder = Recorder(target, self._shared, timeout=self.asked.timeout, budget=budget)
+            self._sources[target.name] = recorder
+            started = time.monotonic()
+            recorder.prefetch(*([self._first] if budget else []), needed)
+            recorder.wait(self._look)
+            recorder.close()
+            running.stop()
+            took = f"{started - begun:.0f} s to start, {time.monotonic() - started:.0f} s to measure"
+            self._say(f"{position} of {number}: {target.name}, {target.missing.get('chat') or took}")
 
     def _requirements(self) -> str:
         """What the run judges by, in words."""
@@ -250,6 +285,7 @@ class MainRun(Run):
         core = profiles.core(self.checks.values()) if self.asked.profile == "full" else set()
         quick = scenario.with_needs(scenarios_of(check for check in selected if check.id in core))
         slots = {target.name: target.slots for target in self.targets.values()}
+        slots = slots or {wanted.name: Target.slots for wanted in self.asked.wanted}
         checks = len(selected) * len(slots)
         self._progress = Progress(self.config, self._shared, slots, names, quick, checks, self._budget)
 
@@ -451,14 +487,15 @@ class MainRun(Run):
 
 
 def _found(wanted: Wanted) -> Running:
-    """The server. One that does not come up with a dialect's template is a column that says why."""
+    """The server of a dialect. One that does not come up with its template is a column that says why."""
     try:
         return find.run(wanted)
     except CannotStart as problem:
-        if not wanted.dialect or not find.reads_dialects(wanted):
+        if not find.reads_dialects(wanted):
             raise
-        why = f"no reader for this notation: {str(problem).splitlines()[0]}"
-        details = {"dialect": wanted.dialect}
+        about = "no reader for this notation" if isinstance(problem, NoReader) else "no server in this notation"
+        why = f"{about}: {str(problem).splitlines()[0]}"
+        details = {"dialect": str(wanted.dialect)}
         missing: dict[Role, str] = {"chat": why}
         return Running(
             Target(

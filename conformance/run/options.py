@@ -146,7 +146,7 @@ def add(parser: pytest.Parser) -> None:
         "--dialect",
         metavar="all|NAME,...",
         help="measure tool calls and reasoning in the notation of these model families, each as a column "
-        f"(llama.cpp): {', '.join(dialects())}",
+        f"(llama.cpp, vLLM), one server after the other: {', '.join(dialects())}",
     )
     group.addoption(
         "--known",
@@ -362,6 +362,7 @@ def _wanted(config: pytest.Config) -> list[Wanted]:
                 server_version=get("--server-version"),
                 chat_template=notation.template if notation else _path(get("--chat-template")),
                 dialect=notation.name if notation else None,
+                readers=notation.readers(name) if notation else {},
                 runtime=get("--runtime"),
                 device=get("--device"),
                 image=get("--image"),
@@ -395,6 +396,8 @@ def _must_suit_dialects(config: pytest.Config) -> None:
             raise pytest.UsageError(f"--dialect starts servers with the suite's own model; leave out {option}.")
     if config.getoption("--runtime") in ("attach", "container"):
         raise pytest.UsageError("--dialect is for a process that is started; leave out --runtime.")
+    if internals.has_workers(config):
+        raise pytest.UsageError("--dialect starts one server after the other; leave out -n.")
 
 
 def _seconds(text: str | None) -> float | None:

@@ -71,6 +71,11 @@ class Run:
 
     # Answers
 
+    @property
+    def _in_dialects(self) -> bool:
+        """Whether the run measures notations, each with a server of its own."""
+        return any(one.dialect for one in self.asked.wanted)
+
     def source(self, target: str) -> Source:
         """Where the answers of a target come from."""
         if self.stopped is not None:
@@ -88,14 +93,10 @@ class Run:
         if self.asked.upstream:
             self.direct = Direct(self.reference.target, directory, self.asked.timeout, self._needed)
         last: dict[str, Recorder] = {}
-        dialects = any(one.dialect for one in self.asked.wanted)
         for name, target in self.targets.items():
-            # Many small servers share the machine: one after the other, like the models of one server.
-            addresses = {"dialects"} if dialects else {d.base_url for d in target.deployments}
+            addresses = {d.base_url for d in target.deployments}
             after = next((last[address] for address in addresses if address in last), None)
-            sharing = [
-                one for one in self.targets.values() if dialects or addresses & {d.base_url for d in one.deployments}
-            ]
+            sharing = [one for one in self.targets.values() if addresses & {d.base_url for d in one.deployments}]
             recorder = Recorder(
                 target,
                 directory,
@@ -136,7 +137,7 @@ class Run:
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         """The checks that only a run with `--dialect` has, or its replay."""
-        usual = not self.asked.replay and not any(one.dialect for one in self.asked.wanted)
+        usual = not self.asked.replay and not self._in_dialects
         return True if usual and collection_path.stem in dialect_rows.modules() else None
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -153,7 +154,7 @@ class Run:
             if found := self.check_of(item):
                 item.add_marker(found.level.lower())
                 item.add_marker(found.feature)
-        if any(one.dialect for one in self.asked.wanted):
+        if self._in_dialects:
             changed = {one.name: dialect_rows.checks(one.dialect) for one in self.asked.wanted if one.dialect}
             kept = [item for item in items if self._id_of(item) in changed[item.callspec.params["target"]]]  # type: ignore[attr-defined]
             self.config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
@@ -175,9 +176,8 @@ class Run:
         """The selected checks, each once; remembers which scenarios they need."""
         checks = list({c.id: c for item in items if (c := self.check_of(item))}.values())
         self._needed = scenarios_of(checks)
-        # A quick run, and one of dialects, sends them when they are needed.
-        at_once = not self._quick and not any(one.dialect for one in self.asked.wanted)
-        if at_once and any(map(steadiness.is_used_by, checks)):
+        # A quick run sends them when they are needed.
+        if not self._quick and any(map(steadiness.is_used_by, checks)):
             self._needed += steadiness.CONTROLS
         if any("every" in c.scenarios for c in checks) and not self._needed:
             self._needed = list(scenario.SCENARIOS)

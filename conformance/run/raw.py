@@ -1,59 +1,113 @@
-"""What the probe model writes in each dialect on llama.cpp, before the server reads it.
+"""What the probe model writes in each dialect, before the server reads it.
 
-`python -m conformance.run.raw` prints JSON. The prompt is the one that the server makes (`/apply-template`);
-`/completion` gives back the tokens, special ones included.
+`python -m conformance.run.raw` prints JSON. The prompt is the one that the server makes of a chat request. Its tokens
+come back from a completion, and are made text again with the special ones.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from backends import find
-from backends.target import Target, Wanted
+from backends.errors import NoReader
+from backends.target import Wanted
 from fixtures.dialects import Dialect, dialects
 from fixtures.scenarios.common import CAPITAL
+from fixtures.scenarios.notation import quoting
 from fixtures.scenarios.tools import CITIES, TOKYO
 from fixtures.tools import WEATHER
 
 MOST = 160
-ASKED = {
-    "a call": (TOKYO, True),
-    "two calls": (CITIES, True),
-    "text before a call": (f"Say hello world, then call. {TOKYO}", True),
-    "reasoning": (f"Think first. {CAPITAL}", False),
+ASKED: dict[str, tuple[str, dict[str, Any]]] = {
+    "a call": (TOKYO, {"tools": [WEATHER]}),
+    "two calls": (CITIES, {"tools": [WEATHER]}),
+    "text before a call": (f"Say hello world, then call. {TOKYO}", {"tools": [WEATHER]}),
+    "reasoning": (f"Think first. {CAPITAL}", {"reasoning_effort": "low"}),
 }
-"""What is asked, by what it shows, and whether the tool is offered."""
+"""What is asked, by what it shows, and what the request has beside it."""
+
+BOTH = {"tools": [WEATHER], "reasoning_effort": "low"}
+"""The same for a question that quotes a call."""
 
 
-def written(dialect: Dialect) -> dict[str, str]:
-    """The model's text for each of `ASKED`."""
-    running = find.run(Wanted(backend="llamacpp", chat_template=dialect.template, dialect=dialect.name))
+@dataclass(frozen=True)
+class Server:
+    """A server that is asked; `key` goes with each request."""
+
+    origin: str
+    model: str
+    key: str
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """The JSON of its response."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.key}"}
+        request = urllib.request.Request(self.origin + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.load(response)
+
+
+def _llamacpp(server: Server, chat: dict[str, Any]) -> str:
+    prompt = server.post("/apply-template", chat)["prompt"]
+    asked = {"prompt": prompt, "temperature": 0, "n_predict": MOST, "return_tokens": True}
+    tokens = server.post("/completion", asked)["tokens"]
+    return str(server.post("/detokenize", {"tokens": tokens})["content"])
+
+
+def _vllm(server: Server, chat: dict[str, Any]) -> str:
+    # As the server does with `reasoning_effort`; without one, its own setting is off.
+    template = {"chat_template_kwargs": {"enable_thinking": "reasoning_effort" in chat}}
+    asked = {key: value for key, value in chat.items() if key != "reasoning_effort"}
+    prompt = server.post("/tokenize", {"model": server.model, **asked, **template})["tokens"]
+    asked = {"model": server.model, "prompt": prompt, "temperature": 0, "max_tokens": MOST, "return_token_ids": True}
+    tokens = server.post("/v1/completions", asked)["choices"][0]["token_ids"]
+    return str(server.post("/detokenize", {"model": server.model, "tokens": tokens})["prompt"])
+
+
+WRITES: dict[str, Callable[[Server, dict[str, Any]], str]] = {"llamacpp": _llamacpp, "vllm": _vllm}
+"""How a backend is asked for the text that its model writes to a chat request."""
+
+
+def written(backend: str, dialect: Dialect, server_binary: str | None = None) -> dict[str, str]:
+    """The model's text for each of `ASKED`; empty if the backend has no reader, and is not started."""
+    wanted = Wanted(
+        backend=backend,
+        chat_template=dialect.template,
+        dialect=dialect.name,
+        readers=dialect.readers(backend),
+        server_binary=server_binary,
+    )
     try:
-        target = running.target
-        origin = target.deployments[0].base_url.removesuffix("/v1")
-        texts = {}
-        for shows, (question, offers) in ASKED.items():
-            body = {"messages": [{"role": "user", "content": question}]} | ({"tools": [WEATHER]} if offers else {})
-            prompt = _post(target, f"{origin}/apply-template", body)["prompt"]
-            asked = {"prompt": prompt, "temperature": 0, "n_predict": MOST, "return_tokens": True}
-            made = _post(target, f"{origin}/completion", asked)
-            texts[shows] = _post(target, f"{origin}/detokenize", {"tokens": made["tokens"]})["content"]
-        return texts
+        running = find.run(wanted)
+    except NoReader:
+        return {}
+    try:
+        (chat,) = running.target.deployments
+        server = Server(chat.base_url.removesuffix("/v1"), chat.model, str(running.target.access.key))
+        quotes = dialect.reasoning and dialect.quoted
+        asked = ASKED | ({"a call in reasoning": (quoting(dialect), BOTH)} if quotes else {})
+        return {
+            shows: WRITES[backend](server, {"messages": [{"role": "user", "content": question}], **more})
+            for shows, (question, more) in asked.items()
+        }
     finally:
         running.stop()
 
 
-def _post(target: Target, url: str, body: dict[str, Any]) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {target.access.key}"}
-    with urllib.request.urlopen(
-        urllib.request.Request(url, json.dumps(body).encode(), headers), timeout=60
-    ) as response:
-        return dict(json.load(response))
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print what the probe model writes in each dialect, as JSON.")
+    parser.add_argument("--backend", choices=list(WRITES), default="llamacpp")
+    parser.add_argument("--server-binary", metavar="PROGRAM")
+    parser.add_argument("dialects", nargs="*", metavar="DIALECT", help="default: all")
+    asked = parser.parse_args()
+    chosen = asked.dialects or list(dialects())
+    texts = {name: written(asked.backend, dialects()[name], asked.server_binary) for name in chosen}
+    print(json.dumps({asked.backend: texts}, indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[1:] or list(dialects())
-    print(json.dumps({name: written(dialects()[name]) for name in chosen}, indent=1, ensure_ascii=False))
+    main()

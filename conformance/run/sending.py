@@ -320,6 +320,8 @@ class Recorder:
 
     def recording(self, name: str) -> Recording:
         """The recording of a scenario; sends it if nobody has yet, and says so every `PATIENCE` seconds of waiting."""
+        if name not in self._futures and self._closed.is_set():
+            return Recording(unsent=f"{name} was not sent while the server ran", blocked=True)
         if name not in self._futures:
             for needed in with_needs([name]):
                 self._submit(needed)
@@ -331,6 +333,11 @@ class Recorder:
             except TimeoutError:
                 if self._on_wait:
                     self._on_wait(name, time.monotonic() - begun)
+
+    def wait(self, look: Callable[[], None]) -> None:
+        """Return once everything is sent that was asked for; call `look` now and then."""
+        while not self._prefetched.wait(LOOK):
+            look()
 
     def close(self) -> None:
         """Send nothing more."""

@@ -22,6 +22,7 @@ from unittest.mock import patch
 
 from backends import launch, room, wire
 from backends.access import Access
+from backends.process import ROOM_OF_DIALECTS
 from backends.target import Deployment, Target
 from backends.wire import Exchange, Request, Role
 from conformance.answers import Missing, absence
@@ -29,6 +30,7 @@ from conformance.answers.absence import given
 from conformance.answers.recording import Recording, Source, answers
 from conformance.kit import schema, shapes, steadiness
 from conformance.outcomes import Outcome
+from conformance.requirements import dialect_rows
 from conformance.requirements.check import Check
 from conformance.results import CheckResult
 from conformance.run import catalogue
@@ -64,17 +66,25 @@ class Bench:
     """A running reference server, with every scenario recorded on it, and every check's verdict.
 
     `behaviour` is the model behind it, one of `MODELS`; without one, it is the model as the suite expects it. With an
-    `area` it has the checks of that area alone, and the scenarios that they need.
+    `area` it has the checks of that area alone, and the scenarios that they need; with a `dialect` those that this
+    one can change, on the model that writes it.
     """
 
     def __init__(
-        self, base_url: str, behaviour: Fault | None = None, *, area: str = "", timeout: float = TIMEOUT
+        self,
+        base_url: str,
+        behaviour: Fault | None = None,
+        *,
+        area: str = "",
+        dialect: str = "",
+        timeout: float = TIMEOUT,
     ) -> None:
         self._behind = (behaviour.name,) if behaviour else ()
-        self.room = _room(base_url, self._behind)
+        self.room = ROOM_OF_DIALECTS if dialect else _room(base_url, self._behind)
+        roles: dict[Role, str] = {"chat": f"probe-{dialect}"} if dialect else ROLES
         deployments = tuple(
             Deployment(role=r, base_url=base_url, model=m, room=0 if r == "embedding" else self.room)
-            for r, m in ROLES.items()
+            for r, m in roles.items()
         )
         target = Target(
             name="reference", backend="reference", found="", deployments=deployments, access=Access(key=KEY)
@@ -83,7 +93,13 @@ class Bench:
         self._threads = ThreadPoolExecutor(THREADS)
         self._rehearsal = Rehearsal(KEY, self._behind)
         scenario.load()
-        self.checks = [check for check in catalogue.load().values() if kills.area(check.id) == area or not area]
+        only = [name.removeprefix("test_") for name in dialect_rows.modules()]
+        self.checks = [
+            check
+            for check in catalogue.load().values()
+            if (check.id in dialect_rows.checks(dialect) if dialect else kills.area(check.id) not in only)
+            and (kills.area(check.id) == area or not area)
+        ]
         every = any("every" in check.scenarios for check in self.checks)
         needed = scenario.with_needs(
             [*steadiness.CONTROLS, *_WITNESSES, *(name for c in self.checks for name in _needed(c))]
@@ -107,7 +123,7 @@ class Bench:
 
     def flips(self, fault: Fault) -> dict[str, CheckResult]:
         """The results of the checks that end otherwise than without the fault."""
-        touched = {name for name in self.recorded if self._touches(fault, name)}
+        touched = self.touched(fault)
         touched |= {name for name in self.recorded if touched & set(scenario.with_needs([name]))}
         touched |= {name for name in scenario.with_needs(touched) if self._is_stored(name)}
         again = self._record(touched, fault, one_by_one=fault.concurrent)
@@ -132,6 +148,10 @@ class Bench:
                 if check.id not in once_more:
                     del flipped[check.id]
         return flipped
+
+    def touched(self, fault: Fault) -> set[str]:
+        """The scenarios whose responses the fault changes, so far as a rehearsal tells."""
+        return {name for name in self.recorded if self._touches(fault, name)}
 
     def outcomes(self, fault: Fault) -> dict[str, str]:
         """How the checks end that a fault flips."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from fixtures.dialects import dialects
 from tests.reference import model
 from tests.reference.errors import ApiError, unknown_model
 from tests.reference.fault import Active, area_of
@@ -26,12 +27,13 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A model that the server lists. `org/name:tag` is there because ids may hold `/` and `:`, OpenAI's own because
-    the documented examples name them."""
+    """A model of the server. `org/name:tag` is there because ids may hold `/` and `:`, OpenAI's own because
+    the documented examples name them. Those of dialects, `probe-NAME`, are there but not listed."""
 
     id: str
     chat: bool = True
     vision: bool = True
+    listed: bool = True
 
 
 MODELS = {
@@ -43,6 +45,7 @@ MODELS = {
         Model("org/name:tag"),
         Model("gpt-3.5-turbo", vision=False),
         Model("text-embedding-ada-002", chat=False, vision=False),
+        *(Model(f"probe-{name}", vision=False, listed=False) for name in dialects()),
     )
 }
 

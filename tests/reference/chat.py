@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tests.reference import model, params, script
+from tests.reference import model, notation, params, script
 from tests.reference.call import DONE, Call, Reply, find_model, new_id
 from tests.reference.errors import ApiError, context_exceeded
-from tests.reference.generator import Choice, Piece, TokenLogprob, interleave
+from tests.reference.generator import Choice, Event, Piece, Read, TokenLogprob, interleave
 from tests.reference.jsongen import Unsatisfiable
 from tests.reference.messages import Message, parse, render
+from tests.reference.notation import Notation
+from tests.reference.reader import Reader
 from tests.reference.tokens import TOKEN_BYTES, shown
 
 FINGERPRINT = "fp_reference"
@@ -40,7 +42,11 @@ class Generation:
         plan = call.faults.apply("script", plan, call)
         self.wish = wish
         self.wants_logprobs = how.logprobs
-        self.choices = [Choice(plan, state, how, index, call.chance) for index in range(body.get("n") or 1)]
+        read = None
+        if written := notation.of_model(body.get("model")):
+            plan = notation.script(written, plan, sum(len(message.calls) for message in history))
+            read = _reader(call, written, wish)
+        self.choices = [Choice(plan, state, how, index, call.chance, read) for index in range(body.get("n") or 1)]
 
     def finish(self, choice: Choice) -> str:
         """The finish_reason: `stop` for a call of a named tool, as OpenAI has it."""
@@ -51,6 +57,17 @@ class Generation:
         completion = sum(choice.completion_tokens for choice in self.choices)
         reasoning = sum(choice.reasoning_tokens for choice in self.choices)
         return usage(self.prompt_tokens, completion, reasoning, self.cached)
+
+
+def _reader(call: Call, written: Notation, wish: script.Wish) -> Read:
+    """What reads the raw text of a choice, with the faults of the request."""
+    tools = {tool.name: tool.parameters for tool in wish.tools} if wish.mode != "none" else {}
+
+    def read(pieces: Iterator[str], truncated: Callable[[], bool]) -> Iterator[Event]:
+        reader = call.faults.apply("reader", Reader(written, tools, truncated), call)
+        return iter(call.faults.apply("read", reader.read(pieces), call))
+
+    return read
 
 
 def usage(prompt: int, completion: int, reasoning: int = 0, cached: int = 0) -> dict[str, Any]:
@@ -127,7 +144,7 @@ def tool_calls(pieces: Sequence[Piece], wish: script.Wish) -> list[dict[str, Any
     calls: list[dict[str, Any]] = []
     for piece in pieces:
         if piece.channel == "call":
-            calls.append({"id": new_id("call_", 24), **_call(piece.text, wish)})
+            calls.append({"id": piece.id or new_id("call_", 24), **_call(piece.text, wish)})
         elif piece.channel == "arguments":
             kind, key = _CUSTOM if calls[piece.call]["type"] == "custom" else _FUNCTION
             calls[piece.call][kind][key] += piece.text
@@ -192,7 +209,7 @@ def _delta(piece: Piece, legacy: bool, wish: script.Wish, custom: set[int]) -> d
         begun = _call(piece.text, wish)
         if begun["type"] == "custom":
             custom.add(piece.call)
-        call = {"index": piece.call, "id": new_id("call_", 24), **begun}
+        call = {"index": piece.call, "id": piece.id or new_id("call_", 24), **begun}
         return {"function_call": begun["function"]} if legacy else {"tool_calls": [call]}
     if piece.call in custom:
         return {"tool_calls": [{"index": piece.call, "custom": {"input": piece.text}}]}

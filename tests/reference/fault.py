@@ -8,6 +8,8 @@ A request passes the hooks in this order (each gets what passes there, and the C
     sampling  (sampling, call)        the generator's parameters
     history   (messages, call)        the conversation, before the model reads it
     script    (script, call)          what the model wants to say
+    reader    (reader, call)          what reads a model's raw text, in a dialect
+    read      (iterator, call)        what it found: content, reasoning and calls
     payload   (dict, call)            a plain answer, or each event of a stream, as a JSON object to change in place
     answer    (dict, call) -> any     a whole plain answer
     events    (iterator, call)        the objects of a stream, and `[DONE]`
@@ -27,8 +29,20 @@ from typing import Any
 
 Hook = Callable[[Any, Any], Any]
 HOOKS = (
-    *("authorised", "sent", "request", "history", "sampling", "script", "payload", "answer", "events"),
-    *("error", "status", "headers", "wire", "timing", "raw"),
+    *(
+        "authorised",
+        "sent",
+        "request",
+        "history",
+        "sampling",
+        "script",
+        "reader",
+        "read",
+        "payload",
+        "answer",
+        "events",
+    ),
+    *("events", "error", "status", "headers", "wire", "timing", "raw"),
 )
 
 

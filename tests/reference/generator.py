@@ -5,14 +5,14 @@ from __future__ import annotations
 import codecs
 import itertools
 import random
-from bisect import bisect
+from bisect import bisect, bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tests.reference import model
-from tests.reference.tokens import END, TOKEN_BYTES
+from tests.reference.tokens import END, TOKEN_BYTES, VOCABULARY, raw_bytes
 
 
 class Step(NamedTuple):
@@ -66,12 +66,30 @@ class TokenLogprob(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Some whole characters for a channel, or (channel `call`) the name of call number `call`, which now begins."""
+    """Some whole characters for a channel, or (channel `call`) the name of call number `call`, which now begins.
+
+    `id` is the one that the model gave the call; empty if it gave none.
+    """
 
     channel: str
     text: str
     call: int = 0
     logprobs: tuple[TokenLogprob, ...] = ()
+    id: str = ""
+
+
+class Event(NamedTuple):
+    """What a reader found in raw text: as a piece, but with the place `at` in the raw text; -1 if it is not there."""
+
+    channel: str
+    text: str
+    call: int = 0
+    id: str = ""
+    at: int = -1
+
+
+Read = Callable[[Iterator[str], Callable[[], bool]], Iterator[Event]]
+"""A reader of raw text, given piece by piece, which asks at its end whether it was truncated."""
 
 
 def choose(row: list[float], state: int, used: Counter[int], how: Sampling, chance: random.Random) -> int:
@@ -110,9 +128,13 @@ class _Text:
         self.stopped = False
 
     def add(self, token: int, logprob: TokenLogprob | None) -> None:
+        text = self._decoder.decode(TOKEN_BYTES[token])
+        self.append(text, logprob, part=self._decoder.getstate()[0] != b"")
+
+    def append(self, text: str, logprob: TokenLogprob | None, *, part: bool = False) -> None:
+        """Add a token's text; `part` if the last character is not whole."""
         start = len(self._text)
-        self._text += self._decoder.decode(TOKEN_BYTES[token])
-        part = self._decoder.getstate()[0] != b""
+        self._text += text
         self._tokens.append((start, len(self._text) + part, logprob))
         cuts = [at for stop in self._stop if (at := self._text.find(stop)) >= 0]
         if cuts:
@@ -148,7 +170,15 @@ class _Text:
 class Choice:
     """One answer. Iterate over `pieces()`; the other attributes are right once that has ended."""
 
-    def __init__(self, script: Script, state: int, how: Sampling, index: int, chance: random.Random) -> None:
+    def __init__(
+        self,
+        script: Script,
+        state: int,
+        how: Sampling,
+        index: int,
+        chance: random.Random,
+        read: Read | None = None,
+    ) -> None:
         self.index = index
         self.finish = "stop"
         self.called = False
@@ -158,10 +188,12 @@ class Choice:
         self._script, self._state, self._how = script, state, how
         self._chance = random.Random(chance.random() if how.seed is None else f"{how.seed}/{index}")
         self._used: Counter[int] = Counter()
+        self._read = read
 
     def _next(self, step: Step, scored: bool) -> tuple[int, TokenLogprob | None]:
         how = self._how
-        if not scored and (step.forced or how.follows):  # the likeliest token is the scripted one
+        if step.token >= VOCABULARY or (not scored and (step.forced or how.follows)):
+            # The likeliest token is the scripted one. A mark of another family's vocabulary has no logits.
             self._state = model.advance(self._state, step.token)
             return step.token, None
         row = model.logits(self._state, step.token, self._used)
@@ -174,22 +206,33 @@ class Choice:
         top = [(other, min(row[other] - total, 0.0)) for other in model.top(row, how.top_logprobs)]
         return token, TokenLogprob(token, min(row[token] - total, 0.0), top)
 
-    def pieces(self) -> Iterator[Piece]:
-        """The answer, a token at a time, each step computed when it is asked for."""
+    def _tokens(self) -> Iterator[tuple[Step, int, TokenLogprob | None]]:
+        """The tokens of the answer, each computed when it is asked for, with the step that it was to follow."""
         how, steps = self._how, self._script.steps
-        content, other, opened, channel = _Text(how.stop), _Text(), 0, "content"
-        hidden = 0
         for position in itertools.count():
             if self.completion_tokens >= how.max_tokens:
                 self.finish = "length"
-                break
+                return
             step = steps[position] if position < len(steps) else Step(END, forced=bool(steps) and steps[-1].forced)
             token, logprob = self._next(step, how.logprobs)
             if token == END:
-                break
+                return
             self._used[token] += 1
             self.completion_tokens += 1
             self.logprob_sum += logprob.logprob if logprob else 0.0
+            yield step, token, logprob
+
+    def pieces(self) -> Iterator[Piece]:
+        """The answer, a token at a time."""
+        yield from self._channels() if self._read is None else self._raw(self._read)
+        if self.called and self.finish == "stop":
+            self.finish = "tool_calls"
+
+    def _channels(self) -> Iterator[Piece]:
+        """Of a script that says where each token goes."""
+        content, other, opened, channel = _Text(self._how.stop), _Text(), 0, "content"
+        hidden = 0
+        for step, token, logprob in self._tokens():
             if step.channel != channel:
                 other, channel = _Text(), step.channel
             if channel == "content":
@@ -214,8 +257,44 @@ class Choice:
         text, entries = content.take(end=True)
         if text or entries:
             yield Piece("content", text, 0, entries)
-        if self.called and self.finish == "stop":
-            self.finish = "tool_calls"
+
+    def _raw(self, read: Read) -> Iterator[Piece]:
+        """Of a model's raw text, in which a reader finds what goes where. Stop strings act on content."""
+        content, spans, told = _Text(self._how.stop), [0], 0
+        scores: list[TokenLogprob | None] = []
+
+        def texts() -> Iterator[str]:
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            for _, token, logprob in self._tokens():
+                text = decoder.decode(raw_bytes(token))
+                spans.append(spans[-1] + len(text))
+                scores.append(logprob)
+                if text:
+                    yield text
+
+        for event in read(texts(), lambda: self.finish == "length"):
+            if event.channel != "content":
+                self.called = self.called or event.channel == "call"
+                if event.channel == "reasoning":
+                    self.reasoning_tokens = bisect_left(spans, event.at + len(event.text))
+                yield Piece(event.channel, event.text, event.call, id=event.id)
+                continue
+            first = bisect_right(spans, event.at) - 1
+            for number in range(max(first, 0), len(scores)):
+                begin, end = max(spans[number] - event.at, 0), spans[number + 1] - event.at
+                if event.at >= 0 and begin < len(event.text):
+                    content.append(event.text[begin:end], scores[number] if number >= told else None)
+                    told = number + 1
+            if event.at < 0:
+                content.append(event.text, None)
+            text, entries = content.take()
+            if text or entries:
+                yield Piece("content", text, 0, entries)
+            if content.stopped:
+                break
+        text, entries = content.take(end=True)
+        if text or entries:
+            yield Piece("content", text, 0, entries)
 
 
 def interleave(choices: Sequence[Choice]) -> Iterator[tuple[Choice, Piece | None]]:

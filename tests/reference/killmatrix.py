@@ -1,4 +1,4 @@
-"""The kill matrix as a page: which fault flips which checks, or which areas, as declared in kills.toml.
+"""The kill matrix as a page: which fault flips which checks, or areas, as kills.toml and reading.toml declare.
 
 python -m tests.reference.killmatrix --out FILE.html
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from conformance.requirements.check import Check
 from conformance.run import catalogue
-from tests.reference import kills
+from tests.reference import kills, readings
 from tests.reference.fault import Fault
 from tests.reference.faults import FAULTS
 from tests.reference.kills import Declared
@@ -39,6 +39,9 @@ addEventListener("hashchange", open); open();
 def page() -> str:
     """The whole page, with nothing outside it."""
     declared = kills.declared(kills.FILE.read_text(encoding="utf-8"))
+    for name, cells in readings.declared(readings.FILE.read_text(encoding="utf-8")).items():
+        if name != readings.NONE:
+            declared[name] = Declared(rows={check: seen for rows in cells.values() for check, seen in rows.items()})
     checks = catalogue.load()
     wrong = [fault for fault in FAULTS.values() if not (fault.legal or fault.model)]
     legal = [fault for fault in FAULTS.values() if fault.legal]

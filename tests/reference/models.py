@@ -16,7 +16,8 @@ def _model(name: str, context: int) -> dict[str, Any]:
 
 
 def listed(call: Call) -> Reply:
-    return Reply({"object": "list", "data": [_model(name, call.state.context) for name in MODELS]})
+    names = [model.id for model in MODELS.values() if model.listed]
+    return Reply({"object": "list", "data": [_model(name, call.state.context) for name in names]})
 
 
 def one(call: Call) -> Reply:

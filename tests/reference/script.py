@@ -15,6 +15,7 @@ from tests.reference.tokens import ADDED, encode
 
 _THINK, _THOUGHT = ADDED["<think>"], ADDED["</think>"]
 _SAY_FIRST = re.compile(r"Say (.+), then call\. ")
+_SAY_LAST = re.compile(r"Call, then say (.+?)\. ")
 _CALL, _CALLED = ADDED["<tool_call>"], ADDED["</tool_call>"]
 
 
@@ -44,6 +45,8 @@ def build(history: list[Message], wish: Wish) -> Script:
         script = called(calls)
         if said := _SAY_FIRST.match(question):
             script.steps[:0] = [*written(encode(said[1])), *written(encode("\n"), "hidden", 0, True)]
+        if said := _SAY_LAST.match(question):
+            script.steps += written(encode(said[1]))
     elif wish.format == "text":
         script = Script(written(encode(brain.answer(history))))
     else:

@@ -8,6 +8,8 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from fixtures.dialects import vocabulary
+
 _FILE = Path(__file__).parents[2] / "fixtures" / "probe_model" / "probe" / "tokenizer.json"
 _RUN = 64  # longer runs of letters are cut, so that merging stays linear
 
@@ -44,6 +46,10 @@ for _piece, _id in _IDS.items():
     if _piece not in ADDED:
         TOKEN_BYTES[_id] = bytes(_BYTES[letter] for letter in _piece)
 
+_MARKS = ADDED | {mark: VOCABULARY + at for at, mark in enumerate(vocabulary())}
+_MARK = re.compile("|".join(map(re.escape, sorted(_MARKS, key=len, reverse=True))))
+_MARK_BYTES = {token: mark.encode() for mark, token in _MARKS.items()}
+
 BYTES: list[int] = [_IDS[_byte_letters()[byte]] for byte in range(256)]
 """The token that is one byte, for each byte."""
 
@@ -68,6 +74,20 @@ def encode(text: str) -> list[int]:
         for at in range(0, len(word), _RUN):
             ids += _merge(word[at : at + _RUN])
     return ids
+
+
+def encode_marked(text: str) -> list[int]:
+    """Token ids of what a model writes in a family's notation: a mark that is one token in its vocabulary is one."""
+    ids, at = [], 0
+    for mark in _MARK.finditer(text):
+        ids += [*encode(text[at : mark.start()]), _MARKS[mark[0]]]
+        at = mark.end()
+    return ids + encode(text[at:])
+
+
+def raw_bytes(token: int) -> bytes:
+    """What a token is in a text with its special tokens."""
+    return _MARK_BYTES.get(token) or TOKEN_BYTES[token]
 
 
 def decode(ids: list[int]) -> str:

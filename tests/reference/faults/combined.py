@@ -124,6 +124,17 @@ def streamed_calls_without_arguments_lost(said: Script, _call: Call) -> Script:
     return Script([]) if said.calls and arguments == "{}" else said
 
 
+@events(CHAT, when=lambda call: call.body.get("tool_choice") == "required")
+def forced_streams_begin_with_a_mark(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """With tool_choice required, a stream has the mark before the call in its content, too."""
+    for event in stream:
+        for choice in choices(event):
+            if any("name" in call["function"] for call in choice["delta"].get("tool_calls") or ()):
+                delta = {"content": "<tool_call>\n"}
+                yield {**event, "choices": [{**choice, "delta": delta, "finish_reason": None}]}
+        yield event
+
+
 @request(CHAT, stream=True)
 def no_further_call_in_streams(body: Any, _call: Call) -> None:
     """In a stream, tools are not offered after a result."""
