@@ -189,8 +189,12 @@ def _value(arguments: str) -> object:
 
 
 @check("seed", SHOULD, f"{REQUEST}.seed")
-def test_seeds_differ_on_a_second_turn(hot: list[Chat], sampled: list[Chat], seeded_later: list[Chat]) -> None:
+def test_seeds_differ_on_a_second_turn(
+    hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat], seeded_later: list[Chat]
+) -> None:
     """Different `seed`s give different responses on a second turn, too."""
+    repeated = any(one.said == again.said for one, again in zip(sampled, sampled_again, strict=True))
+    inconclusive_unless(repeated, "the same `seed` does not give the same response")
     varied = len({answer.said for answer in hot}) > 1 and len({answer.said for answer in sampled}) > 1
     inconclusive_unless(varied, "different `seed`s give the same response on a first turn")
     found = {answer.said for answer in seeded_later}
