@@ -57,7 +57,8 @@ def assert_same_text(text: str, other: str, where: str = "`choices[0].message.co
     alike = beginning(text, other)
     verdict = Inconclusive if _excused(alike) else Fail
     after = f"after {shown(alike[-40:])}" if alike else "at the beginning"
-    expected, got = (shown(one[len(alike) :][:40]) if one[len(alike) :] else "its end" for one in (other, text))
+    end = "the end of the text" if alike else shown("")
+    expected, got = (shown(one[len(alike) :][:40]) if one[len(alike) :] else end for one in (other, text))
     raise verdict(f"expected {expected} {after}, got {got} ({where})", expected=other, actual=text)
 
 

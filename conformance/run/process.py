@@ -133,6 +133,23 @@ class Run:
         found = self.check_of(item)
         return found.id if found else ""
 
+    @cached_property
+    def _dialects(self) -> dict[str, str]:
+        """The dialect of each target that has one, also of those that are replayed."""
+        asked = {one.name: one.dialect for one in self.asked.wanted if one.dialect}
+        return asked | {
+            name: str(one.details["dialect"]) for name, one in self.targets.items() if "dialect" in one.details
+        }
+
+    def _suits_dialect(self, item: pytest.Item) -> bool:
+        """Whether the check of an item is for its target: in a dialect, only what a notation can change is judged."""
+        if not hasattr(item, "callspec") or "target" not in item.callspec.params:
+            return True
+        dialect = self._dialects.get(item.callspec.params["target"])
+        if dialect:
+            return self._id_of(item) in dialect_rows.checks(dialect)
+        return item.path.stem not in dialect_rows.modules()
+
     # Collection
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
@@ -154,11 +171,9 @@ class Run:
             if found := self.check_of(item):
                 item.add_marker(found.level.lower())
                 item.add_marker(found.feature)
-        if self._in_dialects:
-            changed = {one.name: dialect_rows.checks(one.dialect) for one in self.asked.wanted if one.dialect}
-            kept = [item for item in items if self._id_of(item) in changed[item.callspec.params["target"]]]  # type: ignore[attr-defined]
-            self.config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
-            items[:] = kept
+        if others := [item for item in items if not self._suits_dialect(item)]:
+            self.config.hook.pytest_deselected(items=others)
+            items[:] = [item for item in items if item not in set(others)]
         items.sort(key=_when_answers_are_there)
         if self._quick:
             core = profiles.core(self.checks.values())
