@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from backends import data, find, process
 from backends.target import Wanted
+from conformance import results as written
 from conformance.kit import calls_in, markup_in
 from conformance.requirements import dialect_rows
 from conformance.run import catalogue, main
@@ -166,6 +168,20 @@ def column(dialect: str, **more: Any) -> dict[str, Any]:
 
 def made(dialect: str, **outcomes: str) -> list[dict[str, Any]]:
     return [check(id.replace("__", "."), outcome, target=f"llamacpp ({dialect})") for id, outcome in outcomes.items()]
+
+
+@pytest.mark.slow
+def test_a_replay_judges_what_the_run_judged(tmp_path: Path) -> None:
+    live, replayed = tmp_path / "live", tmp_path / "replayed"
+    for report, asked in (
+        (live, ["--backend=reference", "--dialect=hermes"]),
+        (replayed, [f"--replay={live}/results.jsonl"]),
+    ):
+        command = [sys.executable, "-m", "pytest", "-q", "--fail-on=never", f"--report={report}", *asked]
+        subprocess.run(command, cwd=HERE.parent.parent, check=True, capture_output=True, timeout=300)
+    first, again = ({c.id: c.outcome for c in written.read(at / "results.jsonl").checks} for at in (live, replayed))
+    assert again == first
+    assert "notation.every_call_is_read" in first
 
 
 def test_cells_of_a_family(tmp_path: Path) -> None:
