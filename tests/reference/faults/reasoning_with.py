@@ -75,7 +75,8 @@ def formats_turn_reasoning_off(said: Script, _call: Call) -> Script:
 @script("chat", when=_of("response_format"))
 def documents_stay_in_the_reasoning(said: Script, _call: Call) -> Script:
     """A document after reasoning is taken for a part of it, so that the content is empty."""
-    return Script([step._replace(channel="reasoning") if step.channel == "content" else step for step in said.steps])
+    steps = [step._replace(channel="reasoning") if step.channel == "content" else step for step in said.steps]
+    return Script(steps, said.calls)
 
 
 @request("chat", when=lambda call: call.body.get("reasoning_effort") == "none")
