@@ -8,12 +8,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import threading
+from multiprocessing.connection import wait
 from pathlib import Path
 
 OUTPUT, ERRORS = "output.txt", "errors.txt"
 
 LOST = 255
 """The exit code that multiprocessing gives a process of which it knows nothing any more."""
+
+_ENDS = threading.Lock()
+"""Whoever reads how a process ended holds it. Starting a process reads the ends of all others, too, and what two
+threads read at once is lost."""
 
 _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload(["openai", "pytest"])  # The main module, which is pytest's, is imported as well.
@@ -26,12 +32,14 @@ def run(file: Path, environ: dict[str, str], seconds: float) -> tuple[int | None
     output.touch()
     errors.touch()
     child = _FORKING.Process(target=_be, args=(file, environ), daemon=True)
-    child.start()
-    child.join(seconds)
-    code = child.exitcode
-    if code is None:
-        child.kill()
-        child.join()
+    with _ENDS:
+        child.start()
+    wait([child.sentinel], seconds)
+    with _ENDS:
+        code = child.exitcode
+        if code is None:
+            child.kill()
+            child.join()
     return code, output.read_text(encoding="utf-8", errors="replace"), errors.read_text("utf-8", errors="replace")
 
 

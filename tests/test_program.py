@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backends import node, program, wire
+from backends import forked, node, program, wire
 from backends.access import Access
 from backends.program import ADDRESS, CannotRun, Ended, Program
 from backends.wire import MODEL, Exchange
@@ -199,3 +200,16 @@ def test_what_the_sdk_cannot_read_is_a_violation() -> None:
         with pytest.raises(Verdict) as ended:
             read(answer(b"data: null\n\n", content_type="text/event-stream", sent={"stream": True}))
         assert ended.value.outcome in (Outcome.FAIL, Outcome.BLOCKED)
+
+
+def test_no_end_is_lost_where_many_run_at_once(tmp_path: Path) -> None:
+    """multiprocessing loses the end of a process that two threads read at once."""
+
+    def run(number: int) -> int | None:
+        file = tmp_path / str(number) / "program.py"
+        file.parent.mkdir()
+        file.write_text("")
+        return forked.run(file, {}, 60)[0]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(run, range(150))) == {0}

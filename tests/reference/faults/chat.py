@@ -176,6 +176,12 @@ def reasoning_in_content(body: dict[str, Any], _call: Call) -> None:
             message["content"] = f"<think>\n{thought}\n</think>\n\n{message['content']}"
 
 
+@answer("chat", when=lambda call: not with_tools(call) and not later_turn(call))
+def reasoning_in_content_without_tools(body: dict[str, Any], call: Call) -> None:
+    """On a first turn without tools, reasoning is part of the content, in <think> tags."""
+    reasoning_in_content(body, call)
+
+
 @answer("chat")
 def leading_space(body: dict[str, Any], call: Call) -> None:
     """Plain answers begin with a space, which streams do not have."""
