@@ -182,8 +182,8 @@ def _referred(item: Body, here: str, call: Call) -> Body:
     """The item itself; of a reference, the item of a stored response that has this id (openapi ItemReferenceParam)."""
     if item.get("type") != "item_reference":
         return item
-    # A copy: other requests store responses meanwhile.
-    stored = [one for kept in list(call.state.responses.values()) for one in kept["response"]["output"]]
+    # A copy: other requests store responses meanwhile. A fault may have taken the output away.
+    stored = [one for kept in list(call.state.responses.values()) for one in kept["response"].get("output") or ()]
     found = next((one for one in stored if one.get("id") == item.get("id")), None)
     if found is None:
         raise ApiError(f"Item with id '{item.get('id')}' not found.", status=404, param=f"{here}.id")
