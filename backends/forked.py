@@ -17,9 +17,9 @@ OUTPUT, ERRORS = "output.txt", "errors.txt"
 LOST = 255
 """The exit code that multiprocessing gives a process of which it knows nothing any more."""
 
-_ENDS = threading.Lock()
-"""Whoever reads how a process ended holds it. Starting a process reads the ends of all others, too, and what two
-threads read at once is lost."""
+_EXIT_CODES = threading.Lock()
+"""Held while exit codes are read. Starting a process reads those of all others, too, and one that two threads read at
+once is lost."""
 
 _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload(["openai", "pytest"])  # The main module, which is pytest's, is imported as well.
@@ -32,10 +32,10 @@ def run(file: Path, environ: dict[str, str], seconds: float) -> tuple[int | None
     output.touch()
     errors.touch()
     child = _FORKING.Process(target=_be, args=(file, environ), daemon=True)
-    with _ENDS:
+    with _EXIT_CODES:
         child.start()
     wait([child.sentinel], seconds)
-    with _ENDS:
+    with _EXIT_CODES:
         code = child.exitcode
         if code is None:
             child.kill()

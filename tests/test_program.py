@@ -202,8 +202,8 @@ def test_what_the_sdk_cannot_read_is_a_violation() -> None:
         assert ended.value.outcome in (Outcome.FAIL, Outcome.BLOCKED)
 
 
-def test_no_end_is_lost_where_many_run_at_once(tmp_path: Path) -> None:
-    """multiprocessing loses the end of a process that two threads read at once."""
+def test_no_exit_code_is_lost_when_many_run_at_once(tmp_path: Path) -> None:
+    """multiprocessing loses an exit code that two threads read at once."""
 
     def run(number: int) -> int | None:
         file = tmp_path / str(number) / "program.py"

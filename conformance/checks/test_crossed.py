@@ -1,6 +1,7 @@
 """Parameters beside each form of a conversation: what a parameter does alone, it does there, and it does no more."""
 
 import json
+from collections.abc import Callable
 from itertools import combinations
 
 from conformance.kit import (
@@ -24,6 +25,7 @@ from fixtures.scenarios import crossed as asked
 from fixtures.scenarios.agents import CHAT_CUSTOM as CUSTOM
 
 REQUEST = "openapi:CreateChatCompletionRequest"
+NONE_ACCEPTED = "none of these requests was accepted"
 ENDLESS = "the model did not end within max_tokens"
 TELLING = ("tool_choice", "stop", "n", "stream", "logprobs", "response_format", "seed", "metadata")
 """Parameters that tell one request from the others; of long ones the name does."""
@@ -38,10 +40,10 @@ def told(row: asked.Row) -> str:
     return f"{row['form']}, {', '.join(kinds + found) or 'nothing else'}"
 
 
-def accepted(answers: list[Chat]) -> Rows:
-    """Each request that was accepted; other checks judge which may be rejected."""
-    found = [(row, one) for row, one in zip(asked.rows(), answers, strict=True) if one.ok]
-    inconclusive_unless(found, "none of these requests was accepted")
+def accepted(answers: list[Chat], judged: Callable[[asked.Row], object] = bool) -> Rows:
+    """Each request to be judged that was accepted; other checks judge which may be rejected."""
+    found = [(row, one) for row, one in zip(asked.rows(), answers, strict=True) if one.ok and judged(row)]
+    inconclusive_unless(found, NONE_ACCEPTED)
     return found
 
 
@@ -50,10 +52,14 @@ def control(conversations: list[Chat], row: asked.Row) -> Chat:
     return conversations[2 * asked.FORMS.index(row["form"]) + ("tools" in row)]
 
 
-def comparable(rows: Rows) -> Rows:
-    """The requests with the messages and tools of a control, and no parameter that changes what is written."""
-    same = (None, [asked.BRACES])
-    return [(row, one) for row, one in rows if row.get("tools") in same and "response_format" not in row]
+def is_comparable(row: asked.Row) -> bool:
+    """Whether a request has the messages and tools of a control, and no parameter that changes what is written."""
+    return row.get("tools") in (None, [asked.BRACES]) and "response_format" not in row
+
+
+def is_free(row: asked.Row) -> bool:
+    """Whether a request forces no call. To force one, a server may add to the prompt."""
+    return row.get("tool_choice") is None
 
 
 def written(choice: Choice) -> str:
@@ -80,7 +86,7 @@ def test_responses_are_the_same(
 ) -> None:
     """`logprobs`, `n`, `stream`, `metadata`, and a `stop` that does not occur, change no response to any history."""
     ends = stop_empty_text.ok and stop_empty_text.text != count.text
-    for row, answer in comparable(accepted(crossed)):
+    for row, answer in accepted(crossed, is_comparable):
         if ends and row.get("stop") == "":
             continue
         plain = control(conversations, row)
@@ -100,18 +106,14 @@ def test_prompts_are_the_same(
     """`usage.prompt_tokens` of any history is the same beside other parameters: no message or tool is lost."""
     offered = weather_custom_tool.ok and weather_custom_tool.tokens("prompt") > weather.tokens("prompt")
     customs: dict[str, int] = {}
-    for row, answer in accepted(crossed):
-        known, where = (
-            control(conversations, row).tokens("prompt"),
-            f"`usage.prompt_tokens` of {answer.name}: {told(row)}",
-        )
-        found = answer.tokens("prompt")
+    for row, answer in accepted(crossed, is_free):
+        where = f"`usage.prompt_tokens` of {answer.name}: {told(row)}"
+        known, found = control(conversations, row).tokens("prompt"), answer.tokens("prompt")
         if CUSTOM in row.get("tools", ()):
             customs[where] = found - known
         elif "response_format" in row:
-            if row.get("tool_choice") is None:
-                assert_at_least(found, known, where)
-        elif row.get("tool_choice") is None:
+            assert_at_least(found, known, where)
+        else:
             assert_in(found, (known, known * row.get("n", 1)), where)
     if offered and customs:
         fewest = min(customs, key=lambda where: customs[where])
@@ -125,8 +127,8 @@ def test_required_forces_whole_calls(capital_required: Chat, call_with_pattern: 
     calls = call_with_pattern.tool_calls if call_with_pattern.ok else []
     form = call_with_pattern.sent["tools"][0]["function"]["parameters"]
     strict = bool(calls) and not validate_against(calls[0].args, form)
-    for row, answer in accepted(crossed):
-        for choice in answer.choices if row.get("tool_choice") == "required" else []:
+    for row, answer in accepted(crossed, lambda row: row.get("tool_choice") == "required"):
+        for choice in answer.choices:
             where = f"`choices[{choice.index}]` of {answer.name}: {told(row)}"
             inconclusive_unless(choice.finish_reason != "length", ENDLESS)
             assert choice.tool_calls, f"expected a tool call, got none ({where})"
@@ -139,13 +141,16 @@ def test_required_forces_whole_calls(capital_required: Chat, call_with_pattern: 
 def test_logprobs_spell_each_text(capital_logprobs: Chat, crossed: list[Chat]) -> None:
     """The tokens of `logprobs.content` join to `content` after any history, in each choice, and in a stream as well."""
     inconclusive_unless(capital_logprobs.logprobs and joins(capital_logprobs.choice), "`logprobs` have no effect alone")
-    for row, answer in accepted(crossed):
-        for choice in answer.choices if "logprobs" in row else []:
+    judged = 0
+    for row, answer in accepted(crossed, lambda row: "logprobs" in row):
+        for choice in answer.choices:
             if choice.text.strip() and not choice.tool_calls:
+                judged += 1
                 where = f"`choices[{choice.index}].logprobs` of {answer.name}: {told(row)}"
                 assert choice.logprobs, f"expected an array, got nothing ({where})"
                 found = "".join(entry["token"] for entry in choice.logprobs)
                 assert joins(choice), f"expected tokens that join to {shown(choice.text)}, got {shown(found)} ({where})"
+    inconclusive_unless(judged, "the model wrote no text beside `logprobs`")
 
 
 @check("chat", SHOULD, REQUEST)
@@ -160,6 +165,7 @@ def test_no_history_is_rejected_beside_parameters(conversations: list[Chat], cro
 @check("max_tokens", SHOULD, f"{REQUEST}.max_tokens")
 def test_a_limit_truncates_after_any_history(conversations: list[Chat], crossed_cut: list[Chat]) -> None:
     """`max_tokens` gives the first tokens of the response after any history, and `finish_reason` `length`."""
+    inconclusive_unless(not all(answer.cleanly_refused for answer in crossed_cut), NONE_ACCEPTED)
     for at, answer in enumerate(crossed_cut):
         forced, form = at % 2 == 0, asked.FORMS[at // 2]
         if answer.cleanly_refused:

@@ -15,7 +15,7 @@ from typing import Any
 
 from backends import find
 from backends.errors import NoReader
-from backends.target import Wanted
+from backends.target import Target, Wanted
 from fixtures.dialects import Dialect, dialects
 from fixtures.scenarios.common import CAPITAL
 from fixtures.scenarios.notation import quoting
@@ -43,6 +43,12 @@ class Server:
     model: str
     key: str
 
+    @classmethod
+    def of(cls, target: Target) -> Server:
+        """The server of a target that has one model."""
+        (chat,) = target.deployments
+        return cls(origin=chat.base_url.removesuffix("/v1"), model=chat.model, key=str(target.access.key))
+
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """The JSON of its response."""
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.key}"}
@@ -51,11 +57,13 @@ class Server:
             return json.load(response)
 
 
-def _llamacpp(server: Server, chat: dict[str, Any]) -> str:
+def by_llamacpp(server: Server, chat: dict[str, Any], most: int = MOST) -> tuple[str, bool]:
+    """What the model writes on llama.cpp in at most so many tokens, and whether that truncated it."""
     prompt = server.post("/apply-template", chat)["prompt"]
-    asked = {"prompt": prompt, "temperature": 0, "n_predict": MOST, "return_tokens": True}
-    tokens = server.post("/completion", asked)["tokens"]
-    return str(server.post("/detokenize", {"tokens": tokens})["content"])
+    asked = {"prompt": prompt, "temperature": 0, "n_predict": most, "return_tokens": True}
+    made = server.post("/completion", asked)
+    text = str(server.post("/detokenize", {"tokens": made["tokens"]})["content"])
+    return text, made.get("stop_type") == "limit"
 
 
 def _vllm(server: Server, chat: dict[str, Any]) -> str:
@@ -68,7 +76,10 @@ def _vllm(server: Server, chat: dict[str, Any]) -> str:
     return str(server.post("/detokenize", {"model": server.model, "tokens": tokens})["prompt"])
 
 
-WRITES: dict[str, Callable[[Server, dict[str, Any]], str]] = {"llamacpp": _llamacpp, "vllm": _vllm}
+WRITES: dict[str, Callable[[Server, dict[str, Any]], str]] = {
+    "llamacpp": lambda *asked: by_llamacpp(*asked)[0],
+    "vllm": _vllm,
+}
 """How a backend is asked for the text that its model writes to a chat request."""
 
 
@@ -86,8 +97,7 @@ def written(backend: str, dialect: Dialect, server_binary: str | None = None) ->
     except NoReader:
         return {}
     try:
-        (chat,) = running.target.deployments
-        server = Server(chat.base_url.removesuffix("/v1"), chat.model, str(running.target.access.key))
+        server = Server.of(running.target)
         quotes = dialect.reasoning and dialect.quoted
         asked = ASKED | ({"a call in reasoning": (quoting(dialect), BOTH)} if quotes else {})
         return {

@@ -13,7 +13,6 @@ import argparse
 import json
 import re
 import urllib.error
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -21,10 +20,11 @@ from typing import Any
 
 from backends import find
 from backends.process import ROOM_OF_DIALECTS
-from backends.target import Target, Wanted
+from backends.target import Wanted
 from backends.wire import Request
 from conformance.requirements import dialect_rows
 from conformance.run import catalogue
+from conformance.run.raw import Server, by_llamacpp
 from fixtures import scenario
 from fixtures.dialects import dialects, vocabulary
 from tests.reference.notation import MODEL, Notation, notations
@@ -66,7 +66,8 @@ def reread(name: str) -> list[Reread]:
     dialect = dialects()[name]
     running = find.run(Wanted(backend="llamacpp", chat_template=dialect.template, dialect=name))
     try:
-        return [_of(running.target, notations()[name], *asked) for asked in _requests(name)]
+        server = Server.of(running.target)
+        return [_of(server, notations()[name], *asked) for asked in _requests(name)]
     finally:
         running.stop()
 
@@ -89,24 +90,19 @@ def _requests(dialect: str) -> list[tuple[str, Request]]:
     return list(found.values())
 
 
-def _of(target: Target, notation: Notation, name: str, request: Request) -> Reread:
-    origin = target.deployments[0].base_url.removesuffix("/v1")
+def _of(server: Server, notation: Notation, name: str, request: Request) -> Reread:
     assert isinstance(request.body, dict)
-    body = {**request.body, "model": target.deployments[0].model}
+    body = {**request.body, "model": server.model}
     body["max_tokens"] += ROOM_OF_DIALECTS if request.room else 0
-    prompt = _post(target, f"{origin}/apply-template", {"messages": body["messages"], "tools": body.get("tools", [])})
-    limit = body["max_tokens"]
-    asked = {"prompt": prompt["prompt"], "temperature": 0, "n_predict": limit, "return_tokens": True}
-    made = _post(target, f"{origin}/completion", asked)
-    raw = _post(target, f"{origin}/detokenize", {"tokens": made["tokens"]})["content"]
+    chat = {"messages": body["messages"], "tools": body.get("tools", [])}
+    raw, cut = by_llamacpp(server, chat, body["max_tokens"])
     raw = ENDS.sub("", raw)
     tools = {tool["function"]["name"]: tool["function"].get("parameters", {}) for tool in body.get("tools", [])}
     try:
-        message = _post(target, f"{origin}/v1/chat/completions", body)["choices"][0]["message"]
+        message = server.post("/v1/chat/completions", body)["choices"][0]["message"]
         theirs: dict[str, Any] | str = _message(message)
     except urllib.error.HTTPError as problem:
         theirs = f"{problem.code} {json.loads(problem.read())['error']['message']}"
-    cut = made.get("stop_type") == "limit"
     return Reread(scenario=name, raw=raw, cut=cut, ours=read(notation, raw, tools, cut=cut), theirs=theirs)
 
 
@@ -139,13 +135,6 @@ def _stripped(content: str | None, reasoning: str | None, calls: list[list[str]]
             values.append((name, text))
     text = {"content": content, "reasoning": reasoning}
     return {key: SPECIAL.sub("", one or "").strip() for key, one in text.items()} | {"calls": values}
-
-
-def _post(target: Target, url: str, body: dict[str, Any]) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {target.access.key}"}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=60) as response:
-        return dict(json.load(response))
 
 
 def main() -> None:

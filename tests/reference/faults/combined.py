@@ -21,6 +21,7 @@ from tests.reference.faults.kit import (
     script,
     with_tools,
 )
+from tests.reference.faults.operation import streamed_arguments_in_one_delta
 from tests.reference.faults.reasoning_with import THOUGHT
 from tests.reference.faults.tools import _calls
 from tests.reference.generator import Sampling, Script
@@ -370,15 +371,6 @@ def metadata_refused_after_results(body: Any, _call: Call) -> None:
 
 
 @events(CHAT, when=lambda call: later_turn(call) and call.body.get("n") is None)
-def streamed_arguments_in_one_delta_later(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+def streamed_arguments_in_one_delta_later(stream: Iterator[Any], call: Call) -> Iterator[Any]:
     """On a later turn, the arguments of a streamed call are held back and come in one delta."""
-    held: Any = None
-    for event in stream:
-        calls = list(_calls(event))
-        if held and calls and "id" not in calls[0]:
-            next(iter(_calls(held)))["function"]["arguments"] += calls[0]["function"]["arguments"]
-            continue
-        if held:
-            yield held
-        held = event
-    yield held
+    return streamed_arguments_in_one_delta(stream, call)

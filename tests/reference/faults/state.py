@@ -29,9 +29,14 @@ PARAMETERS = (
 )
 
 
+def _is_one_question(body: Any) -> bool:
+    """Whether a request has one plain question, and before it at most a system message."""
+    return all(m.keys() == {"role", "content"} and m["role"] in ("system", "user") for m in messages(body))
+
+
 def _stay(body: Any, call: Call) -> None:
     about = f"parameters {_about(body)}"
-    if not ("Count from" in about or "mountains" in about):
+    if not ("Count from" in about or "mountains" in about) or not _is_one_question(body):
         return
     given = {key: body[key] for key in PARAMETERS if body.get(key) is not None}
     found = messages(body)
