@@ -16,13 +16,11 @@ from conformance.answers.absence import ENDPOINTS, absent, given
 from conformance.answers.recording import Recording
 from conformance.outcomes import EndpointAbsent, Outcome
 from conformance.requirements import matrix
-from conformance.results import CheckResult
 from conformance.results.causes import causes
-from conformance.results.grading import status
 from conformance.run.judge import UNKNOWN_PATHS
 from fixtures import scenario
 from tests.fake import Reply, as_json, serving
-from tests.reference.absent import STYLES, VARIATIONS
+from tests.reference import gate_of_absence
 
 if TYPE_CHECKING:
     from tests.reference.bench import Bench
@@ -193,12 +191,7 @@ def test_every_endpoint_that_scenarios_ask_is_listed(on: Bench) -> None:
     assert others - elsewhere == {"/chat/completions", "/responses"}  # With GET.
 
 
-def test_the_reference_lacks_endpoints_in_every_style() -> None:
-    assert {style for _, style in GATE} == set(STYLES)
-    assert {variation for variation, _ in GATE} | {"none-but-unknown"} == set(VARIATIONS)
-
-
-@pytest.mark.parametrize("style", ["fastapi", "text", "html", "empty"])
+@pytest.mark.parametrize("style", ["fastapi", "empty"])
 def test_errors_of_unknown_paths_are_one_cause_of_few_failures(on: Bench, style: str) -> None:
     results = on.without(f"none-but-unknown {style}")
     bad = {r.id for r in results.values() if not r.outcome.good}
@@ -206,26 +199,9 @@ def test_errors_of_unknown_paths_are_one_cause_of_few_failures(on: Bench, style:
     assert [cause.sentence for cause in causes(results.values())] == [UNKNOWN_PATHS]
 
 
-GATE = [*zip(list(VARIATIONS)[:-1], STYLES, strict=False), ("only-embeddings", "fastapi"), ("no-completions", "honest")]
-GATE += [("no-stored-responses", "gateway")]
-
-
-@pytest.mark.parametrize(("variation", "style"), GATE)
-def test_a_server_without_an_endpoint_is_accused_of_nothing(on: Bench, variation: str, style: str) -> None:
-    results = on.without(f"{variation} {style}")
-    assert {r.id: r.message for r in results.values() if r.outcome.bad} == {}
-    rows: dict[str, list[CheckResult]] = {}
-    for result in results.values():
-        rows.setdefault(result.feature, []).append(result)
-    said = {row: str(status(some)) for row, some in rows.items()}
-    lost = {sentence.partition(" is absent")[0] for r in results.values() if (sentence := r.cause)}
-    own = {row for endpoint in ENDPOINTS if endpoint.name in lost for row in endpoint.rows}
-    assert {row for row, word in said.items() if word == "no"} <= own
-    assert {said[row] for row in own} <= {"no", "partial"}
-    assert {word for row, word in said.items() if row not in own} <= {"yes", "unknown"}
-    found = causes(results.values())
-    assert sum(len(cause.checks) for cause in found) == sum(not r.outcome.good for r in results.values())
-    assert {cause.sentence.partition(" is absent")[0] for cause in found} == lost
+@pytest.mark.parametrize("asked", ["only-chat fastapi", "no-models html"])
+def test_a_server_without_an_endpoint_is_accused_of_nothing(on: Bench, asked: str) -> None:
+    gate_of_absence.assert_one_fact_each(on, asked)
 
 
 def test_only_embeddings_is_three_causes_and_three_rows(on: Bench) -> None:

@@ -84,13 +84,6 @@ def test_bad_images_are_not_judged_where_every_image_is_rejected(on: Bench) -> N
     assert sorted(good - {"vision.a_model_without_eyes_refuses"}) == []
 
 
-@pytest.mark.parametrize("name", IGNORED)
-def test_no_check_of_a_row_passes_on_a_parameter_without_effect(on: Bench, name: str) -> None:
-    row, still_judged = IGNORED[name]
-    flipped = on.flips(FAULTS[name])
-    assert [c.id for c in on.checks if c.feature == row and c.id not in {*flipped, *still_judged}] == []
-
-
 APART = ("completions", "responses", "examples_", "properties")
 """How rows of other endpoints begin, and of checks that try many parameters at once."""
 
@@ -101,9 +94,10 @@ ALSO_LOWERED = {
 
 
 @pytest.mark.parametrize("name", IGNORED)
-def test_a_parameter_without_effect_lowers_no_other_row(on: Bench, name: str) -> None:
-    row, _ = IGNORED[name]
+def test_a_parameter_without_effect_passes_no_check_of_its_row_and_lowers_no_other(on: Bench, name: str) -> None:
+    row, still_judged = IGNORED[name]
     flipped = on.flips(FAULTS[name])
+    assert [c.id for c in on.checks if c.feature == row and c.id not in {*flipped, *still_judged}] == []
     lowered = {
         c.feature for c in on.checks if c.level == "MUST" and c.id in flipped and flipped[c.id].outcome in JUDGED
     }

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -107,13 +107,7 @@ class Bench:
         self.recorded: dict[str, Recording] = {}
         self.recorded = self._record(SCENARIOS if every else needed)
         self._asked = {name: _asked(self.recorded, name) for name in self.recorded}
-        few = _one_a_shape(self.recorded)
-        self.sound = {c.id: self._judged(c, self.recorded, self.recorded, few) for c in self.checks}
-        for _ in range(RETRIES):
-            doubtful = [c for c in self.checks if any(map(_timed, c.scenarios))]
-            doubtful = [c for c in doubtful if self.sound[c.id].outcome is not Outcome.PASS]
-            self.recorded |= self._record({name for check in doubtful for name in _needed(check)})
-            self.sound |= {c.id: self._judged(c, self.recorded, self.recorded, few) for c in doubtful}
+        self.sound = self._results(self.recorded, self._record)
 
     def close(self) -> None:
         """Send nothing more."""
@@ -159,9 +153,8 @@ class Bench:
 
     def under(self, fault: Fault) -> dict[str, CheckResult]:
         """The result of every check on a server that has the fault from the first request on."""
-        recordings = self._record(SCENARIOS, fault)
-        few = _one_a_shape(recordings)
-        return {check.id: self._judged(check, recordings, recordings, few) for check in self.checks}
+        record = partial(self._record, fault=fault)
+        return self._results(record(SCENARIOS), record)
 
     def judged_again(self, again: dict[str, Recording], among: Collection[Check] = ()) -> dict[str, CheckResult]:
         """The results of the checks that end otherwise with these recordings in the place of those without a fault."""
@@ -180,9 +173,21 @@ class Bench:
 
     def without(self, asked: str) -> dict[str, CheckResult]:
         """All results on a server that lacks endpoints, as `X-Absent` names them."""
-        recordings = self._record(SCENARIOS, without=asked)
+        record = partial(self._record, without=asked)
+        return self._results(record(SCENARIOS), record)
+
+    def _results(
+        self, recordings: dict[str, Recording], record: Callable[[Collection[str]], dict[str, Recording]]
+    ) -> dict[str, CheckResult]:
+        """Every check's result; what a check of times did not decide, or did not find good, is recorded again."""
         few = _one_a_shape(recordings)
-        return {c.id: self._judged(c, recordings, recordings, few) for c in self.checks}
+        results = {c.id: self._judged(c, recordings, recordings, few) for c in self.checks}
+        for _ in range(RETRIES):
+            doubtful = [c for c in self.checks if any(map(_timed, c.scenarios))]
+            doubtful = [c for c in doubtful if not results[c.id].outcome.good and not results[c.id].cause]
+            recordings |= record({name for check in doubtful for name in _needed(check)})
+            results |= {c.id: self._judged(c, recordings, recordings, few) for c in doubtful}
+        return results
 
     def _touches(self, fault: Fault, name: str) -> bool:
         if fault.concurrent and not SCENARIOS[name].together:
