@@ -21,7 +21,7 @@ from typing import Any
 from backends.__main__ import main as backends
 from conformance import results
 from conformance.answers.recording import answers
-from conformance.run.process import replayed
+from conformance.run.replaying import replayed
 from fixtures import scenario
 from fixtures.scenario import SCENARIOS
 from reports.__main__ import main as reports

@@ -23,7 +23,7 @@ from conformance.checks import test_wire
 from conformance.kit.every import Every, Recorded
 from conformance.outcomes import Fail
 from conformance.results.findings import findings
-from conformance.run.sending import Recorder
+from conformance.run.recorder import Recorder
 from fixtures.requests import chat
 from fixtures.scenario import SCENARIOS, Scenario
 from tests.fake import Reply, as_json, error, serving

@@ -17,7 +17,8 @@ from conformance.results.grading import Agreement
 from conformance.run import catalogue, cost, options, progress
 from conformance.run.process import scenarios_of
 from conformance.run.progress import Progress
-from conformance.run.sending import Budget, Recorder, Sender
+from conformance.run.recorder import Recorder
+from conformance.run.sending import Budget, Sender
 from fixtures import scenario
 from reports.table import QUICK, table
 from tests.reports_data import check, results

@@ -15,10 +15,9 @@ import pytest
 
 from backends.access import Access
 from backends.target import Deployment, Target
-from conformance.run import sending
 from conformance.run.options import Options
 from conformance.run.process import Run, WorkerRun
-from conformance.run.sending import Recorder
+from conformance.run.recorder import Recorder
 from fixtures.requests import chat
 from fixtures.scenario import SCENARIOS, Scenario, in_order, load
 from tests.fake import Reply, as_json, serving
@@ -62,7 +61,7 @@ def server() -> Server:
 
 @pytest.fixture
 def recorder(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Recorder]]:
-    monkeypatch.setattr(sending, "PATIENCE", 3.0)
+    monkeypatch.setattr("conformance.run.recorder.PATIENCE", 3.0)
 
     def waits(name: str, seconds: float) -> None:
         raise AssertionError(f"still waiting for {name}")
@@ -224,7 +223,7 @@ def test_what_a_killed_worker_has_claimed_is_recorded_by_another(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sending, "LOOK", 0.0)
+    monkeypatch.setattr("conformance.run.recorder.LOOK", 0.0)
     server.may.set()
     declare("first")
     (made, other) = (recorder(1), recorder(1))

@@ -16,7 +16,7 @@ from conformance.requirements.check import Check
 from conformance.results import CheckResult
 from conformance.run import catalogue
 from conformance.run.judge import Judge
-from conformance.run.process import replayed
+from conformance.run.replaying import replayed
 from fixtures import scenario
 
 

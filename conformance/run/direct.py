@@ -15,7 +15,7 @@ from conformance.outcomes import Outcome
 from conformance.requirements.check import Check
 from conformance.results import CheckResult
 from conformance.run.judge import Judge, problem_of
-from conformance.run.sending import Recorder
+from conformance.run.recorder import Recorder
 from fixtures import scenario
 
 EVERY = "every"

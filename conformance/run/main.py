@@ -28,17 +28,18 @@ from backends.wire import Role
 from conformance import results
 from conformance.gateways import compare
 from conformance.kit import steadiness
-from conformance.outcomes import Level, Outcome
+from conformance.outcomes import Outcome
 from conformance.requirements import profiles, revisions
 from conformance.requirements.check import Check
-from conformance.results import CheckResult, findings
-from conformance.results.clients import ClientResult
-from conformance.run import catalogue, internals
+from conformance.results import CheckResult
+from conformance.run import catalogue, ending, internals
 from conformance.run.direct import Direct
 from conformance.run.options import Options, shown
 from conformance.run.process import Run, scenarios_of
 from conformance.run.progress import Progress
-from conformance.run.sending import Budget, Recorder
+from conformance.run.recorder import Recorder
+from conformance.run.sending import Budget
+from conformance.run.writing import ResultsFile
 from fixtures import scenario
 
 SHOWN: dict[Outcome, tuple[str, str, str]] = {
@@ -64,8 +65,7 @@ class MainRun(Run):
 
     def __init__(self, config: pytest.Config, asked: Options) -> None:
         super().__init__(config, asked)
-        self.collected: list[CheckResult] = []
-        self.clients: list[ClientResult] = []
+        self._results = ResultsFile(self._recorded)
         self._arrived_before = 0
         self._started = time.monotonic()
         scratch.clear()
@@ -73,8 +73,6 @@ class MainRun(Run):
         self._exit_code = 0
         self._running: list[Running] = []
         self._upstream: upstream.Upstream | None = None
-        self._writer: results.Writer | None = None
-        self._written: set[tuple[str, str]] = set()
         self._progress: Progress | None = None
         self._has_workers = internals.has_workers(config)
         if not config.option.collectonly:
@@ -88,7 +86,7 @@ class MainRun(Run):
     @property
     def has_results(self) -> bool:
         """Whether this run wrote that file, and not an earlier one with the same --report."""
-        return self._writer is not None
+        return self._results.begun
 
     # Beginning
 
@@ -203,21 +201,11 @@ class MainRun(Run):
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """The first worker has collected; this process has not, and reads the checks from disk."""
-        if ids and self._writer is None:
-            known = self.checks
-            selected = dict.fromkeys(_check_id(node_id) for node_id in ids)
-            with self._writing():
-                self._begin([known[i] for i in selected if i in known])
-            self._show_progress([known[i] for i in selected if i in known])
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Ends the run where results cannot be written."""
-        try:
-            yield
-        except CannotWrite as problem:
-            self._writer = None
-            pytest.exit(str(problem), returncode=problem.exit_code)
+        if ids and not self._results.begun:
+            named = dict.fromkeys(_check_id(node_id) for node_id in ids)
+            selected = [self.checks[i] for i in named if i in self.checks]
+            self._begin(selected)
+            self._show_progress(selected)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         checks = self._select(session.items)
@@ -230,11 +218,9 @@ class MainRun(Run):
             except CannotMeasure as problem:
                 self._stop(problem)
             finally:
-                with self._writing():
-                    self._begin(checks)
+                self._begin(checks)
             return
-        with self._writing():
-            self._begin(checks)
+        self._begin(checks)
         self._show_progress(checks)
         if checks and not self.asked.replay and not self.stopped:
             self._record(self._shared, self._say_wait)
@@ -266,17 +252,20 @@ class MainRun(Run):
         return by.name if by else revisions.told(catalogue.load().values())
 
     def _begin(self, selected: list[Check]) -> None:
-        self._writer = results.Writer(self.results_file, self.hidden)
         unmeasured = [
             Target(name=w.name, backend=w.backend, found="not measured", deployments=()) for w in self.asked.wanted
         ]
-        self._writer.header(
-            targets=[t.to_json() for t in list(self.targets.values()) or unmeasured],
-            selected=[_planned(c) for c in selected],
-            profile=self.asked.profile,
-            requirements=self._requirements(),
-            command=shlex.join(shown(suite.started_as or ["pytest", *map(str, self.config.invocation_params.args)])),
-        )
+        started_as = suite.started_as or ["pytest", *map(str, self.config.invocation_params.args)]
+        with _or_exit():
+            self._results.begin(
+                self.results_file,
+                self.hidden,
+                targets=[t.to_json() for t in list(self.targets.values()) or unmeasured],
+                selected=[_planned(c) for c in selected],
+                profile=self.asked.profile,
+                requirements=self._requirements(),
+                command=shlex.join(shown(started_as)),
+            )
 
     def _show_progress(self, selected: list[Check]) -> None:
         if self.asked.replay or self.stopped or not selected:
@@ -291,9 +280,8 @@ class MainRun(Run):
 
     def _look(self) -> None:
         if self._progress:
-            self._progress.look(
-                len(self.collected), sum(result.outcome.bad and not result.later for result in self.collected)
-            )
+            checks = self._results.checks
+            self._progress.look(len(checks), sum(one.outcome.bad and not one.later for one in checks))
 
     def _say_wait(self, name: str, seconds: float) -> None:
         self._look()
@@ -310,33 +298,12 @@ class MainRun(Run):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if (client := getattr(report, "client", None)) and self._writer:
-            with self._writing():
-                self._write_client(client)
-        line = getattr(report, "conformance", None)
-        if line is None or self._writer is None:
-            return
-        result = CheckResult.from_json(line)
-        self.collected.append(result)
-        with self._writing():
-            for name in scenario.with_needs(result.exchanges):
-                self._write_exchange(result.target, name)
-            self._writer.check(result)
-        self._look()
-
-    def _write_client(self, measured: dict[str, Any]) -> None:
-        assert self._writer is not None
-        result = ClientResult.from_json(measured["result"])
-        self.clients.append(result)
-        self._writer.exchange(result.target, result.id, measured["recording"])
-        self._writer.client(result)
-
-    def _write_exchange(self, target: str, name: str) -> None:
-        if self._writer is None or (target, name) in self._written:
-            return
-        if recording := self._recorded(target, name):
-            self._written.add((target, name))
-            self._writer.exchange(target, name, recording)
+        with _or_exit():
+            if client := getattr(report, "client", None):
+                self._results.client(client)
+            if line := getattr(report, "conformance", None):
+                self._results.check(CheckResult.from_json(line))
+                self._look()
 
     def _recorded(self, target: str, name: str) -> Any:
         """What was recorded of a scenario, by any process of the run, as an object or as its JSON; None: nothing."""
@@ -357,7 +324,7 @@ class MainRun(Run):
 
     def _cut_by_budget(self) -> str | None:
         """That the budget did not suffice for all checks, if it did not."""
-        if self._budget is None or not any(r.outcome is Outcome.NOT_RUN for r in self.collected):
+        if self._budget is None or not any(r.outcome is Outcome.NOT_RUN for r in self._results.checks):
             return None
         return self._budget.used_up
 
@@ -381,13 +348,14 @@ class MainRun(Run):
         if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._end_at_once)
         gone = self._no_longer_answering()
-        session.exitstatus = self._exit_code or (Unreachable.exit_code if gone else self._verdict(exitstatus))
-        if self._writer is None:
+        done = self._results.checks, self._results.clients
+        judged = ending.exit_code(exitstatus, *done, self.asked.fail_on)
+        session.exitstatus = self._exit_code or (Unreachable.exit_code if gone else judged)
+        if not self._results.begun:
             return
         try:
             self._finish(session, exitstatus, gone)
         except CannotWrite as problem:
-            self._writer = None
             session.exitstatus = problem.exit_code
             self._say(str(problem))
 
@@ -399,19 +367,10 @@ class MainRun(Run):
         os._exit(pytest.ExitCode.INTERRUPTED)
 
     def _finish(self, session: pytest.Session, exitstatus: int, gone: str | None) -> None:
-        """Write what is known only at the end: exchanges that no check read, findings, the footer."""
-        assert self._writer is not None
-        for name, target in self.targets.items():
-            recordings: dict[str, dict[str, Any]] = {}
-            for one in scenario.SCENARIOS:
-                if recording := self._recorded(name, one):
-                    self._write_exchange(name, one)
-                    recordings[one] = findings.told(json.loads(recording) if isinstance(recording, str) else recording)
-            for found in findings.findings(target.to_json(), recordings):
-                self._writer.finding(found)
+        self._results.rest(self.targets)
         self._write_gateway(session)
         interrupted = None if exitstatus in (0, 1, 5) else "the run was interrupted"
-        self._writer.footer(
+        self._results.end(
             duration=time.monotonic() - self._started,
             exit_code=int(session.exitstatus),
             stopped=self.stopped or interrupted or gone or self._cut_by_budget(),
@@ -419,7 +378,7 @@ class MainRun(Run):
 
     def _write_gateway(self, session: pytest.Session) -> None:
         """Compare both sides of the gateway. What it may not do may fail the run."""
-        if self._upstream is None or self._writer is None:
+        if self._upstream is None:
             return
         self.direct = self.direct or Direct(self.reference.target, self._shared, self.asked.timeout, self._needed)
         for name, target in self.targets.items():
@@ -427,7 +386,7 @@ class MainRun(Run):
             read = {k: json.loads(v) if isinstance(v, str) else v for k, v in recordings.items() if v}
             arrived = self._upstream.read()[self._arrived_before :]
             found = compare.compare(name, compare.sent(read), arrived, self.direct.exchange, target.access.key)
-            self._writer.gateway(found)
+            self._results.gateway(found)
             if session.exitstatus == pytest.ExitCode.OK and found.fails(self.asked.fail_on):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -436,39 +395,17 @@ class MainRun(Run):
             why = self.stopped or "no check fits -m and -k; see `pytest --markers` and `pytest --collect-only -q`"
             said = "\n".join(map(printable, f"nothing was measured: {why}".splitlines()))
             terminalreporter.write_line(said, red=True, bold=True)
-        if self._nothing_judged():
+        if ending.nothing_judged(self._results.checks, self._results.clients):
             terminalreporter.write_line(
                 "nothing was judged: all checks are blocked or not-run; causes are above", red=True
             )
-        for result in (r for r in self.collected if r.known == "stale"):
+        for result in (r for r in self._results.checks if r.known == "stale"):
             file = self._listed_in(self.targets[result.target])
             terminalreporter.write_line(f"stale: {result.id} passes now: remove its entry from {file}", red=True)
 
     def _listed_in(self, target: Target) -> str:
         """The file with the known deviations of a target, as it is named to the user."""
         return str(self.asked.known_file or f"backends/{target.backend}/known.toml")
-
-    def _verdict(self, exitstatus: int) -> int:
-        """pytest's exit code, by `--fail-on` instead of by what pytest counts as failed; a run that judged nothing has
-        the code of a run without tests."""
-        measured = self.collected or self.clients
-        if not measured or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            return exitstatus
-        if self._nothing_judged():
-            return int(pytest.ExitCode.NO_TESTS_COLLECTED)
-        order = list(Level)
-        counting = order[: order.index(self.asked.fail_on) + 1] if self.asked.fail_on else []
-        news = [r for r in self.collected if r.known != "known" and not r.later]
-        failed = bool(counting) and any(result.outcome.bad for result in self.clients)
-        failed = failed or any(
-            r.outcome is Outcome.ERROR or r.known == "stale" or (r.outcome.bad and r.level in counting) for r in news
-        )
-        return int(pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK)
-
-    def _nothing_judged(self) -> bool:
-        unmeasured = (Outcome.BLOCKED, Outcome.NOT_RUN)
-        outcomes = [r.outcome for r in self.collected] + [r.outcome for r in self.clients]
-        return bool(outcomes) and all(outcome in unmeasured for outcome in outcomes)
 
     def pytest_unconfigure(self) -> None:
         if signal.getsignal(signal.SIGINT) == self._end_at_once:
@@ -484,6 +421,15 @@ class MainRun(Run):
             self._upstream.stop()
         self.reference.stop()
         shutil.rmtree(self._shared, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _or_exit() -> Iterator[None]:
+    """Ends the run where results cannot be written."""
+    try:
+        yield
+    except CannotWrite as problem:
+        pytest.exit(str(problem), returncode=problem.exit_code)
 
 
 def _found(wanted: Wanted) -> Running:

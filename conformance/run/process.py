@@ -6,7 +6,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -19,21 +19,22 @@ from backends import bounds, known, redaction
 from backends.access import Access
 from backends.printable import printable
 from backends.process import KEY
-from backends.target import Deployment, Target
-from conformance import results
-from conformance.answers.recording import Recording, Replay, Source
+from backends.target import Target
+from conformance.answers.recording import Source
 from conformance.clients import items as clients
 from conformance.kit import steadiness
 from conformance.kit.every import Every, Recorded
 from conformance.outcomes import NotRun, Outcome, Verdict
 from conformance.requirements import dialect_rows, profiles
 from conformance.requirements.check import Check
-from conformance.results import CheckResult, Exchanges
+from conformance.results import CheckResult
 from conformance.run import catalogue, internals
 from conformance.run.direct import Direct
 from conformance.run.judge import Judge
 from conformance.run.options import Options
-from conformance.run.sending import Budget, Recorder
+from conformance.run.recorder import Recorder
+from conformance.run.replaying import replayed, target_of
+from conformance.run.sending import Budget
 from fixtures import scenario
 
 
@@ -284,7 +285,7 @@ class WorkerRun(Run):
                 number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
                 self._turns[name] = number % told["slots"][name]
             logs = {role: Path(log) for role, log in told["logs"][name].items()}
-            self.targets[name] = _target(data, access=Access.from_json(told["access"][name]), logs=logs, slots=slots)
+            self.targets[name] = target_of(data, access=Access.from_json(told["access"][name]), logs=logs, slots=slots)
 
     def pytest_unconfigure(self) -> None:
         self.reference.stop()
@@ -300,54 +301,6 @@ def _end_with(starter: int) -> None:
     while os.getppid() == starter:
         time.sleep(0.5)
     os._exit(1)
-
-
-def replayed(path: Path) -> tuple[dict[str, Target], dict[str, Replay], list[str]]:
-    """The targets and the exchanges of old results, by the target's name, and what they lack. Raises BadResults."""
-    targets: dict[str, Target] = {}
-    sources: dict[str, Replay] = {}
-    notes: list[str] = []
-    for one in results.read_all([path]):
-        if one.footer is None:
-            planned = len(one.targets) * len(one.header["selected"])
-            notes.append(f"cut: the run was cut; the file holds {len(one.checks)} of its {planned} checks")
-        for old in one.targets:
-            kept = _Recordings(one.exchanges, old["name"])
-            held = sum("exchanges" in kept[name] for name in kept.keys() & scenario.SCENARIOS.keys())
-            if held < len(scenario.SCENARIOS):
-                few = f"{held} of {len(scenario.SCENARIOS)} scenarios of {old['name']}"
-                notes.append(f"recorded: the file holds {few}; checks of the others are not-run or blocked")
-            targets[old["name"]] = _target(old, found=f"replayed from {path}")
-            sources[old["name"]] = Replay(kept, targets[old["name"]])
-    return targets, sources, notes
-
-
-class _Recordings(Mapping[str, Recording]):
-    """The recordings of a target in a results file by scenario, each parsed whenever it is asked for."""
-
-    def __init__(self, lines: Exchanges, target: str) -> None:
-        self._lines = lines
-        self._target = target
-
-    def __getitem__(self, name: str) -> Recording:
-        return Recording(self._lines[self._target, name])
-
-    def __iter__(self) -> Iterator[str]:
-        return (scenario for target, scenario in self._lines if target == self._target)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-def _target(data: dict[str, Any], **changes: Any) -> Target:
-    """The inverse of `Target.to_json`; keys of later suites are left out."""
-    deployments = tuple(Deployment(**_of(Deployment, d)) for d in data["deployments"])
-    return Target(**{**_of(Target, data), "deployments": deployments, **changes})
-
-
-def _of(made: type[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """What is a field of a dataclass."""
-    return {key: value for key, value in data.items() if key in made.__dataclass_fields__}
 
 
 def _when_answers_are_there(item: pytest.Item) -> int:
