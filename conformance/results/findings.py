@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +10,24 @@ from typing import Any
 from backends.bounds import NO_ROOM
 from backends.patience import CAME_AGAIN
 from backends.target import ONE_AT_A_TIME
+from backends.wire import read_bytes
 from conformance.results import Finding
 from fixtures.scenario import SCENARIOS
 
+_ENDS = re.compile(
+    rb'"finish_reason"\s*:\s*"|^data:\s*\[DONE\]|"error"\s*:\s*[{"]|'
+    rb'"type"\s*:\s*"(response\.(completed|incomplete|failed)|error)"',
+    re.MULTILINE,
+)
+"""What tells the client of a stream that it has all of it, or why it has not."""
+
 
 def told(recording: dict[str, Any]) -> dict[str, Any]:
-    """What `findings` reads of a recording: all but the bodies of its responses, which would add up in memory."""
+    """What `findings` reads of a recording: instead of the bodies of its responses, which would add up in memory,
+    whether each `ends_early`."""
     wires = [
-        {**wire, "response": {**wire["response"], "body": None, "reads": []}} for wire in recording.get("exchanges", [])
+        {**wire, "response": {**wire["response"], "body": None, "reads": []}, "ends_early": _ends_early(wire)}
+        for wire in recording.get("exchanges", [])
     ]
     return {**recording, "exchanges": wires, "log": ""}
 
@@ -24,7 +35,12 @@ def told(recording: dict[str, Any]) -> dict[str, Any]:
 def findings(target: dict[str, Any], recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
     """The findings about a target (as a header has it), from its recordings by scenario, worst first."""
     name = target["name"]
-    found = [*_gone(name, recordings), *_too_large(name, recordings), *_unasked(name, recordings)]
+    found = [
+        *_gone(name, recordings),
+        *_too_large(name, recordings),
+        *_early(name, recordings),
+        *_unasked(name, recordings),
+    ]
     if shown := target["details"].get(ONE_AT_A_TIME):
         together = [s for s in recordings if s in SCENARIOS and SCENARIOS[s].together]
         found.append(
@@ -60,6 +76,31 @@ def _too_large(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Find
     why = " or ".join(dict.fromkeys(details.values()))
     scenarios = list(dict.fromkeys(scenario for scenario, _ in details))
     return [Finding(target=name, sentence=f"{number} too large for the suite: {why}", exchanges=scenarios)]
+
+
+def _early(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
+    """Endpoints with streams that are complete as HTTP, but not as a response."""
+    streams: dict[tuple[str, str], list[tuple[str, bool]]] = {}
+    for scenario, recording in recordings.items():
+        for wire in filter(_is_stream, recording.get("exchanges", [])):
+            asked = wire["request"]
+            streams.setdefault((asked["method"], asked["path"]), []).append((scenario, wire["ends_early"]))
+    found = []
+    for (method, path), some in streams.items():
+        if early := [scenario for scenario, is_early in some if is_early]:
+            number = (
+                f"{len(early)} of {len(some)} streams of {method} {path} {'end' if len(early) > 1 else 'ends'} early"
+            )
+            last = "`response.completed`" if path.startswith("/responses") else "`finish_reason`, no `[DONE]`"
+            scenarios = list(dict.fromkeys(early))
+            found.append(Finding(target=name, sentence=f"{number}: no {last} and no error", exchanges=scenarios))
+    return found
+
+
+def _ends_early(wire: dict[str, Any]) -> bool:
+    """Whether a stream that was read to its end does not say that it is one."""
+    whole = wire["response"]["error"] is None and wire["request"].get("hang_up_after") is None
+    return whole and _is_stream(wire) and not _ENDS.search(read_bytes(wire["response"]["body"]))
 
 
 def _unasked(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
