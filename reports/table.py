@@ -96,8 +96,8 @@ class Column:
 
     @property
     def not_run(self) -> dict[str, int]:
-        """Why checks did not run, with how many."""
-        return dict(Counter(c.message for c in self.checks if c.outcome is Outcome.NOT_RUN))
+        """Why checks did not run, with how many, most first."""
+        return dict(Counter(c.message for c in self.checks if c.outcome is Outcome.NOT_RUN).most_common())
 
     @property
     def stopped(self) -> bool:

@@ -237,7 +237,7 @@ def _not_run(console: Console, column: Column, *, named: bool) -> None:
     counts = [f"{column.outcomes[o]} {o}" for o in undecided if o in column.outcomes]
     if counts:
         console.print(Text(f"\nNeither passed nor violated{of}: {', '.join(counts)}", "dim"))
-    reasons = sorted(column.not_run.items(), key=lambda reason: -reason[1])
+    reasons = list(column.not_run.items())
     for reason, number in reasons[:_REASONS]:
         why = "" if column.trouble == f"Stopped: {reason}" else f", {line(reason, 300)}"  # That was said above.
         console.print(Text(f"Not run{of}: {number} of {len(column.checks)}{why}", "yellow"), soft_wrap=True)

@@ -21,7 +21,7 @@ from tests.made import chat_body
 TARGET = Target(
     name="t", backend="url", found="", deployments=(Deployment(role="chat", base_url="http://old/v1", model="mine"),)
 )
-OTHERWISE = "the recording has another request for asked: the suite has changed since"
+OTHERWISE = "the suite has changed a request that the check needs since it was recorded"
 ASKED = chat("Hello", tools=[{"a": 1, "b": 2}])
 
 
@@ -127,14 +127,14 @@ def test_what_is_made_of_an_answer_to_something_else_is_blocked(declare: Callabl
     declare(lambda first: chat("and then", user=first.text), "asked", "first")
     recording = replayed(first=kept(chat("second")), asked=kept(chat("and then", user="Paris")))
     assert recording["blocked"]
-    assert recording["unsent"].endswith("another request for first: the suite has changed since")
+    assert recording["unsent"].endswith(OTHERWISE)
 
 
 def test_what_was_not_sent_stays_so(declare: Callable[..., None]) -> None:
     declare(lambda: 1 / 0)
     unsent = Recording(unsent="no vision model", blocked=True, single=True)
     assert replayed(asked=unsent) is unsent
-    assert replayed() == {"unsent": "the recording has no exchange called asked"}
+    assert replayed() == {"unsent": "the recording lacks an exchange that the check needs"}
     assert replayed(asked=kept(ASKED))["broken"]
 
 

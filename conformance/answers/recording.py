@@ -126,7 +126,7 @@ class Replay:
         """A scenario of the same name may ask something else today: then the answer is to another question."""
         kept = self._recordings.get(name)
         if kept is None:
-            return Recording(unsent=f"the recording has no exchange called {name}")
+            return Recording(unsent="the recording lacks an exchange that the check needs")
         if "exchanges" not in kept or "lost" in kept:
             return kept
         scenario = SCENARIOS[name]
@@ -138,7 +138,7 @@ class Replay:
             return Recording(unsent=f"a defect of the suite: could not build {name}: {problem!r}", broken=True)
         if self._is_of(built, kept, draws=scenario.draws):
             return kept
-        return Recording(unsent=f"the recording has another request for {name}: the suite has changed since")
+        return Recording(unsent="the suite has changed a request that the check needs since it was recorded")
 
     def _is_of(self, built: Built, kept: Recording, *, draws: bool) -> bool:
         """Whether a recording is of what a scenario has built."""
