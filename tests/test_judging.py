@@ -363,6 +363,8 @@ def test_a_cell_says_what_fails_for_a_user() -> None:
     needs = Graded(Outcome.BLOCKED, core=True, cause="absent")
     assert grade([needs]).because == grade([Graded(Outcome.PASS, core=True), replace(needs, core=False)]).because
     assert grade([needs]).because == "needs an absent endpoint"
+    undecided = [Graded(outcome, core=True) for outcome in (Outcome.NOT_RUN, Outcome.INCONCLUSIVE, Outcome.NOT_RUN)]
+    assert grade([CORE, *undecided]).because == "not decided: 2 not-run, 1 inconclusive"
     assert grade([Graded(Outcome.IGNORED, core=True)]).because == ""
     assert grade([CORE]).because == ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -90,12 +91,12 @@ def grade(results: Iterable[Graded], cores: Mapping[str, str] | None = None) -> 
         why = _ABSENT if rejected and any(r.cause for r in unmet_core) else why
         return Grade(status=Status.IGNORED if ignored else Status.NO, because=why)
     if not core or not all(r.outcome.good for r in core):
-        why = _rejected(musts) if any(map(_left_to_model, core)) else _needs_absent(core)
+        why = _rejected(musts) if any(map(_left_to_model, core)) else _not_decided(undecided)
         return Grade(status=Status.UNKNOWN, because=why)
     if unmet:
         return Grade(status=Status.PARTIAL, because=label(unmet[0].id))
     if undecided:
-        return Grade(status=Status.UNKNOWN, because=_needs_absent(undecided))
+        return Grade(status=Status.UNKNOWN, because=_not_decided(undecided))
     accepted = any(r.outcome.bad and r.level is not Level.MAY and _judges_bad_input(r) for r in results)
     return Grade(status=Status.YES, because=_rejected(musts) or (_BAD_INPUT if accepted else ""))
 
@@ -120,9 +121,13 @@ def _left_to_model(result: Graded) -> bool:
     return result.outcome is Outcome.REJECTED and of_model(result.id) and not result.cause
 
 
-def _needs_absent(undecided: Iterable[Graded]) -> str:
-    """Says that a check could not be judged because the server lacks an endpoint; empty if that is not so."""
-    return _NEEDS_ABSENT if any(r.outcome is Outcome.BLOCKED and r.cause for r in undecided) else ""
+def _not_decided(musts: Iterable[Graded]) -> str:
+    """How many checks of a cell that is unknown were not decided, by outcome, or that the server lacks an endpoint."""
+    musts = list(musts)
+    if any(r.outcome is Outcome.BLOCKED and r.cause for r in musts):
+        return _NEEDS_ABSENT
+    counts = Counter(str(r.outcome) for r in musts).most_common(2)
+    return "not decided: " + ", ".join(f"{number} {outcome}" for outcome, number in counts) if counts else ""
 
 
 def _rejected(results: Iterable[Graded]) -> str:
