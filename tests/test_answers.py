@@ -76,22 +76,25 @@ def test_malformed_answers_fail_instead_of_crashing(broken: object) -> None:
         _ = broken.text  # type: ignore[attr-defined]
 
 
+BARE = "was rejected without an error object"
+
+
 @pytest.mark.parametrize(
     ("status", "body", "outcome", "how"),
     [
-        (400, refusal(), Outcome.REJECTED, "400 no"),
-        (499, refusal(), Outcome.REJECTED, "499 no"),
-        (501, refusal(), Outcome.REJECTED, "501 no"),
-        (400, {"detail": "no"}, Outcome.FAIL, """400 '{"detail": "no"}'"""),
-        (400, {"error": "no"}, Outcome.FAIL, """400 '{"error": "no"}'"""),
-        (400, {"error": {"message": 7}}, Outcome.FAIL, """400 '{"error": {"message": 7}}'"""),
-        (400, b"no", Outcome.FAIL, "400 'no'"),
-        (500, b"no", Outcome.FAIL, "500 'no'"),
-        (500, refusal(), Outcome.FAIL, "500 '{"),
-        (502, refusal(), Outcome.FAIL, "502 '{"),
-        (399, refusal(), Outcome.FAIL, "399 '{"),
-        (300, b"", Outcome.FAIL, "300 ''"),
-        (199, b"", Outcome.FAIL, "199 ''"),
+        (400, refusal(), Outcome.REJECTED, "was rejected: 400 no"),
+        (499, refusal(), Outcome.REJECTED, "was rejected: 499 no"),
+        (501, refusal(), Outcome.REJECTED, "was rejected: 501 no"),
+        (400, {"detail": "no"}, Outcome.FAIL, BARE + """: 400 '{"detail": "no"}'"""),
+        (400, {"error": "no"}, Outcome.FAIL, BARE + """: 400 '{"error": "no"}'"""),
+        (400, {"error": {"message": 7}}, Outcome.FAIL, BARE + """: 400 '{"error": {"message": 7}}'"""),
+        (400, b"no", Outcome.FAIL, BARE + ": 400 'no'"),
+        (500, b"no", Outcome.FAIL, "failed: 500 'no'"),
+        (500, refusal(), Outcome.FAIL, "failed: 500 '{"),
+        (502, refusal(), Outcome.FAIL, "failed: 502 '{"),
+        (399, refusal(), Outcome.FAIL, "failed: 399 '{"),
+        (300, b"", Outcome.FAIL, "failed: 300 ''"),
+        (199, b"", Outcome.FAIL, "failed: 199 ''"),
     ],
 )
 def test_reading_a_refusal_is_rejected_only_if_it_is_clean(status: int, body: Any, outcome: Outcome, how: str) -> None:
@@ -99,7 +102,7 @@ def test_reading_a_refusal_is_rejected_only_if_it_is_clean(status: int, body: An
     with pytest.raises(Refused) as refused:
         _ = read.text
     assert refused.value.outcome is outcome
-    assert str(refused.value).startswith(f"made was rejected: {how}")
+    assert str(refused.value).startswith(f"made {how}")
     assert not read.ok
     assert not read.readable
 

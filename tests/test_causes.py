@@ -45,12 +45,12 @@ def test_one_message_on_several_exchanges_is_one_cause() -> None:
     some = [
         check("n.a", message="two[1] was rejected: 400 json: cannot read 12", exchanges=["two"]),
         check("n.b", message="three was rejected: 400 json: cannot read 7", exchanges=["three"]),
-        check("n.c", message="four was rejected: 500 json: cannot read 7", exchanges=["four"]),
+        check("n.c", message="four failed: 500 json: cannot read 7", exchanges=["four"]),
     ]
     found = causes(some)
     assert said(found) == {"A request was rejected: 400 json: cannot read …": ["n.a", "n.b"], "It must.": ["n.c"]}
     assert [cause.exchanges for cause in found] == [("two[1]", "three"), ("four",)]
-    assert found[1].detail == "four was rejected: 500 json: cannot read 7"
+    assert found[1].detail == "four failed: 500 json: cannot read 7"
 
 
 def test_comparisons_that_look_alike_are_not_one_cause() -> None:
@@ -125,7 +125,7 @@ def test_what_a_row_says_of_an_ignored_parameter_is_one_cause() -> None:
         check(
             "logprobs.d", message="expected HTTP status 400, got 500", feature="logprobs", exchanges=["bad_logprobs"]
         ),
-        check("logprobs.e", message="two was rejected: 500", feature="logprobs", exchanges=["two"]),
+        check("logprobs.e", message="two failed: 500", feature="logprobs", exchanges=["two"]),
         check("usage.f", message="expected an array, got nothing (`logprobs`)", source="docs:x"),
     ]
     folded = sorted([one.id for one in cause.checks] for cause in causes(some))

@@ -33,9 +33,11 @@ class Refused(Verdict):
         if clean:
             self.outcome = Outcome.INCONCLUSIVE if answer.does_not_fit else Outcome.REJECTED
         self.answer = answer
-        how = answer.error_message if clean else f"{answer.exchange.body[:160].decode(errors='replace')!r}"
+        said = answer.error_message if clean else f"{answer.exchange.body[:160].decode(errors='replace')!r}"
+        bare = "was rejected without an error object" if 400 <= answer.status < 500 else "failed"
+        how = "was rejected" if clean else bare
         super().__init__(
-            f"{answer.name} was rejected: {answer.status} {how}",
+            f"{answer.name} {how}: {answer.status} {said}",
             expected="2xx, or an honest rejection: 4xx or 501 with an error object",
             actual=f"{answer.status} {answer.exchange.body[:300].decode(errors='replace')}",
         )

@@ -176,7 +176,7 @@ def gist(check: CheckResult) -> str:
         return _ACCEPTED
     if _COMPARISON.match(text):
         return text
-    status = re.match(r"…( was \w+)?: (expected [\w ]*, got )?\d{3}\b", text)
+    status = re.match(r"…( failed| was \w[\w ]*)?: (expected [\w ]*, got )?\d{3}\b", text)
     kept = status[0] if status else ""
     return kept + without_numbers(text[len(kept) :])
 
@@ -231,7 +231,7 @@ def _alike(
     if check.cause:
         return ("paths", check.cause), _Fold("paths", [], check.cause)
     alike, parameter = gist(check), _parameter(check)
-    violates = check.outcome in (Outcome.FAIL, Outcome.IGNORED) and not alike.startswith("… was ")
+    violates = check.outcome in (Outcome.FAIL, Outcome.IGNORED) and not alike.startswith(("… was ", "… failed: "))
     if violates and check.feature in moot and not _expects_rejection(check):
         parameter = moot[check.feature]
     elif check.outcome is Outcome.IGNORED and not parameter:
