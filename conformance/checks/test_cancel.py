@@ -52,7 +52,7 @@ def longest_wait(left: list[Chat]) -> float:
 
 @check("connections", SHOULD, SOURCE)
 def test_a_stream_stops_when_its_client_leaves(long_streams: list[Chat], left_streams: list[Chat]) -> None:
-    """Generation of a stream stops when its client leaves: the next request does not wait for its end."""
+    """Generation of a stream stops when its client disconnects: the next request does not wait for it."""
     for answer in (one for one in left_streams if one.streamed):
         ended = "[DONE]" in answer.exchange.body.decode(errors="replace")
         inconclusive_unless(not ended, "a stream ended before its client left")
@@ -61,7 +61,7 @@ def test_a_stream_stops_when_its_client_leaves(long_streams: list[Chat], left_st
 
 @check("connections", SHOULD, SOURCE)
 def test_a_plain_response_stops_when_its_client_leaves(long_streams: list[Chat], left_plain: list[Chat]) -> None:
-    """Generation of a plain response stops when its client leaves: the next request does not wait for its end."""
+    """Generation of a plain response stops when its client disconnects: the next request does not wait for it."""
     assert_no_wait(long_streams, left_plain)
 
 
@@ -69,7 +69,7 @@ def test_a_plain_response_stops_when_its_client_leaves(long_streams: list[Chat],
 def test_many_that_leave_do_no_harm(
     counts_together: list[Chat], left_in_rounds: list[Chat], greetings_after_rounds: list[Chat]
 ) -> None:
-    """After forty clients have left their streams, the server answers as many requests at once as before."""
+    """After forty clients disconnected from their streams, the server handles as many requests at once as before."""
     for before in counts_together:
         inconclusive_unless(before.ok, "not all of several requests at once are accepted")
     inconclusive_unless(any(answer.ok for answer in left_in_rounds), "no stream was accepted")

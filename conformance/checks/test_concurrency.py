@@ -30,7 +30,7 @@ def test_streams_are_not_mixed(counts_alone: list[Chat], counts_together_streame
 
 @check("concurrency", SHOULD, "docs:guides/advanced-usage#reproducible-outputs")
 def test_answers_are_the_same_as_alone(counts_alone: list[Chat], counts_together: list[Chat]) -> None:
-    """At `temperature: 0`, requests that are sent at the same time get the same `content` as alone."""
+    """At `temperature: 0`, requests that are sent at the same time get the same `content` as when sent alone."""
     for together, alone in zip(counts_together, counts_alone, strict=True):
         assert_same_text(together.text, alone.text, f"`choices[0].message.content` of `{together.name}`")
 

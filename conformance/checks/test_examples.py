@@ -108,7 +108,7 @@ def test_tools_in_python(example_tools_python: Ran) -> None:
 
 @check("examples_python", MUST, GUIDE)
 def test_json_in_python(example_json_python: Ran) -> None:
-    """The Python example of JSON mode prints `content`, which it could parse as a JSON object."""
+    """The Python example of JSON mode prints `content`, and can parse it as a JSON object."""
     document_ends(example_json_python)
     printed = json.loads(example_json_python.output)
     assert isinstance(printed, dict), f"expected a JSON object, got {type(printed).__name__} (output of the program)"

@@ -84,7 +84,7 @@ def test_neutral_parameters_change_nothing(capital: Chat, neutral_parameters: li
 
 @check("tools", SHOULD, REQUEST)
 def test_inert_parameters_change_nothing_beside_tools(capital_tools: Chat, inert_with_tools: list[Chat]) -> None:
-    """`user`, `metadata`, `store` and the like change nothing beside tools, in a stream as well."""
+    """`user`, `metadata`, `store` and similar parameters change neither prompt nor call of a request with `tools`."""
     unbroken(inert_with_tools)
     accepted(inert_with_tools)
     expected = capital_tools.tokens("prompt")
@@ -98,7 +98,7 @@ def test_inert_parameters_change_nothing_beside_tools(capital_tools: Chat, inert
 def test_inert_parameters_change_no_streamed_response(
     respond_capital: Response, response_inert_with_tools: Response
 ) -> None:
-    """Parameters that change nothing are accepted in a stream with tools, which ends as any other."""
+    """A `/responses` stream with `tools` accepts parameters without effect, and ends `completed` or `incomplete`."""
     respond_capital.assert_accepted()
     unbroken([response_inert_with_tools])
     assert_in(response_inert_with_tools.state, ("completed", "incomplete"), "`status` of the last event's response")
@@ -113,7 +113,7 @@ def test_doubtful_parameters_change_nothing(capital: Chat, doubtful_parameters: 
 
 @check("conversation", SHOULD, "openapi:ChatCompletionRequestAssistantMessage")
 def test_null_members_change_nothing(two_turns: Chat, null_members: list[Chat]) -> None:
-    """Members of messages that are null or empty do not change the prompt; unknown ones may be rejected."""
+    """Null or empty fields of messages do not change `usage.prompt_tokens`; unknown fields may be rejected."""
     unbroken(null_members)
     same_prompt(null_members, two_turns)
     accepted(null_members[:2])
@@ -121,7 +121,7 @@ def test_null_members_change_nothing(two_turns: Chat, null_members: list[Chat]) 
 
 @check("conversation", SHOULD, "openapi:ChatCompletionRequestMessage")
 def test_odd_conversations_break_nothing(doubtful_messages: list[Chat]) -> None:
-    """Empty and unusual conversations are answered, or cleanly rejected."""
+    """Empty and unusual conversations get a response, or are cleanly rejected."""
     unbroken(doubtful_messages)
     for answer in doubtful_messages:
         if answer.ok:
@@ -130,7 +130,7 @@ def test_odd_conversations_break_nothing(doubtful_messages: list[Chat]) -> None:
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.prompt")
 def test_empty_prompts_break_nothing(continuation: Completion, completion_forms: list[Completion]) -> None:
-    """An empty `prompt`, in each form, is completed or cleanly rejected."""
+    """An empty `prompt`, in each form, gets a completion, or is cleanly rejected."""
     continuation.assert_accepted()
     unbroken(completion_forms)
     accepted(completion_forms[-3:])
@@ -141,7 +141,7 @@ def test_empty_prompts_break_nothing(continuation: Completion, completion_forms:
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest")
 def test_blank_inputs_break_nothing(embedding: Embeddings, embedding_forms: list[Embeddings]) -> None:
-    """A blank or empty `input` is embedded or cleanly rejected, and null parameters are as if absent."""
+    """A blank or empty `input` gets an `embedding`, or is cleanly rejected; a null parameter counts as absent."""
     embedding.assert_accepted()
     unbroken(embedding_forms)
     embedding_forms[-1].assert_accepted()
@@ -172,7 +172,7 @@ def test_json_may_be_written_in_any_way(capital: Chat, json_forms: list[Chat]) -
 
 @check("connections", SHOULD, "rfc:9110#8.3 media types, 12.5 negotiation, 10.1.1 Expect; rfc:9112#7.1 chunks")
 def test_http_may_be_written_in_any_way(capital: Chat, http_forms: list[Chat]) -> None:
-    """`charset`, `Accept`, gzip, chunks, `Expect` and unknown headers change nothing."""
+    """`charset`, `Accept`, `Accept-Encoding`, chunked bodies, `Expect` and unknown headers do not change the prompt."""
     unbroken(http_forms)
     same_prompt(http_forms, capital)
     accepted(http_forms)
@@ -187,7 +187,7 @@ def test_a_query_string_changes_nothing(capital: Chat, queried: Chat) -> None:
 
 @check("connections", SHOULD, "rfc:9110#2.5 a server answers requests of a lower minor version")
 def test_http_1_0_is_answered(capital: Chat, old_http: Chat, old_http_streamed: Chat) -> None:
-    """A request in HTTP/1.0, plain or for a stream, gets the response that HTTP/1.1 gets."""
+    """An HTTP/1.0 request, plain or with `stream: true`, gets the same response as in HTTP/1.1."""
     accepted([old_http, old_http_streamed])
     for answer in (old_http, old_http_streamed):
         assert_same_text(answer.text, capital.text, f"`content` of {answer.name}")
@@ -195,7 +195,7 @@ def test_http_1_0_is_answered(capital: Chat, old_http: Chat, old_http_streamed: 
 
 @check("connections", SHOULD, "rfc:9112#6.1 no Transfer-Encoding in a response to HTTP/1.0")
 def test_http_1_0_gets_no_chunks(old_http: Chat, old_http_streamed: Chat) -> None:
-    """A response to HTTP/1.0 has no `Transfer-Encoding`: its client would take the lengths of chunks for text."""
+    """A response to an HTTP/1.0 request has no `Transfer-Encoding`: its client would read chunk sizes as text."""
     for answer in (old_http, old_http_streamed):
         answer.assert_accepted()
         found = answer.wire.header("transfer-encoding")
@@ -227,7 +227,7 @@ def rows(answers: list[Chat], **wanted: Any) -> list[Chat]:
 
 @check("chat", SHOULD, REQUEST)
 def test_parameters_together_break_nothing(paired: list[Chat]) -> None:
-    """Each pair of values of nine parameters is accepted or cleanly rejected, and the response can be read."""
+    """Each pair of values of nine parameters is accepted or cleanly rejected, and clients can read the response."""
     unbroken(paired)
     for answer in rows(paired):
         assert answer.choices, f"no choices for {form(answer)}"
@@ -285,14 +285,14 @@ def test_a_schema_holds_with_each_parameter(paired: list[Chat]) -> None:
 
 @check("json_mode", SHOULD, f"{REQUEST}.response_format")
 def test_json_mode_holds_with_each_parameter(paired: list[Chat]) -> None:
-    """A text is a JSON object with `json_object` together with logprobs, `n` and streams."""
+    """`content` is a JSON object with `json_object`, also together with logprobs, `n` and streams."""
     for answer, choice in texts_in(paired, "json_object"):
         assert isinstance(choice.document, dict), f"`content` is no JSON object with {form(answer)}: {choice.text[:60]}"
 
 
 @check("streaming", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_usage_comes_with_each_parameter(paired: list[Chat]) -> None:
-    """`include_usage` gives the usage of a stream together with tools, formats, logprobs and `n`."""
+    """`include_usage` gives a stream its `usage`, also together with tools, formats, logprobs and `n`."""
     for answer in rows(paired, stream=True):
         assert any(chunk.get("usage") for chunk in answer.chunks), f"no chunk has `usage` with {form(answer)}"
 
@@ -320,7 +320,7 @@ def test_what_is_no_integer_is_rejected(bad_number_forms: list[Chat]) -> None:
 
 @check("errors", SHOULD, "de-facto:parameters of local servers; docs:guides/error-codes a 5xx is the server's")
 def test_wrong_local_parameters_break_nothing(local_parameters: list[Chat]) -> None:
-    """Wrong values of parameters that OpenAI lacks (`top_k`, `grammar`, `options`) are ignored or rejected."""
+    """Wrong values of parameters that OpenAI does not have (`top_k`, `grammar`, `options`) are ignored or rejected."""
     unbroken(local_parameters)
 
 

@@ -162,7 +162,7 @@ def test_presence_same_in_streams(
     unsure_presence_reward: list[Chat],
     unsure_presence_reward_streamed: list[Chat],
 ) -> None:
-    """With `presence_penalty`, a stream has the same content as the plain response, if it has so without."""
+    """With `presence_penalty`, a stream has the same content as the plain response, if both agree without it."""
     rewarded = zip(unsure, unsure_presence_reward, unsure_presence_reward_streamed, strict=True)
     changed = [(plain, streamed) for before, plain, streamed in rewarded if plain.said != before.said]
     for plain, streamed in changed:

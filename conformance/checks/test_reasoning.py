@@ -67,7 +67,7 @@ def test_none_turns_thoughts_off(capital: Chat, think: Chat, think_none: Chat) -
 
 @check("reasoning", SHOULD, FIELD)
 def test_streamed_thoughts_are_the_same(think: Chat, think_streamed: Chat) -> None:
-    """The reasoning and content of a stream join to those of the plain response."""
+    """A stream has the same reasoning and `content` (concatenated) as the plain response."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     assert_same_text(think_streamed.reasoning.strip(), think.reasoning.strip(), "`delta.reasoning_content`, joined")
     if think_streamed.text or think.text:

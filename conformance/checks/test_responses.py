@@ -153,7 +153,7 @@ def test_settings_are_repeated(respond_books: Response) -> None:
 
 @check("responses", SHOULD, f"{REQUEST}.safety_identifier")
 def test_books_change_nothing(respond_capital: Response, respond_books: Response) -> None:
-    """`metadata`, `safety_identifier`, other bookkeeping fields and distant limits do not change the output."""
+    """`metadata`, `safety_identifier`, other bookkeeping fields and limits that are not reached change no output."""
     inconclusive_unless(respond_capital.state != "incomplete", ENDLESS)
     assert_same_text(respond_books.text, respond_capital.text, "`output_text`")
 
@@ -188,7 +188,7 @@ def test_instructions_are_a_system_message(banana_system: Chat, respond_banana: 
 
 @check("responses", MUST, ITEM)
 def test_a_text_is_a_message(respond_capital: Response, respond_message: Response) -> None:
-    """A string as `input` is the same as one user message with that string."""
+    """A string as `input` has the same effect as one user message with that string."""
     assert_same_text(respond_message.text, respond_capital.text, "`output_text`")
     assert_equal(respond_message.tokens("input"), respond_capital.tokens("input"), INPUT)
 
@@ -247,7 +247,7 @@ def test_input_is_never_cut(respond_overflow: Response) -> None:
 
 @check("responses", MUST, f"{REQUEST}.max_output_tokens", core=True)
 def test_max_output_tokens_cuts(respond_count: Response, respond_count_cut: Response) -> None:
-    """`max_output_tokens` truncates the output: it has at most as many tokens, and the same beginning."""
+    """`max_output_tokens` truncates the output to its beginning, with at most that many tokens."""
     inconclusive_unless(respond_count.tokens("output") > 16, SHORT)
     ignored_unless(
         respond_count_cut.said != respond_count.said,
@@ -296,7 +296,7 @@ def test_tokens_are_counted(every: Every) -> None:
 
 @check("responses", SHOULD, SAME_MODEL)
 def test_counts_as_chat_does(capital: Chat, respond_capital: Response) -> None:
-    """The same question has the same number of tokens as in `/chat/completions`."""
+    """`usage.input_tokens` of a question equals `usage.prompt_tokens` of the same question in `/chat/completions`."""
     assert_equal(respond_capital.tokens("input"), capital.tokens("prompt"), INPUT)
 
 

@@ -29,7 +29,7 @@ def test_the_text_fits_the_schema(respond_no_json: Response, respond_person: Res
 
 @check("responses_format", MUST, SCHEMA)
 def test_a_stream_fits_the_schema(respond_no_json: Response, respond_person_streamed: Response) -> None:
-    """With `text.format` of type `json_schema`, the deltas of a stream join to text that matches the schema."""
+    """With `text.format` of type `json_schema`, the concatenated deltas of a stream match the schema."""
     inconclusive_unless("{" not in respond_no_json.text, JSON_ANYWAY)
     ignored_unless(respond_person_streamed.text != respond_no_json.text, SAME)
     inconclusive_unless(respond_person_streamed.state != "incomplete", ENDLESS)

@@ -44,7 +44,7 @@ def test_reads_chat(every: Every) -> None:
 
 @check("sdk_python", MUST, SDK, core=True)
 def test_reads_chat_streams(every: Every) -> None:
-    """OpenAI's Python SDK reads every chat stream, and its chunks join to the whole."""
+    """OpenAI's Python SDK reads every chat stream, and puts its chunks together to one message."""
     for answer in every.accepted(Chat, streamed=True, malformed=True):
         assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
@@ -79,7 +79,7 @@ def test_reads_responses(respond_count: Response, respond_count_streamed: Respon
 
 @check("errors", MUST, "sdk:openai-python README#handling-errors")
 def test_raises_what_was_refused(bad_model: Chat, every: Every) -> None:
-    """OpenAI's Python SDK raises the exception of a rejection's HTTP status, with `error.message` if there is one."""
+    """OpenAI's Python SDK raises the exception for a rejection's HTTP status, with `error.message` if there is one."""
     for answer in every.of(Answer, is_rejected, what="rejected"):
         assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
@@ -101,7 +101,7 @@ def test_helper_for_streams(
     weather_streamed: Chat,
     cities_streamed: Chat,
 ) -> None:
-    """The stream helper of OpenAI's Python SDK ends with the whole message: content, tool calls, token counts."""
+    """The stream helper of OpenAI's Python SDK ends with a complete message: content, tool calls, token counts."""
     streams = count_streamed, count_with_usage, weather_streamed, cities_streamed
     whole = [answer for answer in streams if not answer.ok or answer.finish_reason != "length"]
     inconclusive_unless(whole, ENDLESS)

@@ -61,7 +61,7 @@ def test_a_quoted_turn_is_no_turn(
 
 @check("api_key", SHOULD, "docs:guides/error-codes#401")
 def test_guards_all_that_generates(no_key: Chat, wrong_key: Chat, generating_without_key: list[Answer]) -> None:
-    """No path of the server generates without the API key, its own paths included."""
+    """No path generates text without the API key, including paths that only this server has."""
     inconclusive_unless(not (no_key.ok and wrong_key.ok), "the server wants no key")
     opened = [answer.exchange.request.path.removeprefix("/..") for answer in generating_without_key if answer.ok]
     assert_none_of(opened, "paths that answer 200 without the API key")
@@ -82,7 +82,7 @@ def test_errors_tell_nothing_of_the_server(every: Every) -> None:
 
 @check("vision", SHOULD, "de-facto:OpenAI rejects URLs of other schemes than https, http and data")
 def test_files_of_the_server_are_no_images(bad_image_file: list[Chat]) -> None:
-    """An image URL that is a file of the server's machine is rejected."""
+    """An `image_url` that names a file on the server's machine is rejected."""
     for answer in bad_image_file:
         expect_rejection(answer)
 
@@ -97,7 +97,7 @@ def allows(answer: Answer) -> bool:
 
 @check("errors", MAY, "sdk:dangerouslyAllowBrowser")
 def test_preflights_need_no_key(preflight: Answer, preflights: list[Answer]) -> None:
-    """A preflight request is answered without an API key, which browsers do not send."""
+    """A preflight request (`OPTIONS`), which browsers send without an API key, gets 2xx."""
     inconclusive_unless(preflight.ok and allows(preflight), "no page of another origin is allowed")
     refused = [f"{answer.exchange.request.path}: {answer.status}" for answer in preflights if not answer.ok]
     assert_none_of(refused, "preflight requests that were rejected")

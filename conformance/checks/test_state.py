@@ -96,7 +96,7 @@ def test_an_error_leaves_nothing(after_error: list[Chat]) -> None:
 
 @check("responses", SHOULD, SOURCE)
 def test_instructions_leave_nothing(after_instructions: list[Response]) -> None:
-    """`instructions` and `text.format` of a response have no effect on one that does not go on from it."""
+    """`instructions` and `text.format` of a response have no effect on a later response that does not continue it."""
     before, between, after = after_instructions
     inconclusive_unless(
         between.ok, f"expected `{between.name}` to be accepted, got {between.exchange.status} (HTTP status)"

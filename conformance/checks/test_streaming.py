@@ -33,7 +33,7 @@ SHORT = "expected more than 100 characters of content, got fewer"
 
 @check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream", core=True)
 def test_text_is_that_of_the_plain_answer(count: Chat, count_streamed: Chat) -> None:
-    """The `content` of all deltas joins to the `content` of the plain response."""
+    """The concatenated `content` of all deltas equals the `content` of the plain response."""
     assert_same_text(count_streamed.text, count.text, "`choices[0].delta.content`, joined")
 
 
@@ -97,7 +97,7 @@ def test_chunks_have_one_id(every: Every) -> None:
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.created")
 def test_chunks_have_one_time(every: Every) -> None:
-    """All chunks of a stream have the same `created`, or at most the time of the chunk."""
+    """`created` is the same in all chunks of a stream, or differs by at most the duration of the stream."""
     for answer in every.accepted(Chat, streamed=True):
         times = [float(created) for created in answer.values("created")]
         took = 1 + answer.arrivals[-1]
@@ -184,7 +184,7 @@ def test_usage_comes_last(count_with_usage: Chat) -> None:
 
 @check("streaming", MUST, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_usage_comes_once(count_with_usage: Chat) -> None:
-    """With `include_usage`, exactly one chunk has `usage`: clients that add up would count twice."""
+    """With `include_usage`, exactly one chunk has `usage`: clients that add them up would count twice."""
     counted = [chunk["usage"] for chunk in count_with_usage.chunks if chunk.get("usage")]
     assert_equal(len(counted), 1, "number of chunks with `usage`")
 

@@ -62,7 +62,7 @@ def test_0_takes_the_likeliest_token(things_likely: Chat) -> None:
 
 @check("temperature", SHOULD, REQUEST)
 def test_near_0_is_almost_greedy(things_likely: Chat, hot: list[Chat], lukewarm: list[Chat]) -> None:
-    """`temperature` is continuous: near 0, the likeliest tokens are as good as certain."""
+    """A `temperature` near 0 gives the response of `temperature: 0`, unless two tokens are almost equally likely."""
     # At 0.01 a gap of 0.2 makes the likeliest token e^20 times as likely: 32 tokens err in 1 of 10 million tries.
     inconclusive_unless(
         certainty(things_likely) > 0.2,

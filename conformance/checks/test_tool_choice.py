@@ -81,7 +81,7 @@ def test_required_forces_a_streamed_call(
 def test_a_forced_stream_has_no_markup(
     capital_required: Chat, capital_required_streamed: Chat, weather_named: Chat, weather_named_streamed: Chat
 ) -> None:
-    """With a `tool_choice` that forces a call, `delta.content` has no marks of it that the plain response lacks."""
+    """When `tool_choice` forces a call, `delta.content` has no markers of it, unless the plain response has them."""
     inconclusive_unless(capital_required.tool_calls, NOT_FORCED)
     pairs = [(capital_required, capital_required_streamed), (weather_named, weather_named_streamed)]
     forced = [(plain, streamed) for plain, streamed in pairs if plain.tool_calls and streamed.tool_calls]
