@@ -33,7 +33,7 @@ PAGES = "docs:api-reference/responses"
 WORDS = len(TEN_WORDS.split())
 INPUT = "`usage.input_tokens`"
 NO_CALL = "expected a tool call, got none (`output`)"
-UNREAD = "the model is not told of functions either: its template may leave tools out"
+UNREAD = "functions do not reach the model either: its template may leave tools out"
 ENDLESS = "expected the model to end by itself, got a truncated response"
 EMPTY = "expected a string with text, got an empty one (`output_text`)"
 
@@ -52,7 +52,9 @@ def assert_not_dropped(answers: Sequence[Response | Chat], control: Response | C
         for name, answer in zip(names, answers, strict=True)
         if not answer.cleanly_refused and answer.tokens(kind) <= control.tokens(kind) and not _used(answer)
     ]
-    ignored_unless(not dropped, f"no more {kind} tokens with {', '.join(dropped)}: left out silently")
+    ignored_unless(
+        not dropped, f"expected more {kind} tokens with {', '.join(dropped)}, got no more: dropped silently (`usage`)"
+    )
 
 
 def _used(answer: Response | Chat) -> bool:
@@ -271,7 +273,7 @@ def test_streamed_items_can_be_sent_back(
     respond_cities_streamed: Response, respond_streamed_items_back: list[Response]
 ) -> None:
     """Calls of `response.output_item.done` are accepted unchanged in `input`, and the model reads their results."""
-    inconclusive_unless(len(respond_cities_streamed.tool_calls) > 1, "expected several tool calls, got one at most")
+    inconclusive_unless(len(respond_cities_streamed.tool_calls) > 1, "expected several tool calls, got at most one")
     short, longer = respond_streamed_items_back
     ignored_unless(more_tokens(longer, short), f"a longer result of the last call adds no tokens ({INPUT})")
 

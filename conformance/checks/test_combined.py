@@ -57,7 +57,7 @@ def crossed(answers: list[Chat], *choices: Any) -> Iterator[tuple[Chat, Choice]]
     for name in ("n", "logprobs", "stream"):
         beside = [answer for answer in asked if answer.sent.get(name)]
         if beside and all(answer.cleanly_refused for answer in beside):
-            lenient(f"each request with `{name}` was rejected, so that only the other parameters were judged")
+            lenient(f"each request with `{name}` was rejected, so only the other parameters were judged")
     for answer in asked:
         if not answer.cleanly_refused:
             inconclusive_unless(
@@ -83,7 +83,7 @@ def test_calls_are_the_same_beside_other_parameters(cities: Chat, tools_crossed:
     expected = shown([call.asks for call in cities.tool_calls])
     for answer, choice in crossed(tools_crossed, None):
         where = f"`choices[{choice.index}]` with {told(answer)}"
-        assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
+        assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
         if choice.index == 0:
             assert_same_calls(answer, cities)
         else:
@@ -103,8 +103,10 @@ def test_a_forced_call_comes_beside_other_parameters(
     inconclusive_unless(works, "neither `required` nor a name as `tool_choice` has an effect by itself")
     for answer, choice in crossed(tools_crossed, *works):
         where = f"`choices[{choice.index}]` with {told(answer)}"
-        assert [call.name for call in choice.tool_calls if call.args is not None], f"no `tool_calls` in {where}"
-        assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
+        assert [call.name for call in choice.tool_calls if call.args is not None], (
+            f"expected a tool call, got none ({where})"
+        )
+        assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
         assert_in(choice.finish_reason, ("tool_calls", "stop"), f"`finish_reason` of {where}")
 
 
@@ -115,7 +117,7 @@ def test_logprobs_come_beside_tools(weather_none: Chat, tools_crossed: list[Chat
     asked = [(a, c) for a, c in crossed(tools_crossed, "none") if a.sent.get("logprobs") and c.text]
     inconclusive_unless(asked, "no such request was accepted")
     for answer, choice in asked:
-        assert choice.logprobs, f"no `logprobs.content` in `choices[{choice.index}]` with {told(answer)}"
+        assert choice.logprobs, f"expected `logprobs.content`, got none (`choices[{choice.index}]` with {told(answer)})"
 
 
 @check("max_tokens", SHOULD, "openapi:CreateChatCompletionRequest.max_tokens")
@@ -146,7 +148,9 @@ def test_forced_arguments_are_json(every: Every) -> None:
                 functions = [call for call in choice.tool_calls if call.type != "custom"]
                 for call in functions if choice.finish_reason != "length" else []:
                     forced = True
-                    assert call.args is not None, f"no `arguments` in {answer.name}"
+                    assert call.args is not None, (
+                        f"expected a JSON object, got {shown(call.arguments)} (`arguments` of {answer.name})"
+                    )
     inconclusive_unless(forced, "no call was forced")
 
 
@@ -289,14 +293,18 @@ def test_each_choice_calls_after_reasoning(
     think_weather: Chat, think_weather_twice: Chat, think_weather_twice_streamed: Chat
 ) -> None:
     """With `n: 2`, plain or streamed, each choice has its own reasoning and `tool_calls`, as a single choice has."""
-    inconclusive_unless(think_weather.reasoning and think_weather.tool_calls, "the model did not reason and call")
+    inconclusive_unless(
+        think_weather.reasoning and think_weather.tool_calls, "the model did not both reason and call a tool"
+    )
     begins = think_weather.reasoning.strip()[:BEGINNING]
     for answer in (think_weather_twice, think_weather_twice_streamed):
-        inconclusive_unless(len(answer.choices) > 1, "there is one choice only")
+        inconclusive_unless(len(answer.choices) > 1, "expected 2 choices, got 1 (`choices`)")
         for choice in answer.choices:
             where = f"`choices[{choice.index}]` of {answer.name}"
-            assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
-            assert not choice.text.strip().startswith(begins), f"`content` begins with the reasoning ({where})"
+            assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
+            assert not choice.text.strip().startswith(begins), (
+                f"expected `content` without reasoning, got the reasoning at its beginning ({where})"
+            )
             inconclusive_unless(choice.finish_reason != "length", ENDLESS)
             assert_same_text(names(choice), names(think_weather.choice), f"`function.name` of the calls in {where}")
             assert choice.reasoning.strip(), f"expected reasoning, as with one choice, got none ({where})"
@@ -321,7 +329,7 @@ def test_marks_in_a_document_are_text(
 ) -> None:
     """With `tools`, a string in `content` that looks like a tool call or the end of reasoning stays unchanged."""
     together = capital_tools_format.text.lstrip().startswith("{")
-    inconclusive_unless(together, "`tools` and `response_format` do not go together")
+    inconclusive_unless(together, "`response_format` has no effect together with `tools`")
     for answer in (marks_in_a_document, marks_in_a_document_streamed):
         inconclusive_unless(not answer.tool_calls, "the model called a tool")
         inconclusive_unless(answer.finish_reason != "length", ENDLESS)

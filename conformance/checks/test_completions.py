@@ -154,7 +154,7 @@ def test_list_gives_a_choice_for_each(prompt_list: Completion) -> None:
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.prompt")
 def test_list_is_continued_in_order(from_four: Completion, from_thirteen: Completion, both_counts: Completion) -> None:
-    """With an array as `prompt`, the order of `choices` is that of the prompts."""
+    """With an array as `prompt`, `choices` are in the order of the prompts."""
     assert_same_beginnings(both_counts, [*beginnings(from_four), *beginnings(from_thirteen)])
 
 

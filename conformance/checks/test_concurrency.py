@@ -81,7 +81,7 @@ def _assert_not_mixed(alone: list[Chat], together: list[Chat]) -> None:
         foreign = set().union(*said[:number], *said[number + 1 :])
         inconclusive_unless(
             said[number] - foreign,
-            f"the model's response to `{alone[number].name}` has no word that the responses to other questions lack",
+            f"the response to `{alone[number].name}` has no word of its own: the other responses have the same words",
             actual=answer.text,
         )
         words = set(re.findall(r"\w+", answer.text))

@@ -47,7 +47,7 @@ def test_answers_as_many_after_clients_went_away(
 @check("connections", SHOULD, "rfc:9112#9.5 a client may close its connection at any time")
 def test_a_client_that_stays_gets_its_whole_stream(count_streamed: Chat, gone_away: list[Chat]) -> None:
     """A stream goes on to its end while the clients of other streams leave."""
-    inconclusive_unless(count_streamed.finish_reason, "a stream has no `finish_reason` when it is alone")
+    inconclusive_unless(count_streamed.finish_reason, "a stream without other clients has no `finish_reason`")
     all_left(gone_away)
     stays = gone_away[-1]
     stays.assert_accepted()

@@ -142,7 +142,10 @@ def test_required_forces_whole_calls(capital_required: Chat, call_with_pattern: 
 @check("logprobs", SHOULD, f"{REQUEST}.logprobs")
 def test_logprobs_spell_each_text(capital_logprobs: Chat, crossed: list[Chat]) -> None:
     """After any history, the tokens of `logprobs.content` concatenate to each `content`, plain and streamed."""
-    inconclusive_unless(capital_logprobs.logprobs and joins(capital_logprobs.choice), "`logprobs` have no effect alone")
+    inconclusive_unless(
+        capital_logprobs.logprobs and joins(capital_logprobs.choice),
+        "`logprobs` has no effect without other parameters",
+    )
     judged = 0
     for row, answer in accepted(crossed, lambda row: "logprobs" in row):
         for choice in answer.choices:
@@ -151,7 +154,9 @@ def test_logprobs_spell_each_text(capital_logprobs: Chat, crossed: list[Chat]) -
                 where = f"`choices[{choice.index}].logprobs` of {answer.name}: {told(row)}"
                 assert choice.logprobs, f"expected an array, got nothing ({where})"
                 found = "".join(entry["token"] for entry in choice.logprobs)
-                assert joins(choice), f"expected tokens that join to {shown(choice.text)}, got {shown(found)} ({where})"
+                assert joins(choice), (
+                    f"expected tokens that concatenate to {shown(choice.text)}, got {shown(found)} ({where})"
+                )
     inconclusive_unless(judged, "the model wrote no text beside `logprobs`")
 
 
@@ -215,7 +220,8 @@ def test_arguments_come_in_pieces_later(call_flags_streamed: Chat, flags_later: 
     pieces = []
     for answer in (call_flags_streamed, flags_later):
         inconclusive_unless(
-            answer.tool_calls and len(answer.tool_calls[0].arguments) > 200, "no call has long arguments"
+            answer.tool_calls and len(answer.tool_calls[0].arguments) > 200,
+            "the model wrote no call with long `arguments`",
         )
         deltas = next(iter(answer.call_deltas().values()), [])
         pieces.append(len([delta for delta in deltas if (delta.get("function") or {}).get("arguments")]))

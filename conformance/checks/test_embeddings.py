@@ -183,7 +183,7 @@ def test_shortened_vectors_have_length_one(embedding: Embeddings, embedding_dime
         len(embedding_dimensions.vector) != len(embedding.vector), f"{EMBEDDING} is as long as without `dimensions`"
     )
     whole, shortened = (math.hypot(*answer.vector) for answer in (embedding, embedding_dimensions))
-    inconclusive_unless(abs(whole - 1) < NOISE, f"{EMBEDDING} has another length without `dimensions`, too")
+    inconclusive_unless(abs(whole - 1) < NOISE, f"{EMBEDDING} does not have length 1 without `dimensions` either")
     assert_less(abs(shortened - 1), NOISE, f"difference of 1 and the length of {EMBEDDING}")
 
 

@@ -49,7 +49,7 @@ def test_tools_with_curl(example_tools_curl: Ran) -> None:
     inconclusive_unless(answer.tool_calls, NO_CALL, actual=answer.text)
     call = answer.tool_calls[0]
     inconclusive_unless(
-        "Tokyo" in call.arguments, "the model asks for another place than Tokyo (`function.arguments`)", actual=call
+        "Tokyo" in call.arguments, "the model asks for a place other than Tokyo (`function.arguments`)", actual=call
     )
     inconclusive_unless(
         call.name == "get_weather",

@@ -62,7 +62,7 @@ def same_prompt(answers: Sequence[Chat], plain: Chat) -> None:
     read = [answer for answer in answers if answer.ok]
     sizes = {form(answer): answer.tokens("prompt") for answer in read}
     other = {name: size for name, size in sizes.items() if size != plain.tokens("prompt")}
-    assert_none_of(other, f"prompts of another length than {plain.tokens('prompt')} tokens (`usage.prompt_tokens`)")
+    assert_none_of(other, f"prompts with more or fewer than {plain.tokens('prompt')} tokens (`usage.prompt_tokens`)")
     for answer in read:
         inconclusive_unless(
             plain.finish_reason == "length" or answer.finish_reason != "length",
@@ -125,7 +125,7 @@ def test_odd_conversations_break_nothing(doubtful_messages: list[Chat]) -> None:
     unbroken(doubtful_messages)
     for answer in doubtful_messages:
         if answer.ok:
-            assert answer.choices, f"no choices for {form(answer)}"
+            assert answer.choices, f"expected `choices`, got none with {form(answer)}"
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.prompt")
@@ -136,7 +136,7 @@ def test_empty_prompts_break_nothing(continuation: Completion, completion_forms:
     accepted(completion_forms[-3:])
     for answer in completion_forms:
         if answer.ok:
-            assert answer.choices, f"no choices for {form(answer)}"
+            assert answer.choices, f"expected `choices`, got none with {form(answer)}"
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest")
@@ -147,7 +147,7 @@ def test_blank_inputs_break_nothing(embedding: Embeddings, embedding_forms: list
     embedding_forms[-1].assert_accepted()
     for answer in embedding_forms:
         if answer.ok:
-            assert answer.each, f"no embedding for {form(answer)}"
+            assert answer.each, f"expected an `embedding`, got none with {form(answer)}"
 
 
 @check("responses", SHOULD, "openapi:CreateResponse")
@@ -230,7 +230,7 @@ def test_parameters_together_break_nothing(paired: list[Chat]) -> None:
     """Each pair of values of nine parameters is accepted or cleanly rejected, and clients can read the response."""
     unbroken(paired)
     for answer in rows(paired):
-        assert answer.choices, f"no choices for {form(answer)}"
+        assert answer.choices, f"expected `choices`, got none with {form(answer)}"
 
 
 @check("n", SHOULD, f"{REQUEST}.n")
@@ -246,7 +246,7 @@ def test_logprobs_come_with_each_parameter(paired: list[Chat]) -> None:
     texts = [answer for answer in rows(paired, logprobs=True) if answer.text.strip() and not answer.tool_calls]
     inconclusive_unless(texts, "the model wrote no text")
     for answer in texts:
-        assert answer.choice.logprobs, f"no `logprobs.content` with {form(answer)}"
+        assert answer.choice.logprobs, f"expected `logprobs.content`, got none with {form(answer)}"
 
 
 @check("tool_choice", SHOULD, f"{REQUEST}.tool_choice")
@@ -256,7 +256,7 @@ def test_required_holds_with_each_parameter(capital_required: Chat, paired: list
     for answer in rows(paired, tool_choice="required"):
         for choice in answer.choices:
             inconclusive_unless(choice.finish_reason != "length", "the model did not end within max_tokens")
-            assert choice.tool_calls, f"no `tool_calls` in choice {choice.index} with {form(answer)}"
+            assert choice.tool_calls, f"expected a tool call, got none (`choices[{choice.index}]` with {form(answer)})"
 
 
 @check("tool_choice", SHOULD, f"{REQUEST}.tool_choice")
@@ -272,7 +272,7 @@ def texts_in(answers: list[Chat], kind: str) -> list[tuple[Chat, Choice]]:
     asked = [answer for answer in rows(answers, response_format=...) if answer.sent["response_format"]["type"] == kind]
     free = [answer for answer in asked if not answer.sent.get("tools") or answer.sent.get("tool_choice") == "none"]
     found = [(answer, choice) for answer in free for choice in answer.choices if choice.finish_reason == "stop"]
-    inconclusive_unless(any(choice.text for _, choice in found), "the model wrote no text to its end")
+    inconclusive_unless(any(choice.text for _, choice in found), "the model did not end any text by itself")
     return [(answer, choice) for answer, choice in found if choice.text]
 
 
@@ -287,14 +287,18 @@ def test_a_schema_holds_with_each_parameter(paired: list[Chat]) -> None:
 def test_json_mode_holds_with_each_parameter(paired: list[Chat]) -> None:
     """`content` is a JSON object with `json_object`, also together with logprobs, `n` and streams."""
     for answer, choice in texts_in(paired, "json_object"):
-        assert isinstance(choice.document, dict), f"`content` is no JSON object with {form(answer)}: {choice.text[:60]}"
+        assert isinstance(choice.document, dict), (
+            f"expected a JSON object, got {shown(choice.text, 60)} (`content` with {form(answer)})"
+        )
 
 
 @check("streaming", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_usage_comes_with_each_parameter(paired: list[Chat]) -> None:
     """`include_usage` gives a stream its `usage`, also together with tools, formats, logprobs and `n`."""
     for answer in rows(paired, stream=True):
-        assert any(chunk.get("usage") for chunk in answer.chunks), f"no chunk has `usage` with {form(answer)}"
+        assert any(chunk.get("usage") for chunk in answer.chunks), (
+            f"expected a chunk with `usage`, got none with {form(answer)}"
+        )
 
 
 # What must be refused, and what no server may break at
@@ -304,7 +308,7 @@ def test_usage_comes_with_each_parameter(paired: list[Chat]) -> None:
 def test_what_is_no_json_is_rejected(bad_json_forms: list[Chat]) -> None:
     """`NaN`, trailing commas, single quotes, comments, two documents and leading zeros are rejected with 400."""
     taken = [form(answer) for answer in bad_json_forms if answer.ok]
-    assert_none_of(taken, "requests that are no JSON and were accepted")
+    assert_none_of(taken, "accepted requests whose body is not JSON")
     for answer in bad_json_forms:
         expect_rejection(answer)
 
@@ -313,7 +317,7 @@ def test_what_is_no_json_is_rejected(bad_json_forms: list[Chat]) -> None:
 def test_what_is_no_integer_is_rejected(bad_number_forms: list[Chat]) -> None:
     """A fraction or a boolean for an integer parameter, and a number too large for a double, are rejected with 400."""
     taken = [form(answer) for answer in bad_number_forms if answer.ok]
-    assert_none_of(taken, "numbers that the parameter cannot have and that were accepted")
+    assert_none_of(taken, "accepted numbers that the parameter cannot have")
     for answer in bad_number_forms:
         expect_rejection(answer)
 

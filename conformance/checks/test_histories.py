@@ -137,7 +137,7 @@ def assert_not_dropped(with_part: Chat | Response, without: Chat | Response, wha
     if not with_part.cleanly_refused:
         kind = "input" if isinstance(without, Response) else "prompt"
         more = with_part.tokens(kind) > without.tokens(kind)
-        ignored_unless(more, f"{what} adds no tokens to the prompt: it is left out without a word")
+        ignored_unless(more, f"{what} adds no tokens to the prompt: the server drops it silently")
 
 
 @check("chat", SHOULD, "openapi:ChatCompletionRequestMessageContentPartAudio")
@@ -198,7 +198,10 @@ def test_reasoning_before_a_call_is_read(
         "no reasoning of earlier messages reaches the model",
     )
     _, full = respond_result_reasoned
-    ignored_unless(full.tokens("input") >= weather_result.tokens("prompt") + len(REASONING.split()), "it is left out")
+    ignored_unless(
+        full.tokens("input") >= weather_result.tokens("prompt") + len(REASONING.split()),
+        "the reasoning adds no tokens (`usage.input_tokens`)",
+    )
 
 
 @check("responses_tools", SHOULD, "openapi:FunctionCallOutputItemParam.call_id")
@@ -210,7 +213,7 @@ def test_results_belong_to_their_calls(
     """`function_call_output` items can come in any order; each belongs to the call with its `call_id`."""
     inconclusive_unless(
         respond_cities_results_swapped.text != respond_cities_results.text,
-        "the response does not tell which city has which result",
+        "the response does not show which city has which result",
     )
     by_order = respond_cities_results_reversed.text == respond_cities_results_swapped.text
     ignored_unless(not by_order, "`call_id` is not used: the results are taken in the order in which they came")

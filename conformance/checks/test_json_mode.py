@@ -28,7 +28,7 @@ def assert_object(answer: Chat, where: str = CONTENT) -> None:
 def test_the_answer_is_an_object(capital_no_json: Chat, capital_object: Chat) -> None:
     """With `response_format` `json_object`, `content` is a JSON object, even if the prompt forbids JSON."""
     inconclusive_unless(
-        "{" not in capital_no_json.text, f"the model writes JSON without `response_format`, too ({CONTENT})"
+        "{" not in capital_no_json.text, f"the model also writes JSON without `response_format` ({CONTENT})"
     )
     ignored_unless(capital_object.text != capital_no_json.text, f"{CONTENT} is the same as without `response_format`")
     inconclusive_unless(capital_object.finish_reason != "length", ENDLESS)

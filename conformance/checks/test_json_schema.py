@@ -24,7 +24,7 @@ ENDLESS = "`max_tokens` truncated the document (`finish_reason` is `length`)"
 CONTENT = "`choices[0].message.content`"
 STREAMED = "`choices[0].delta.content`, joined"
 REASON = "`choices[0].finish_reason`"
-BY_ITSELF = f"the model writes JSON without `response_format`, too ({CONTENT})"
+BY_ITSELF = f"the model also writes JSON without `response_format` ({CONTENT})"
 NO_EFFECT = f"{CONTENT} is the same as without `response_format`"
 NO_DOCUMENT = f"the model wrote no JSON object ({CONTENT})"
 

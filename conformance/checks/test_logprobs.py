@@ -85,7 +85,7 @@ def test_shape(every: Every) -> None:
 @check("logprobs", SHOULD, REQUEST)
 def test_absent_by_default(capital: Chat, capital_streamed: Chat, capital_logprobs: Chat) -> None:
     """Without the parameter `logprobs`, `choices[0].logprobs` is absent or `null`."""
-    inconclusive_unless(capital_logprobs.choice.logprobs, f"{MISSING} with `logprobs: true`, too")
+    inconclusive_unless(capital_logprobs.choice.logprobs, f"{MISSING} even with `logprobs: true`")
     assert_equal(capital.choice.logprobs, None, CONTENT)
     assert_equal(capital_streamed.choice.logprobs, None, f"{CONTENT} of the streamed response")
 
@@ -93,7 +93,7 @@ def test_absent_by_default(capital: Chat, capital_streamed: Chat, capital_logpro
 @check("logprobs", SHOULD, REQUEST)
 def test_false_means_none(capital_logprobs: Chat, logprobs_false: Chat) -> None:
     """With `logprobs: false`, `choices[0].logprobs` is absent or `null`."""
-    inconclusive_unless(capital_logprobs.choice.logprobs, f"{MISSING} with `logprobs: true`, too")
+    inconclusive_unless(capital_logprobs.choice.logprobs, f"{MISSING} even with `logprobs: true`")
     assert_equal(logprobs_false.choice.logprobs, None, CONTENT)
 
 
@@ -173,7 +173,7 @@ def test_top_20(hot_logprobs: list[Chat]) -> None:
 def test_top_is_sorted(hot_logprobs: list[Chat]) -> None:
     """The entries of `top_logprobs` are different tokens, and the likeliest comes first."""
     tops = [entry["top_logprobs"] for answer in hot_logprobs for entry in answer.logprobs]
-    inconclusive_unless(any(len(top) > 1 for top in tops), f"{TOP_LOGPROBS} has fewer than two entries everywhere")
+    inconclusive_unless(any(len(top) > 1 for top in tops), f"no {TOP_LOGPROBS} has two entries")
     for top in tops:
         values = [token["logprob"] for token in top]
         assert_equal(values, sorted(values, reverse=True), f"`logprob` of the entries of {TOP_LOGPROBS}")
@@ -210,7 +210,7 @@ def test_unlikely_tokens_have_their_own(hot_logprobs: list[Chat]) -> None:
     ignored_unless(all(entry["top_logprobs"] for entry in entries), f"{TOP_LOGPROBS} is empty for some token")
     likeliest = [max(entry["top_logprobs"], key=lambda top: top["logprob"]) for entry in entries]
     unlikely = [(e, best) for e, best in zip(entries, likeliest, strict=True) if best["token"] != e["token"]]
-    inconclusive_unless(unlikely, "every token that was drawn is the likeliest one")
+    inconclusive_unless(unlikely, "every sampled token is the likeliest one")
     for entry, best in unlikely:
         assert_at_most(entry["logprob"], best["logprob"], f"{LOGPROB} of a token that is not the likeliest")
 
@@ -263,7 +263,7 @@ def test_top_0_gives_the_token_only(capital_logprobs: Chat, top_logprobs_0: Chat
     """With `top_logprobs: 0`, each entry of `logprobs.content` has an empty `top_logprobs`."""
     inconclusive_unless(
         any(entry["top_logprobs"] for entry in capital_logprobs.logprobs),
-        f"{NO_ALTERNATIVES} with `top_logprobs: 3`, too",
+        f"{NO_ALTERNATIVES} even with `top_logprobs: 3`",
     )
     ignored_unless(top_logprobs_0.choice.raw.get("logprobs"), MISSING)
     assert_no_alternatives(top_logprobs_0)
@@ -274,7 +274,7 @@ def test_no_alternatives_unless_asked(capital_logprobs: Chat, logprobs_only: Cha
     """Without the parameter `top_logprobs`, each entry of `logprobs.content` has an empty `top_logprobs`."""
     inconclusive_unless(
         any(entry["top_logprobs"] for entry in capital_logprobs.logprobs),
-        f"{NO_ALTERNATIVES} with `top_logprobs: 3`, too",
+        f"{NO_ALTERNATIVES} even with `top_logprobs: 3`",
     )
     assert_no_alternatives(logprobs_only)
 

@@ -45,7 +45,7 @@ def test_finish_reason_is_length(count_max_tokens: Chat) -> None:
 def test_counts_tokens(count_logprobs: Chat, count_max_tokens: Chat) -> None:
     """`content` has at most `max_tokens` tokens: the first ones of the `content` without this limit."""
     inconclusive_unless(
-        not count_max_tokens.reasoning, "the tokens are those of the reasoning, which has no entries in `logprobs`"
+        not count_max_tokens.reasoning, "the tokens belong to the reasoning, which has no entries in `logprobs`"
     )
     allowed = "".join(tokens(count_logprobs)[:4])
     where = f"{CONTENT}, compared with the first 4 tokens in `logprobs`"

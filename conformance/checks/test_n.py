@@ -152,7 +152,7 @@ def test_seed_repeats_all_choices(
 
 @check("n", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs")
 def test_each_choice_has_its_logprobs(things_n_3: Chat, things_n_3_streamed: Chat) -> None:
-    """With `n`, the `logprobs` of each choice are those of its own tokens, in a stream as well."""
+    """With `n`, each choice has the `logprobs` of its own tokens, plain and streamed."""
     inconclusive_unless(len(things_n_3.choices) > 1 and len(things_n_3_streamed.choices) > 1, ONE_CHOICE)
     for choice in things_n_3.choices + things_n_3_streamed.choices:
         inconclusive_unless(choice.logprobs, "expected an array, got nothing (`choices[].logprobs.content`)")

@@ -145,7 +145,7 @@ def test_digits_in_a_string_stay_a_string(call_label: Chat, call_label_streamed:
 
 @check("tools", SHOULD, CALLS)
 def test_a_hyphen_may_be_in_a_name(weather_hyphen: Chat, weather_hyphen_streamed: Chat) -> None:
-    """A function with a hyphen in its `name` is called like any other, in a stream as well."""
+    """A function with a hyphen in its `name` is called like any other, plain and streamed."""
     inconclusive_unless(weather_hyphen.tool_calls, NO_CALL)
     name = weather_hyphen.tool_calls[0].name
     called = "get-weather".startswith(name or "")

@@ -30,7 +30,7 @@ TRUNCATED = "expected the model to end within `max_tokens`, got a truncated resp
 def test_any_stop_ends_the_text(
     count: Chat, count_stop: Chat, drawn_stops: list[Chat], drawn_stops_streamed: list[Chat]
 ) -> None:
-    """Any substring of `content`, sent as `stop`, ends generation before it, in a stream as well."""
+    """Any substring of `content`, sent as `stop`, ends generation before it, plain and streamed."""
     inconclusive_unless(count_stop.said != count.said, "expected `stop` to have an effect, got the same content")
     for answer in (*drawn_stops, *drawn_stops_streamed):
         stop = answer.sent["stop"]

@@ -115,7 +115,7 @@ def test_thoughts_are_counted(think: Chat) -> None:
 
 @check("reasoning", SHOULD, FIELD)
 def test_thoughts_can_be_sent_back(thought_in_history: Chat) -> None:
-    """An assistant message with reasoning is accepted in `messages` as the server sent it."""
+    """The server accepts its own message with reasoning, unchanged, in `messages`."""
     inconclusive_unless(thought_in_history.finish_reason != "length", ENDLESS)
     assert thought_in_history.text.strip(), EMPTY
 

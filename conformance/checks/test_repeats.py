@@ -99,7 +99,7 @@ def test_the_answer_is_in_content(count: Chat, count_streamed: Chat) -> None:
     for answer in (count, count_streamed):
         inconclusive_unless(answer.said, "the model wrote nothing")
         if not answer.text:
-            inconclusive_unless(A_COUNT.fullmatch(answer.reasoning), "the model did not come to its answer")
+            inconclusive_unless(A_COUNT.fullmatch(answer.reasoning), "the model was truncated before its answer")
             assert_equal(answer.text, answer.reasoning, f"`content` of {answer.name}")
 
 

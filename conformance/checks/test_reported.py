@@ -68,7 +68,7 @@ def test_a_forced_call_ends(cities: Chat, tools_crossed: list[Chat]) -> None:
         if answer.sent.get("tool_choice") not in (None, "none") and not answer.cleanly_refused:
             inconclusive_unless(
                 MANY * cities.tokens("completion") <= answer.sent["max_tokens"],
-                "the same calls leave no room by themselves",
+                "without `tool_choice`, the same calls already need most of `max_tokens`",
             )
             for choice in answer.choices:
                 asked = len(choice.tool_calls) <= len(cities.tool_calls)
@@ -87,7 +87,7 @@ def test_legacy_parameters_go_together(
 ) -> None:
     """If `echo`, `n`, `logprobs`, `stream` and each form of `prompt` are accepted alone, they are accepted together."""
     broken = [form(answer, LEGACY) for answer in completions_crossed if answer.status >= 500]
-    assert_none_broken(broken, "requests that are answered with 5xx")
+    assert_none_broken(broken, "requests that got a 5xx")
     found = refused_together([both_counts, prompt_tokens, prompt_token_lists, *completions_crossed], LEGACY)
     assert_none_of(found, "requests that are rejected although each of their parameters is accepted")
 
@@ -109,9 +109,13 @@ def test_legacy_parameters_hold_together(
         for choice in answer.choices:
             prompt = prompts[choice.index // number]
             if works and answer.sent.get("echo") and isinstance(prompt, str):
-                assert choice.text.startswith(prompt), f"`choices[{choice.index}].text` has no prompt {where}"
+                assert choice.text.startswith(prompt), (
+                    f"expected the prompt, got text without it (`choices[{choice.index}].text` {where})"
+                )
             if answer.sent.get("logprobs") and not answer.streamed:
-                assert choice.raw.get("logprobs"), f"no `choices[{choice.index}].logprobs` {where}"
+                assert choice.raw.get("logprobs"), (
+                    f"expected logprobs, got none (`choices[{choice.index}].logprobs` {where})"
+                )
 
 
 # What is null, or cannot be
@@ -170,7 +174,7 @@ def test_truncated_items_are_incomplete(every: Every) -> None:
         if answer.truncated and reason == "max_output_tokens" and answer.output and answer.output[-1].get("status"):
             truncated = True
             assert_equal(answer.output[-1]["status"], "incomplete", f"`output[-1].status` of {answer.name}")
-    inconclusive_unless(truncated, "no response was truncated that has an item with `status`")
+    inconclusive_unless(truncated, "no truncated response has an item with `status`")
 
 
 @check("responses_state", SHOULD, "openapi:CreateResponse.previous_response_id")
@@ -180,8 +184,6 @@ def test_stored_calls_are_part_of_the_conversation(
     """With `previous_response_id`, the model reads the stored call before its result, as if the client sent it back."""
     inconclusive_unless(respond_weather.tool_calls, "the model called no tool")
     sent = respond_result_replayed.tokens("input")
-    inconclusive_unless(sent > respond_weather.tokens("input"), "a call that is sent back is not counted")
+    inconclusive_unless(sent > respond_weather.tokens("input"), "a call that the client sends back adds no tokens")
     found = respond_result_by_id.tokens("input")
-    assert_at_least(
-        found, sent, "`usage.input_tokens`, compared with the request that has the call and its result itself"
-    )
+    assert_at_least(found, sent, "`usage.input_tokens`, compared with a request that contains the call and its result")

@@ -116,7 +116,7 @@ def test_created_at_is_now(every: Every) -> None:
 
 @check("responses", SHOULD, f"{RESPONSE}.completed_at")
 def test_completed_at_is_after_created_at(respond_count: Response) -> None:
-    """`completed_at` is the time when the response was completed, in Unix seconds, not before `created_at`."""
+    """`completed_at` is the time when the response was completed, in Unix seconds, and is not before `created_at`."""
     inconclusive_unless(respond_count.state != "incomplete", ENDLESS)
     completed, created = _time(respond_count, "completed_at"), _time(respond_count, "created_at")
     assert_at_least(completed, created, "`completed_at`, which must not be before `created_at`")
@@ -139,14 +139,14 @@ def test_a_completed_response_has_no_error(respond_capital: Response) -> None:
 
 @check("responses", SHOULD, f"{RESPONSE}.metadata")
 def test_metadata_is_repeated(respond_books: Response) -> None:
-    """`metadata` of the response is that of the request."""
+    """The response repeats `metadata` of the request."""
     got = respond_books.body.get("metadata")
     ignored_unless(got == {"a": "b"}, f'expected {{"a": "b"}}, got {shown(got)} (`metadata` of the response)')
 
 
 @check("responses", SHOULD, RESPONSE)
 def test_settings_are_repeated(respond_books: Response) -> None:
-    """`temperature`, `top_p`, `max_output_tokens` and `truncation` of the response are those of the request."""
+    """The response repeats `temperature`, `top_p`, `max_output_tokens` and `truncation` of the request."""
     for setting in ("temperature", "top_p", "max_output_tokens", "truncation"):
         assert_equal(respond_books.body.get(setting), respond_books.sent[setting], f"`{setting}` of the response")
 
@@ -210,7 +210,7 @@ def test_a_conversation_goes_on_as_in_chat(name_recalled: Chat, respond_turns: R
 
 @check("responses", MUST, "docs:guides/conversation-state")
 def test_output_can_be_sent_back(respond_two_questions: Response, respond_output_back: Response) -> None:
-    """Items of `output` are accepted in `input` as the server sent them, and reach the model."""
+    """The server accepts its own `output` items, unchanged, in `input`, and they reach the model."""
     counts = respond_two_questions.tokens("input"), respond_output_back.tokens("input")
     ignored_unless(counts[1] > counts[0], _more(counts, "the output in `input`"))
     assert respond_output_back.text.strip(), EMPTY
@@ -363,6 +363,6 @@ def test_effort_none_turns_thoughts_off(
 
 @check("responses", MUST, "docs:guides/function-calling reasoning items")
 def test_thoughts_can_be_sent_back(respond_think: Response, respond_think_back: Response) -> None:
-    """A `reasoning` item is accepted in `input` as the server sent it, and the next question is answered."""
+    """The server accepts its own `reasoning` item, unchanged, in `input`, and responds to the next question."""
     inconclusive_unless(respond_think.reasoning, NO_REASONING)
     assert respond_think_back.text.strip(), EMPTY

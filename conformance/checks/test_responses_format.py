@@ -47,6 +47,6 @@ def test_json_object_makes_an_object(respond_no_json: Response, respond_object: 
 
 @check("responses_format", SHOULD, "openapi:Response.text.format")
 def test_the_format_is_repeated(respond_person: Response) -> None:
-    """`text.format` of the response is that of the request."""
+    """The response repeats `text.format` of the request."""
     said = (respond_person.body.get("text") or {}).get("format") or {}
     assert_equal(said.get("type"), "json_schema", "`text.format.type` of the response")

@@ -24,7 +24,7 @@ CALL = "openapi:FunctionToolCall"
 CHOICE = "openapi:CreateResponse.tool_choice"
 RESULT = "openapi:FunctionCallOutputItemParam"
 NO_CALL = "expected a tool call, got none (`output`)"
-ONE_CALL = "expected several tool calls, got one at most (`output`)"
+ONE_CALL = "expected several tool calls, got at most one (`output`)"
 CALLED = "expected no tool call, got one (`output`)"
 ARGUMENTS = "`arguments` of the `function_call`"
 EMPTY = "expected a string with text, got an empty one (`output_text`)"
@@ -220,7 +220,7 @@ def test_streamed_calls_are_the_same(
 
 @check("responses_tools", MUST, "openapi:ResponseFunctionCallArgumentsDoneEvent.arguments")
 def test_streamed_arguments_end_whole(respond_cities_streamed: Response) -> None:
-    """`response.function_call_arguments.done` and the finished item have the whole `arguments`."""
+    """`response.function_call_arguments.done` and the finished item have the complete `arguments`."""
     inconclusive_unless(respond_cities_streamed.tool_calls, NO_CALL)
     joined = [call.arguments for call in respond_cities_streamed.tool_calls]
     ended = respond_cities_streamed.typed("response.function_call_arguments.done")

@@ -38,7 +38,7 @@ def test_reads_chat_streams(every: Every) -> None:
 
 @check("completions", MUST, SDK)
 def test_reads_completions(continuation: Completion, every: Every) -> None:
-    """OpenAI's Node SDK reads every legacy completion, plain and streamed."""
+    """OpenAI's Node SDK reads every response of `/completions`, plain and streamed."""
     for answer in every.accepted(Completion, malformed=True):
         assert_reads_alike(read_by_node(answer), reading(answer), NODE)
 

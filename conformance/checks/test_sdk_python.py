@@ -51,7 +51,7 @@ def test_reads_chat_streams(every: Every) -> None:
 
 @check("completions", MUST, SDK)
 def test_reads_completions(continuation: Completion, every: Every) -> None:
-    """OpenAI's Python SDK reads every legacy completion, plain and streamed."""
+    """OpenAI's Python SDK reads every response of `/completions`, plain and streamed."""
     for answer in every.accepted(Completion, malformed=True):
         assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
@@ -117,7 +117,7 @@ def test_parses_to_a_class(capital: Chat, capital_person: Chat, sdk_person: Chat
     inconclusive_unless(capital_person.text != capital.text, NO_FORMAT)
     inconclusive_unless(sdk_person.finish_reason != "length", ENDLESS)
     parsed = answered(sdk_calls.person, sdk_person)
-    assert_equal(parsed, sdk_calls.Person(**sdk_person.document), "what `parse` makes of `content`")
+    assert_equal(parsed, sdk_calls.Person(**sdk_person.document), "object that `parse` makes of `content`")
 
 
 @check("sdk_python", SHOULD, f"{HELPERS}#streaming-helpers")
@@ -128,7 +128,7 @@ def test_streams_to_a_class(capital: Chat, capital_person: Chat, sdk_person_stre
     inconclusive_unless(capital_person.text != capital.text, NO_FORMAT)
     inconclusive_unless(sdk_person_streamed.finish_reason != "length", ENDLESS)
     parsed = answered(sdk_calls.person_streamed, sdk_person_streamed)
-    assert_equal(parsed, sdk_calls.Person(**sdk_person_streamed.document), "what the helper makes of the stream")
+    assert_equal(parsed, sdk_calls.Person(**sdk_person_streamed.document), "object that the helper makes of the stream")
 
 
 @check("sdk_python", SHOULD, f"{HELPERS}#auto-parsing-function-tool-calls")
@@ -141,7 +141,7 @@ def test_parses_arguments_to_a_class(sdk_weather: Chat, sdk_weather_streamed: Ch
         parsed = answered(call, answer)
         inconclusive_unless(answer.tool_calls, "expected a tool call, got none (`tool_calls`)")
         expected = [sdk_calls.get_weather(**one.args) for one in answer.tool_calls]
-        assert_equal(parsed, expected, "what `parse` makes of `tool_calls[].function.arguments`")
+        assert_equal(parsed, expected, "object that `parse` makes of `tool_calls[].function.arguments`")
 
 
 @check("sdk_python", SHOULD, f"{HELPERS}#structured-outputs-parsing-helpers")
@@ -150,7 +150,7 @@ def test_parses_responses_to_a_class(sdk_respond_person: Response) -> None:
     from fixtures import sdk_calls
 
     parsed = answered(sdk_calls.respond_person, sdk_respond_person)
-    assert_equal(parsed, sdk_calls.Person(**sdk_respond_person.document), "what `parse` makes of `output_text`")
+    assert_equal(parsed, sdk_calls.Person(**sdk_respond_person.document), "object that `parse` makes of `output_text`")
 
 
 @check("embeddings", MUST, "sdk:openai-python asks for base64")

@@ -64,7 +64,7 @@ def test_pieces_arrive_while_they_are_made(long_streams: list[Chat]) -> None:
 
 @check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream")
 def test_no_stream_unless_asked(stream_off: list[Chat]) -> None:
-    """`stream: false` or `stream: null` gives a plain response, not an event stream."""
+    """With `stream: false` or `stream: null`, the response is one JSON object, not an event stream."""
     for answer in stream_off:
         message = answer.choice.raw.get("message")
         assert isinstance(message, dict), f"expected an object, got {shown(message)} (`choices[0].message`)"

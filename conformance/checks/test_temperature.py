@@ -44,7 +44,7 @@ def test_same_in_streams(greedy: list[Chat], greedy_streamed: list[Chat], hot_st
     )
     ignored_unless(
         reproduced_at_most(greedy, greedy_streamed, hot_streamed),
-        "expected streams like the plain response at `temperature: 0`, got none",
+        "expected streams with the content of the plain response at `temperature: 0`, got different content",
     )
 
 
@@ -69,7 +69,8 @@ def test_near_0_is_almost_greedy(things_likely: Chat, hot: list[Chat], lukewarm:
         "expected tokens of which the model is sure, got two that are almost equally likely",
     )
     ignored_unless(
-        reproduced([things_likely] * 3, lukewarm, hot), "expected the response of `temperature: 0` near 0, got others"
+        reproduced([things_likely] * 3, lukewarm, hot),
+        "expected the response of `temperature: 0` near 0, got different ones",
     )
 
 

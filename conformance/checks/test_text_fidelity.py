@@ -23,9 +23,11 @@ TOP = "openapi:ChatCompletionTokenLogprob.top_logprobs"
 
 def assert_exact(answer: Chat) -> None:
     """End the check unless each string of the document is the only one that its schema allows."""
-    inconclusive_unless(answer.finish_reason == "stop", "the document did not come to its end")
+    inconclusive_unless(answer.finish_reason == "stop", "the document was truncated before its end")
     found = answer.document
-    inconclusive_unless(isinstance(found, dict) and found.keys() == VALUES.keys(), "the document has other keys")
+    inconclusive_unless(
+        isinstance(found, dict) and found.keys() == VALUES.keys(), "the document does not have the keys of the schema"
+    )
     for name, text in VALUES.items():
         assert_equal(found[name], text, f"`{name}` of the document in `content`")
 
@@ -70,7 +72,7 @@ def assert_tokens_make_the_text(answer: Chat) -> None:
         if written == answer.text.replace("\ufffd", ""):
             return
     raise Fail(
-        "`content` is not the text of the tokens in `logprobs`",
+        "expected `content` to be the concatenated tokens of `logprobs`, got other text",
         expected=ascii(b"".join(pieces).decode(errors="replace")),
         actual=ascii(answer.text),
     )
@@ -179,10 +181,12 @@ def test_a_limit_within_a_character_holds(
 @check("streaming", SHOULD, CONTENT)
 def test_a_cut_character_is_left_out(emoji: Chat, face_cut_streamed: list[Chat]) -> None:
     """A character that `max_tokens` splits is left out of a stream: no chunk has U+FFFD in its place."""
-    inconclusive_unless("\ufffd" not in emoji.text, "the model writes U+FFFD without `max_tokens`, too")
+    inconclusive_unless("\ufffd" not in emoji.text, "the model also writes U+FFFD without `max_tokens`")
     for answer in face_cut_streamed:
-        inconclusive_unless("👍" not in answer.text, "the model needs fewer tokens for the character")
+        inconclusive_unless("👍" not in answer.text, "the character has too few tokens for `max_tokens` to split it")
         begun = answer.text.rstrip("\ufffd")
-        inconclusive_unless(emoji.text.startswith(begun), "the model writes another text than without `max_tokens`")
+        inconclusive_unless(
+            emoji.text.startswith(begun), "the model does not write the same text as without `max_tokens`"
+        )
         pieces = [delta["content"] for delta in answer.deltas() if "\ufffd" in (delta.get("content") or "")]
         assert_equal(pieces, [], "chunks with U+FFFD in `delta.content`")

@@ -40,7 +40,7 @@ def arguments(answer: Chat) -> dict[str, Any]:
     """The arguments of the first call."""
     answer.assert_accepted()
     inconclusive_unless(
-        answer.finish_reason != "length" or len(answer.tool_calls) > 1, "the model's arguments do not end"
+        answer.finish_reason != "length" or len(answer.tool_calls) > 1, "the model's arguments were truncated"
     )
     inconclusive_unless(answer.tool_calls, "the model called no tool")
     return answer.tool_calls[0].args
@@ -56,7 +56,7 @@ def enforced(answer: Chat, keyword: str) -> None:
 
 def document_enforced(answer: Chat, keyword: str) -> None:
     """The document must be valid against the response format."""
-    inconclusive_unless(answer.finish_reason != "length", "the model's document does not end")
+    inconclusive_unless(answer.finish_reason != "length", "the model's document was truncated")
     schema = answer.sent["response_format"]["json_schema"]["schema"]
     problems = validate_against(answer.document, schema)
     ignored_unless(
@@ -432,7 +432,9 @@ def test_schemas_reach_the_model(weather_typed: list[Chat]) -> None:
     """`description` and `enum` of a property in `parameters` reach the model: each raises `usage.prompt_tokens`."""
     plain, described, enumerated = (answer.tokens("prompt") for answer in weather_typed)
     lost = [name for name, size in (("description", described), ("enum", enumerated)) if size <= plain]
-    ignored_unless(not lost, f"{', '.join(lost)} of a property adds no tokens to the prompt (`usage.prompt_tokens`)")
+    ignored_unless(
+        not lost, f"a property with {' or '.join(lost)} adds no tokens to the prompt (`usage.prompt_tokens`)"
+    )
 
 
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.tools")
@@ -447,7 +449,7 @@ def test_a_hundred_tools_may_be_offered(calls_of_many: list[Chat]) -> None:
 
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.tools")
 def test_large_definitions_are_never_truncated(tools_of_30_kb: Chat) -> None:
-    """Definitions of 30 kB reach the model as a whole, or the request is rejected."""
+    """Definitions of 30 kB reach the model in full, or the request is rejected."""
     if not tools_of_30_kb.cleanly_refused:
         assert_at_least(tools_of_30_kb.tokens("prompt"), 4000, "`usage.prompt_tokens` with 30 kB of tools")
 
@@ -459,7 +461,9 @@ def test_no_keyword_keeps_the_model_from_answering(capital: Chat, capital_odd_to
     ignored_unless(
         capital_odd_tools.tokens("prompt") > capital.tokens("prompt") + 100, "the tools are not in the prompt"
     )
-    assert capital_odd_tools.text.strip() or capital_odd_tools.tool_calls, "neither `content` nor `tool_calls`"
+    assert capital_odd_tools.text.strip() or capital_odd_tools.tool_calls, (
+        "expected text or a tool call, got neither (`content`, `tool_calls`)"
+    )
 
 
 # What must be refused

@@ -163,7 +163,7 @@ def test_streamed_calls_are_the_same(weather: Chat, weather_streamed: Chat) -> N
 
 @check("tools", MUST, "sdk:accumulate_delta")
 def test_streamed_id_and_name_come_once(cities_streamed: Chat) -> None:
-    """The first delta of a tool call has its whole `id` and `function.name`, and no other delta repeats them."""
+    """The first delta of a tool call has its complete `id` and `function.name`, and no other delta repeats them."""
     inconclusive_unless(cities_streamed.calls, NO_CALL)
     for at, deltas in cities_streamed.call_deltas().items():
         functions = [delta.get("function") or {} for delta in deltas]
@@ -205,11 +205,11 @@ def test_streamed_usage_is_the_same(weather: Chat, weather_streamed: Chat) -> No
 def test_unicode_arguments_arrive_whole(
     weather_unicode: Chat, weather_unicode_streamed: Chat, repeat_unicode: Chat
 ) -> None:
-    """Characters of several bytes in `arguments` stay whole, in a stream as well."""
+    """Characters of several bytes in `arguments` stay complete, plain and streamed."""
     inconclusive_unless(weather_unicode.tool_calls, NO_CALL)
     arguments = weather_unicode.tool_calls[0].arguments
     if "\ufffd" in arguments:
-        inconclusive_unless("🚀" in repeat_unicode.text, "the model writes '🚀' in no text either")
+        inconclusive_unless("🚀" in repeat_unicode.text, "the model does not write '🚀' in plain text either")
     assert "\ufffd" not in arguments, f"expected whole characters, got U+FFFD in {shown(arguments)} ({ARGUMENTS})"
     inconclusive_unless("🚀" in str(weather_unicode.calls), f"expected '🚀', got arguments without it ({ARGUMENTS})")
     assert_same_calls(weather_unicode_streamed, weather_unicode)

@@ -186,7 +186,7 @@ def test_ids_are_unique(every: Every) -> None:
     for answer in every.accepted(Generated):
         for one in answer.values("id"):
             owner = owners.setdefault(hash(str(one)), answer.name)
-            assert owner == answer.name, f"expected a new `id`, got {shown(one)}, the one of {owner}"
+            assert owner == answer.name, f"expected a new `id`, got {shown(one)} again, the one of {owner}"
 
 
 @check("chat", SHOULD, "openapi:CreateChatCompletionResponse.created")
@@ -293,4 +293,4 @@ def test_no_request_breaks_the_server(every: Every) -> None:
     assert_none_of(every.fatal, "requests during which the server stopped answering")
     for answer in every.of(Answer, lambda a: a.exchange.status is not None):
         status = answer.exchange.status or 0
-        assert status < 500 or status == 501, f"expected below 500, or 501, got {status} (HTTP status)"
+        assert status < 500 or status == 501, f"expected a status below 500, or 501, got {status} (HTTP status)"
