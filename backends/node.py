@@ -37,7 +37,7 @@ def node() -> str:
     """The program. Raises NoNode."""
     found = shutil.which("node")
     if found is None:
-        raise NoNode("there is no node on PATH: install Node.js 20 or later for what concerns the Node SDK")
+        raise NoNode("there is no node on PATH: install Node.js 20 or later for the checks of the Node SDK")
     return found
 
 
@@ -59,7 +59,7 @@ def _install(directory: Path) -> None:
     node()
     npm = shutil.which("npm")
     if npm is None:
-        raise NoNode("there is no npm on PATH: install it for what concerns the Node SDK")
+        raise NoNode("there is no npm on PATH: install it for the checks of the Node SDK")
     directory.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f"{directory.name}-", dir=directory.parent))
     options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", "--fetch-retries=1"]
@@ -79,9 +79,9 @@ def _install(directory: Path) -> None:
             fresh.rename(directory)
     except subprocess.CalledProcessError as problem:
         why = (problem.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise NoNode(f"npm cannot install openai@{SDK} ({why}); rows of the Node SDK need it once") from None
+        raise NoNode(f"npm cannot install openai@{SDK} ({why}); the rows of the Node SDK need it") from None
     except subprocess.TimeoutExpired:
-        raise NoNode(f"npm needs over {SECONDS} s for openai@{SDK}; rows of the Node SDK need it once") from None
+        raise NoNode(f"npm needs over {SECONDS} s for openai@{SDK}; the rows of the Node SDK need it") from None
     except OSError:
         if not directory.exists():  # Else another worker was faster.
             raise

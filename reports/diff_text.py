@@ -118,9 +118,9 @@ def markdown(found: Diff) -> str:
 def _markdown(target: TargetDiff) -> list[str]:
     said = [f"### {plain(target.column.name)} {plain(versions(target))}", "", f"{summary(target).capitalize()}.", ""]
     if target.suites:
-        said += [f"The suite changed, too: {' → '.join(map(plain, target.suites))}.", ""]
+        said += [f"The suite also changed: {' → '.join(map(plain, target.suites))}.", ""]
     if target.requirements:
-        said += [f"The requirements changed, too: {' → '.join(map(plain, target.requirements))}.", ""]
+        said += [f"The requirements also changed: {' → '.join(map(plain, target.requirements))}.", ""]
     for kind in Kind:
         cells, checks = target.cells_of(kind), target.checks_of(kind)
         if not cells and not checks:

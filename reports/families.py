@@ -137,7 +137,7 @@ def markdown(
         "reads it. A row is a notation, not a model's skill. The chat templates are the suite's own",
         "(`fixtures/dialects/`): a server may read a family's real template otherwise.",
         "`ignored`: accepted, without effect. `unknown`: the tiny model did not show what is judged.",
-        "`–`: the notation has no such thing.",
+        "`–`: the notation does not have this.",
         "",
     ]
     for title in (title for title in SERVERS.values() if title in sections):
@@ -163,7 +163,7 @@ def _section(found: list[Family], backend: str, raw: dict[str, dict[str, str]]) 
         words += [reader(family.dialect, backend)] if backend in READERS else []
         said.append(f"| {family.dialect.title} | {' | '.join(words)} |")
     known = {check.id: check for family in found for cell in family.cells for check in cell.known}
-    said += ["", "### What fails in any notation", ""] if known else []
+    said += ["", "### What fails in every notation", ""] if known else []
     said += [f"- {code(id)} {known[id].outcome}: {_message(known[id])}" for id in sorted(known)]
     said += ["", "### What fails in one", ""]
     for family in found:

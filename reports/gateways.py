@@ -58,7 +58,7 @@ def in_short(gateway: Gateway) -> str:
         said.append(f"{len(gateway.unmatched)} that the gateway answered without it")
     if gateway.unexplained:
         requests = ", ".join(f"{number} {line}" for line, number in gateway.unexplained.items())
-        said.append(f"arrived there and of no recorded exchange: {requests}")
+        said.append(f"arrived there that match no recorded exchange: {requests}")
     return "; ".join(said)
 
 

@@ -120,7 +120,7 @@ class Column:
         """Why this column is not a whole run: it was cut, stopped, or only a quick look. None for a whole one."""
         footer = self.results.footer
         if footer is None:
-            return "Incomplete: the run was cut, its results file has no end."
+            return "Incomplete: the run was interrupted, and its results file has no end."
         stopped = footer.get("stopped")
         return f"Stopped: {stopped}" if stopped else QUICK if self.quick else None
 

@@ -242,4 +242,4 @@ def _not_run(console: Console, column: Column, *, named: bool) -> None:
         why = "" if column.trouble == f"Stopped: {reason}" else f", {line(reason, 300)}"  # That was said above.
         console.print(Text(f"Not run{of}: {number} of {len(column.checks)}{why}", "yellow"), soft_wrap=True)
     if more := sum(number for _, number in reasons[_REASONS:]):
-        console.print(Text(f"Not run{of}: {more} more, each for a reason of its own, which the report tells", "yellow"))
+        console.print(Text(f"Not run{of}: {more} more, each for its own reason, which the report shows", "yellow"))

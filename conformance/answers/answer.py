@@ -38,7 +38,7 @@ class Refused(Verdict):
         how = "was rejected" if clean else bare
         super().__init__(
             f"{answer.name} {how}: {answer.status} {said}",
-            expected="2xx, or an honest rejection: 4xx or 501 with an error object",
+            expected="2xx, or a clean rejection: 4xx or 501 with an error object",
             actual=f"{answer.status} {answer.exchange.body[:300].decode(errors='replace')}",
         )
 
@@ -118,7 +118,8 @@ class Answer:
             )
         if error == "undecodable":
             raise Fail(
-                f"{self.name}: expected the encoding of `Content-Encoding`, got another: {self.exchange.error_detail}",
+                f"{self.name}: expected a body in the encoding that `Content-Encoding` names, got another: "
+                f"{self.exchange.error_detail}",
                 expected="a body in the encoding that `Content-Encoding` names",
                 actual=self.exchange.error_detail,
             )

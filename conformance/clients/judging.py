@@ -93,7 +93,9 @@ def settle(on_server: Judged, on_reference: Judged | None, why_none: str = "") -
 def _text(had: list[Turn], did: Did) -> Judged:
     if refused := _refused(had):
         unasked = any(turn.calls for turn in had)
-        return _inconclusive(f"the model calls tools unasked; then {refused.message}") if unasked else refused
+        return (
+            _inconclusive(f"the model calls tools without being asked; then {refused.message}") if unasked else refused
+        )
     if not any(turn.text.strip() for turn in had):
         return _inconclusive("the model wrote nothing")
     if ended := _ended(did):
@@ -140,7 +142,7 @@ def _tools(had: list[Turn], did: Did, tool: str) -> Judged:
     if refused := _refused(after[:1]):
         return refused
     if after[-1].calls or not after[-1].accepted:
-        return _inconclusive("the model calls tools again, and does not end")
+        return _inconclusive("the model calls tools again and again")
     if ended := _ended(did):
         return ended
     text = after[-1].text
@@ -275,7 +277,7 @@ def _of_the_model(turn: Turn, call: Call) -> str:
         return ""
     schema = turn.tools[call.name]
     problem = _unfit(call.arguments, schema if isinstance(schema, dict) else {})
-    return f"the model's arguments do not fit: {problem}" if problem else ""
+    return f"the model's arguments do not match the schema: {problem}" if problem else ""
 
 
 def _unfit(document: str, schema: dict[str, Any]) -> str:

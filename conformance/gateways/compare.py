@@ -110,7 +110,7 @@ def _without_the_upstream(sent: Sent, directly: Directly) -> Iterator[Seen]:
     if client.status < 400:
         yield Seen(
             side="response", what="answered", legal=True, client=answered, named=asked,
-            sentence="requests are answered by the gateway itself, and do not reach the upstream",
+            sentence="the gateway itself responds to requests, which do not reach the upstream",
         )  # fmt: skip
         return
     other = None if asked.startswith(ITS_OWN) else directly(sent.name)

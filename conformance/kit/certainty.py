@@ -23,7 +23,7 @@ def entries(answer: Chat) -> list[dict[str, Any]]:
     told = [dict(entry) for entry in answer.logprobs]  # Reading what an Entry lacks would end the check.
     inconclusive_unless(
         not violations({"content": told}, "logprobs"),
-        f"{answer.name}: expected logprobs that clients can read, got others (`choices[0].logprobs.content`)",
+        f"{answer.name}: expected logprobs that clients can read, got malformed ones (`choices[0].logprobs.content`)",
     )
     return answer.logprobs
 

@@ -39,7 +39,7 @@ def assert_streams_rejected(pairs: Iterable[tuple[Answer, Answer]]) -> None:
     plain request was rejected. `inconclusive` if none was.
     """
     rejected = [(plain, streamed) for plain, streamed in pairs if plain.cleanly_refused]
-    inconclusive_unless(rejected, "none of these requests is rejected without `stream`, either")
+    inconclusive_unless(rejected, "none of these requests is rejected without `stream` either")
     for plain, streamed in rejected:
         assert_equal(streamed.status, plain.status, f"HTTP status of {streamed.name}")
 

@@ -76,7 +76,7 @@ def validate_against(instance: object, schema: Mapping[str, Any] | bool) -> list
     except Unresolvable as missing:
         raise ValueError(f"the schema refers to {missing.ref!r}, which is not in it") from missing
     except RecursionError as endless:
-        raise ValueError("the schema refers to itself without end, or the value is too deep") from endless
+        raise ValueError("the schema refers to itself endlessly, or the value is nested too deeply") from endless
 
 
 def check_schema(schema: object) -> str | None:

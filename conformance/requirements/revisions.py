@@ -111,7 +111,7 @@ def write(name: str, frozen: str, suite: str, checks: Iterable[Required], folder
     """Freeze checks under a name, and return the file. Raises BadRevision if there is one already."""
     file = folder / f"{name}.json"
     if file.exists():
-        raise BadRevision(f"{name} is frozen already: choose another name.")
+        raise BadRevision(f"{name} already exists: choose another name.")
     if not name.replace("-", "").isdigit():
         raise BadRevision(f"{name}: name a revision by its month or day, as 2026-11 or 2026-11-30.")
     kept = {one.id: {key: getattr(one, key) for key in KEYS} for one in sorted(checks, key=lambda one: one.id)}

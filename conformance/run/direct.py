@@ -54,7 +54,9 @@ class Direct:
         )  # fmt: skip
         if direct.outcome.good:
             return result
-        why = f"not judged: without the gateway the check is {direct.outcome}, too ({direct.message}); {result.message}"
+        why = (
+            f"not judged: without the gateway, the check is also {direct.outcome} ({direct.message}); {result.message}"
+        )
         return replace(result, outcome=Outcome.BLOCKED, message=why, breaks=[], expected="", actual="")
 
     def exchange(self, name: str) -> Exchange | None:

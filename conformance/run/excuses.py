@@ -58,7 +58,7 @@ def _excuse(answer: Generated | Response) -> str | None:
     if _says_nothing(answer) and completion_tokens(answer) in (0, 1) and "stop" not in answer.sent:
         return "the model wrote nothing"
     if isinstance(answer, Chat | Response) and _is_all_reasoning(answer):
-        return "all that the model wrote is reasoning"
+        return "the model wrote only reasoning"
     return None
 
 

@@ -187,7 +187,7 @@ class Judge:
         if outcome is Outcome.FAIL and drift.early and len(self._notes.generated) > 1 and not every:
             outcome = Outcome.INCONCLUSIVE
         if message:
-            message = f"{message}; identical requests get different responses too ({' and '.join(drift.shows)})"
+            message = f"{message}; identical requests also get different responses ({' and '.join(drift.shows)})"
         return outcome, message, expected, actual
 
     def _breaking(

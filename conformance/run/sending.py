@@ -253,9 +253,9 @@ def _told(sent: list[Sent]) -> dict[str, Any]:
     if again := [why for part in sent for why in part.again]:
         told["again"] = again
     if refused := next((part.refused for part in sent if part.refused), ""):
-        told["lost"] = f"the server rejected it each time, but not other requests: {refused}"
+        told["lost"] = f"the server rejected this request each time, but accepted others: {refused}"
     if any(one.error_detail == NO_ROOM for part in sent for one in part.exchanges):
-        told["lost"] = f"the response was not read to its end: {NO_ROOM}"
+        told["lost"] = f"the response was not read completely: {NO_ROOM}"
     if gone := next((part.gone for part in sent if part.gone), ""):
         told["lost"] = f"the server did not respond, not even to a plain request: {gone}"
     return told
