@@ -43,9 +43,9 @@ where nothing listens. Processes that it started end with it. Its API key is use
 | task | the client works if |
 |---|---|
 | plain, streamed | the request gets a response, and the client shows the text |
-| tools | the response calls a tool, a later request has the result with the same id, it gets a response, and the loop ends |
+| tools | the response calls a tool, a request with its result under the same id gets a response, and the loop ends |
 | structured | the response matches the schema of the request, and the client shows it |
-| errors | the server rejects an unknown `model`, and the user sees its message; `lenient`: the server accepts any name |
+| errors | the server rejects an unknown `model`, and the user sees its message; `lenient` if it accepts any name |
 
 - **The server, not the client.** A failure counts against the server only if the same client does the same task on the
   [reference](../tests/reference/README.md) in the same run. Otherwise the task is `blocked`.
