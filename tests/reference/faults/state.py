@@ -85,7 +85,7 @@ def _after_long(said: Script, call: Call) -> Script:
 add(
     Fault(
         name="long-prompt-stays",
-        sentence="A prompt with the beginning of a long one before it is taken for a longer one.",
+        sentence="A prompt that begins like an earlier long prompt is treated as that longer one.",
         area="state",
         hooks={"script": _after_long},
         on=frozenset([CHAT]),
