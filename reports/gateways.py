@@ -1,4 +1,4 @@
-"""What a gateway does to what goes through it, for the page and the terminal."""
+"""How a gateway changes requests and responses, for the page and the terminal."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _gateways(console: Console, shown: Table) -> None:
         console.print(Text(f"  {visible(gateways.in_short(gateway))}", "dim"))
         more = "The report has both sides of each."
         wrong, legal = count(len(gateway.wrong), "change"), len(gateway.legal)
-        console.print(Text(f"  {wrong} that a gateway may not make, {legal} that it may. {more}"))
+        console.print(Text(f"  {wrong} that a gateway may not make, {legal} that it may make. {more}"))
         for note in gateway.notes:
             console.print(Text(f"  {visible(note)}", "dim"))
 

@@ -55,7 +55,7 @@ FIX = {
     "and an error object.",
     "rejected": "The server rejects the request cleanly, which is correct for a feature that it does not support. "
     "To support the feature, accept the request.",
-    "timeout": "No complete response came in time: answer, or end the stream.",
+    "timeout": "No complete response came in time: respond earlier, and end each stream.",
 }
 """What a server's author changes when a check ends so."""
 
