@@ -78,7 +78,7 @@ def text(shown: Table, *, width: int, colour: bool, verbose: bool = False) -> st
 def _gateways(console: Console, shown: Table) -> None:
     """What was compared; what the gateway does wrong stands among the causes."""
     for gateway in (one for column in shown.columns for one in column.gateways):
-        console.print(Text("\nWhat goes through the gateway", "bold"))
+        console.print(Text("\nWhat the gateway changes", "bold"))
         console.print(Text(f"  {visible(gateways.in_short(gateway))}", "dim"))
         more = "The report has both sides of each."
         wrong, legal = count(len(gateway.wrong), "change"), len(gateway.legal)
