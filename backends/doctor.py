@@ -74,7 +74,7 @@ class Patient:
 
 @cache
 def table() -> dict[str, Any]:
-    """What the guide says of models and quantisations: `models.toml`."""
+    """What the guide says about models and quantisations: `models.toml`."""
     return tomllib.loads((Path(__file__).parent / "models.toml").read_text(encoding="utf-8"))
 
 

@@ -18,7 +18,7 @@ SDK: str = json.loads((PINNED / "package.json").read_bytes())["dependencies"]["o
 """The version of the npm package `openai`: the last that runs on Node.js 20."""
 
 SECONDS = 60
-"""For npm to install it. It takes seven; more only where the registry is out of reach."""
+"""Seconds for npm to install it. It takes seven seconds, and longer only if the registry is unreachable."""
 
 
 class NoNode(Exception):
@@ -43,7 +43,7 @@ def node() -> str:
 
 @cache
 def _sdk() -> Path | NoNode:
-    """Tried once, so that a registry out of reach costs its time only once."""
+    """Tried only once, because an unreachable registry costs a whole timeout."""
     lock = hashlib.sha256((PINNED / "package-lock.json").read_bytes()).hexdigest()
     directory = user_cache() / f"openai-node-{SDK}-{lock[:8]}"
     try:
@@ -55,7 +55,7 @@ def _sdk() -> Path | NoNode:
 
 
 def _install(directory: Path) -> None:
-    """Into a directory of our own, which then gets its name, so that no other worker meets half an installation."""
+    """Install into a new directory and then rename it, so that no other worker sees a partial installation."""
     node()
     npm = shutil.which("npm")
     if npm is None:

@@ -26,7 +26,7 @@ from reports.table import Table, table
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m reports") -> int:
-    """Run a command; returns its exit code: 2 for what the user got wrong, said in one sentence."""
+    """Run a command; returns its exit code. 2 means a mistake of the user, which is explained in one sentence."""
     asked = _parser(prog).parse_args(arguments)
     try:
         return int(asked.run(asked))

@@ -1,4 +1,4 @@
-"""Whether somebody's results can become a column: they are whole, of this suite, and their evidence says the same."""
+"""Whether contributed results can become a column: complete, made by this suite, and confirmed by their exchanges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 10
 
 
 def problems(file: Path) -> list[str]:
-    """What keeps a results file from being a column, in sentences; none if it can be one. Raises BadResults."""
+    """Why a results file cannot become a column, in sentences; none if it can. Raises BadResults."""
     found = read(file)
     return [*_of_header(found), *_of_checks(found, file)]
 

@@ -1,4 +1,4 @@
-"""Model families: what a server makes of each one's notation of tool calls, from a run with `--dialect`."""
+"""Model families: how a server reads each family's notation of tool calls, from a run with `--dialect`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO = (Outcome.FAIL, Outcome.REJECTED, Outcome.TIMEOUT, Outcome.ERROR)
 _UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.NOT_RUN)
 SERVERS = {"llamacpp": "llama.cpp", "vllm": "vLLM", "ollama": "Ollama"}
 READERS = ("vllm", "ollama")
-"""The backends that are told what reads a notation."""
+"""The backends that need the name of the parser for a notation."""
 
 NO_READER = "no reader for this notation"
 
@@ -95,7 +95,7 @@ def _cell(dialect: Dialect, kind: Kind, column: Column) -> Cell:
 
 
 def reader(dialect: Dialect, server: str) -> str:
-    """What a server that is told reads this notation with, in words."""
+    """The parser with which such a server reads this notation, in words."""
     names = {kind: name for kind, name in dialect.readers(server).items() if kind != "tokenizer"}
     return ", ".join(f"{kind} `{name}`" for kind, name in names.items()) or NO_READER
 

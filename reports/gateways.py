@@ -11,7 +11,7 @@ from reports.evidence import Shown
 from reports.table import Column, slug
 
 LEGAL_EXAMPLES = 1
-"""Exchanges that are shown of what a gateway may do."""
+"""How many exchanges are shown for a change that a gateway may make."""
 
 
 class Example(NamedTuple):

@@ -1,4 +1,4 @@
-"""The container engine: find it, pull an image, remove what a run left, and say in one sentence what is wrong."""
+"""The container engine: find it, pull an image, remove leftover containers, and say in one sentence what is wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENGINE_TIMEOUT = 120
 """Seconds for one answer of the engine: to unpack and start a 20 GB image takes a slow disk a minute."""
 
 SAY_EVERY = 5.0
-"""Seconds between two words about a pull or a start."""
+"""Seconds between two progress messages about a pull or a start."""
 
 _GROUP = "sudo usermod -aG docker $USER, then log in again"
 

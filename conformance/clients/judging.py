@@ -1,7 +1,7 @@
-"""Whether a client did its task with a server, from what went over the wire, and then from what it shows.
+"""Whether a client did its task with a server, by its requests and responses, and then by its output.
 
-Every function is pure: exchanges and output in, a verdict out. What the model may be the reason of never counts
-against the server.
+Every function is pure: exchanges and output in, a verdict out. A failure for which the model may be the reason never
+counts against the server.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from conformance.outcomes import Outcome
 from conformance.outcomes.comparisons import shown
 
 BUSY = (408, 425, 429, 503)
-"""Statuses that say nothing of what the server supports."""
+"""Statuses that do not show what the server supports."""
 
 TOOLS = "tools"
 
@@ -200,7 +200,7 @@ def _document_problem(turn: Turn, asked: Asked) -> Judged | None:
 
 
 def _errors(had: list[Turn], did: Did) -> Judged:
-    """An unknown model is rejected, and the user sees why, soon; or the server takes any name."""
+    """An unknown model is rejected, and the user soon sees why; or the server accepts any name."""
     refused = had[0]
     if refused.accepted:
         return Judged(
@@ -312,7 +312,7 @@ def seen_by_user(did: Did, message: str) -> bool:
 
 
 def _shows(output: str, text: str) -> bool:
-    """Whether the client's output has the text, whatever became of white space and quotes."""
+    """Whether the client's output has the text, apart from white space and quotes."""
     return _bare(text)[-COMPARED:] in _bare(output)
 
 
@@ -325,7 +325,7 @@ def _last_text(had: list[Turn]) -> str:
 
 
 def _last_line(did: Did) -> str:
-    """What a user sees of an error: a line that names it, or the last of what was printed."""
+    """The line in which a user sees an error: one that names it, or the last line of the output."""
     lines = [line.strip() for line in (did.ended.errors or did.ended.output).splitlines() if line.strip(" {}[]|,\t")]
     named = [line for line in lines if re.search(r"\b\w*(?:error|exception)\b.*:", line, re.IGNORECASE)]
     return (named or lines or [""])[-1][:300]

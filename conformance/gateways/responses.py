@@ -19,7 +19,7 @@ HOPS = frozenset(
 """Headers of a connection or a proxy, and one that is compared by itself."""
 
 NEEDED = frozenset({"retry-after", "retry-after-ms"})
-"""Headers without which a client does something else."""
+"""Headers that change what a client does."""
 
 OWN = frozenset({"created", "created_at", "completed_at", "model", "system_fingerprint", "service_tier"})
 """Members for which a gateway may have values of its own."""
@@ -29,7 +29,7 @@ NOT_NEEDED = frozenset({"system_fingerprint", "service_tier"})
 SAID = frozenset(
     {"content", "reasoning_content", "refusal", "text", "arguments", "tool_calls", "finish_reason", "usage"}
 )
-"""Members that a client acts on: one that the upstream did not send is invented."""
+"""Members that clients act on: a gateway must not invent them."""
 
 
 def changes(client: Exchange, arrival: Arrival) -> Iterator[Seen]:

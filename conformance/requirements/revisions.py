@@ -122,7 +122,7 @@ def write(name: str, frozen: str, suite: str, checks: Iterable[Required], folder
 
 
 def digest(checks: Mapping[str, Any]) -> str:
-    """A hash of frozen checks, which shows that nobody changed them afterwards."""
+    """A hash of frozen checks, which shows whether they were changed afterwards."""
     return hashlib.sha256(json.dumps(checks, sort_keys=True).encode()).hexdigest()
 
 

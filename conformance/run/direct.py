@@ -1,4 +1,4 @@
-"""The same requests without the gateway: a check that does not pass there, too, does not count against the gateway."""
+"""The same requests without the gateway: a check that also does not pass there does not count against the gateway."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERY = "every"
 
 
 class Direct:
-    """A reference of its own, which is asked what is in doubt. `target` starts it, when it is first needed."""
+    """A separate reference, to which requests of failed checks are sent. `target` starts it when it is first needed."""
 
     def __init__(
         self, target: Callable[[], Target | None], directory: Path, timeout: float, needed: Sequence[str]

@@ -144,7 +144,7 @@ class MainRun(Run):
         return target
 
     def _make_report_directory(self) -> None:
-        """With --report the one that is named, else one of this run's own, as another may begin in the same second."""
+        """The directory that --report names, else a new one, because another run may begin in the same second."""
         named, number = self.asked.report, 1
         try:
             named.parent.mkdir(parents=True, exist_ok=True)
@@ -249,7 +249,7 @@ class MainRun(Run):
             self._say(f"{position} of {number}: {target.name}, {target.missing.get('chat') or took}")
 
     def _requirements(self) -> str:
-        """What the run judges by, in words."""
+        """The requirements by which the run judges, in words."""
         by = self.asked.requirements
         return by.name if by else revisions.told(catalogue.load().values())
 
@@ -435,7 +435,7 @@ def _or_exit() -> Iterator[None]:
 
 
 def _found(wanted: Wanted) -> Running:
-    """The server of a dialect. One that does not come up with its template is a column that says why."""
+    """The server of a dialect. If it does not start with its template, its column says why."""
     try:
         return find.run(wanted)
     except CannotStart as problem:

@@ -25,7 +25,7 @@ from fixtures.dialects import Dialect, dialects
 
 DEFAULT_BACKEND = "llamacpp"
 TIMEOUT = 60.0
-"""Seconds for one answer: enough for a 70B model on a slow GPU to write the longest answer that we ask for."""
+"""Seconds for one response: enough for a 70B model on a slow GPU to write the longest response that we request."""
 
 HOME = Path("reports" if Path.cwd() == ROOT.resolve() else "openai-conformance")
 """Where reports go, in the current directory: `reports/` of a clone, else a directory of their own."""
@@ -35,7 +35,7 @@ RUNS = HOME / "runs"
 CHECKS = ROOT / "conformance" / "checks"
 
 _ADDRESS = re.compile(r"https?://|[\w.-]+:\d+(/|$)", re.IGNORECASE)
-"""How an argument begins that is an address and no path; one without a scheme is refused in a sentence."""
+"""How an argument begins that is an address and not a path; an address without a scheme is rejected with a sentence."""
 
 _MODEL_OPTIONS: dict[Role, str] = {"embedding": "--embedding-model", "vision": "--vision-model"}
 
@@ -44,7 +44,7 @@ _MODEL_OPTIONS: dict[Role, str] = {"embedding": "--embedding-model", "vision": "
 class Options:
     """What the user asked for. `fail_on` is the lowest level whose violations fail the run; None: none does.
 
-    `budget` is the number of seconds after which nothing more is sent.
+    `budget` is the number of seconds after which no more requests are sent.
     """
 
     wanted: tuple[Wanted, ...]
@@ -218,7 +218,7 @@ def take_urls(config: pytest.Config) -> None:
 
 
 def suggest(parser: pytest.Parser, given: Iterable[str]) -> None:
-    """Where pytest refuses an option that resembles one of ours, it says so below its complaint."""
+    """If pytest rejects an option that resembles one of ours, ours is suggested below the error."""
     ours = [name for option in parser.getgroup("conformance").options for name in option.names()]
     for name in (text.partition("=")[0] for text in given if text.startswith("--")):
         if name not in ours and (close := get_close_matches(name, ours, 1, 0.8)):
@@ -310,7 +310,7 @@ def _known_file(asked: str | bool | None) -> Path | None:
 
 
 def _must_be_expressions(config: pytest.Config) -> None:
-    """`-k` and `-m`; pytest itself looks when a server has been started, and fails with `-n` without saying why."""
+    """`-k` and `-m`; pytest itself checks them after a server was started, and with `-n` fails without a reason."""
     for option, asked in (("-k", config.option.keyword), ("-m", config.option.markexpr)):
         if wrong := internals.misspelt(asked):
             how = "names are joined with `and`, `or`, `not` and brackets"
@@ -318,7 +318,7 @@ def _must_be_expressions(config: pytest.Config) -> None:
 
 
 def _must_be_marks(config: pytest.Config) -> None:
-    """What `-m` names; pytest itself looks when a server has been started, and with `-n` where nobody sees it."""
+    """The marks that `-m` names; pytest checks them after a server was started, and with `-n` its message is lost."""
     marks = [line.partition(":")[0].partition("(")[0] for line in config.getini("markers")]
     for name in re.findall(r"[^\s()]+", config.option.markexpr):
         if name not in (*marks, "and", "or", "not"):

@@ -39,7 +39,7 @@ ALWAYS = contextlib.nullcontext()
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """For how long a run sends requests: as the user wrote it, in seconds, and when it ends, by `time.monotonic()`."""
+    """How long a run sends requests: as the user wrote it, in seconds, and its end by `time.monotonic()`."""
 
     text: str
     seconds: float
@@ -77,10 +77,10 @@ class Turn:
 class Sender:
     """Sends scenarios to a target, one or several requests of each.
 
-    With a directory `gone` it is patient: what is refused in passing is sent again, and nothing is sent to a
-    model that no longer answers. All senders of a run share the directory, in which a file says so of a role. Those
-    with the same `turn` send one after the other. After the end of a `budget`, only the controls are sent that a judge
-    asks for: without them, a difference would count against the server.
+    With a directory `gone` it is patient: temporarily rejected requests are sent again, and nothing is sent to a model
+    that no longer answers. All senders of a run share the directory, which has a file for each role that no longer
+    answers. Those with the same `turn` send one after the other. After the end of a `budget`, only controls that a
+    judge needs are sent: without them, a difference would count against the server.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ class Sender:
 
 
 def _had_the_request(recording: Recording) -> bool:
-    """Whether a server had a request to which it gave no response."""
+    """Whether the server received a request and gave no response."""
     return any(exchange.error in ("closed", "timeout") for exchange in recording.exchanges)
 
 
