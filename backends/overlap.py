@@ -13,8 +13,7 @@ AT_A_TIME = 3
 """Streams that overlap: with more than two, some do even if the server is quick."""
 
 ROUNDS = 4
-"""How often this must be seen: a rate limit, or a gateway's temporary failure, looks alike but does not repeat.
-"""
+"""How often this must be seen: a rate limit or a gateway's temporary failure looks alike, but does not repeat."""
 
 _STREAM = Request(
     body={
