@@ -47,7 +47,7 @@ def _lines() -> Iterator[str]:
     yield "# Which parts of OpenAI's API are covered"
     yield ""
     yield "Every parameter, field, event and error of these endpoints in OpenAI's OpenAPI document, with the checks"
-    yield "that cover it, or the reason why none does. Below them are the names that only OpenAI's newer Python SDK has."
+    yield "that cover it, or the reason why none does. Below them are the names that only OpenAI's Python SDK has."
     yield "Made by `python -m conformance.ledger` from `conformance/ledger/`; with `--json FILE` as data."
     yield ""
     yield "| endpoint | names | covered | excluded | open |"

@@ -325,7 +325,7 @@ class MainRun(Run):
         return next(iter(said), None) if all(said) else None
 
     def _cut_by_budget(self) -> str | None:
-        """That the budget did not suffice for all checks, if it did not."""
+        """A sentence that the budget was too small for all checks; None if it was not."""
         if self._budget is None or not any(r.outcome is Outcome.NOT_RUN for r in self._results.checks):
             return None
         return self._budget.used_up
@@ -379,7 +379,7 @@ class MainRun(Run):
         )
 
     def _write_gateway(self, session: pytest.Session) -> None:
-        """Compare both sides of the gateway. What it may not do may fail the run."""
+        """Compare both sides of the gateway. A change that it may not make can fail the run."""
         if self._upstream is None:
             return
         self.direct = self.direct or Direct(self.reference.target, self._shared, self.asked.timeout, self._needed)
