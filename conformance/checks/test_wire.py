@@ -282,7 +282,7 @@ def test_error_shape(every: Every) -> None:
 
 @check("errors", SHOULD, "openapi:Error")
 def test_full_error_shape(every: Every) -> None:
-    """A rejection has all published fields of `error`: `message`, `type`, `param`, and a `code` that is no number."""
+    """A rejection has all published fields of `error`: `message`, `type`, `param`, and `code`, not as a number."""
     for answer in every.rejected():
         assert_matches_schema(answer.json, "error.full")
 

@@ -525,7 +525,7 @@ def _any_model(_body: dict[str, Any], call: Call) -> Any:
 add(
     Fault(
         name="any-model-retrieved",
-        sentence="A model that there is not is shown as if there were.",
+        sentence="An unknown model is returned as if it existed.",
         area="errors",
         hooks={"error": _any_model, "status": lambda _value, _call: 200},
         on=frozenset(["models"]),
@@ -536,7 +536,7 @@ add(
 add(
     Fault(
         name="unknown-response-is-null",
-        sentence="A response that there is not is null.",
+        sentence="An unknown response is returned as null.",
         area="errors",
         hooks={"error": lambda _body, _call: "null", "status": lambda _value, _call: 200},
         on=frozenset(["responses"]),

@@ -318,7 +318,7 @@ def fingerprint_null(body: dict[str, Any], _call: Call) -> None:
 
 @script(TEXT, legal=True, when=lambda call: not call.body.get("logprobs"))
 def last_bits_differ(said: Script, call: Call) -> None:
-    """Two tokens are almost as likely as each other now and then, and the last bits of a sum choose between them."""
+    """Sometimes two tokens are almost equally likely, and the last bits of a sum choose between them."""
     free = [at for at, step in enumerate(said.steps) if step.channel == "content" and not step.forced]
     for at in free[8:]:
         if TOKEN_BYTES[said.steps[at].token].isascii() and call.chance.random() < 0.05:
