@@ -27,14 +27,16 @@ def main(argv: list[str], prog: str = "python -m backends") -> int:
         return 2
     parser = argparse.ArgumentParser(prog=prog, description="Look at servers without measuring them.")
     commands = parser.add_subparsers(dest="command", required=True)
-    ask = commands.add_parser("doctor", help="say what is wrong with a server's set-up, and what to do")
+    ask = commands.add_parser("doctor", help="say what is wrong with a server's set-up, and how to mend it")
     ask.add_argument("name", choices=sorted(known_backends))
     ask.add_argument("--base-url", help="the server's address, ending in /v1 (default: where the backend usually is)")
     ask.add_argument("--model", help="the model to ask (default: the first that is listed)")
     ask.add_argument("--header", action="append", metavar="'NAME: VALUE'", help="send this with each request")
     ask.add_argument("--ca-file", metavar="FILE", help="trust the certificates in this PEM file (or: SSL_CERT_FILE)")
     ask.add_argument("--insecure", action="store_true", help="trust any certificate")
-    listing = commands.add_parser("known", help="print what results have that backends/NAME/known.toml does not list")
+    listing = commands.add_parser(
+        "known", help="print the deviations in results that backends/NAME/known.toml does not list"
+    )
     listing.add_argument("name", choices=sorted(known_backends))
     listing.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
     composing = commands.add_parser("compose", help="print the compose file of what --runtime container would start")

@@ -1,4 +1,4 @@
-"""What an answer looks like where a server has no such endpoint."""
+"""How servers respond if they do not have an endpoint."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def looks_absent(answer: Exchange, unknown: Exchange | None = None) -> bool:
 
 
 def _told_of(answer: Exchange) -> list[str]:
-    """Patterns of what an error speaks of if it comes from an endpoint that is there."""
+    """Patterns in the errors of endpoints that exist."""
     request = answer.request
     in_path = request.body is None or request.path.startswith("/responses/")
     if answer.status == 405 or (answer.status == 501 and in_path):

@@ -1,4 +1,4 @@
-"""How requests are let in to a server: the API key, headers of the user's, and whose certificates are trusted."""
+"""What a server needs to accept requests: the API key, the user's headers, and trusted certificates."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Access:
         return tuple(sorted((text for text in found if len(text) >= SHORTEST), key=lambda text: (-len(text), text)))
 
     def names(self) -> str:
-        """What was given to be let in, in words; "" if nothing was."""
+        """The credentials that were given, in words; "" if there are none."""
         names = ["the API key in OPENAI_API_KEY"] if self.key else []
         for name, value in self.headers:
             basic = name == "authorization" and value.startswith("Basic ")

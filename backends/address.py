@@ -81,6 +81,6 @@ def _must_be_a_host(host: str, shown: str) -> None:
 
 
 def _with_scheme(shown: str) -> str:
-    """What may have been meant by an address without a scheme, or with one that is misspelt."""
+    """The address that the user may have meant, if the scheme is missing or misspelt."""
     rest = re.sub(r"^(h\w*)?:?/+", "", shown) if shown.startswith("h") else shown
     return f"http://{rest}" if re.match(r"(\[[0-9a-fA-F:]+\]|[\w.-]+)(:\d+)?(/|$)", rest) else EXAMPLE

@@ -16,7 +16,7 @@ from backends.roles import PROBE, message, parsed
 from backends.wire import Client, Exchange, Request, send
 
 PAUSE = 1.0
-"""Seconds between two looks at a server that is not ready."""
+"""Seconds between two requests to a server that is not ready."""
 
 LIST = Request(method="GET", path="/models")
 
@@ -65,7 +65,7 @@ def find(http: Client, url: str, *, model: str | None, until: float, load: str =
 def patient(
     ask: Callable[[], Exchange], until: float, say: Say = lambda _: None, statuses: Collection[int] = NOT_READY
 ) -> Exchange:
-    """What a server answers when it no longer has one of the `statuses`, or when the time is over or would be."""
+    """The server's response once its status is none of `statuses`, or once the time is over."""
     answer = ask()
     told = False
     while answer.status in statuses and time.monotonic() + _pause(answer) < until:
@@ -106,7 +106,7 @@ def _ids(entries: list[Any]) -> list[str]:
 
 
 def _rank(listing: Exchange) -> int:
-    """0 for an answer that most looks as if there were an API, then more."""
+    """A rank of responses: 0 looks most like an API, larger numbers less."""
     if is_html(listing) or listing.status in ABSENT or 300 <= (listing.status or 0) < 400:
         return 2
     return int(listing.status not in (None, 200, 401, 403, *NOT_READY))
@@ -125,7 +125,7 @@ def _elsewhere(http: Client, seen: Collection[str]) -> str | None:
 
 
 def _why_none(listing: Exchange, at: str, http: Client, load: str) -> CannotMeasure:
-    """Why the answer to `GET /models` has no model for us."""
+    """Why the response to `GET /models` has no model that can be measured."""
     try:
         must_be_an_api(listing, at, http.access)
     except CannotMeasure as problem:

@@ -106,7 +106,7 @@ def _rooms(ask: roles.Ask, parts: roles.Cast) -> dict[str, int]:
 
 
 def _must_know(named: str | None, hello: Exchange, base_url: str, listed: list[str]) -> None:
-    """Raise NoModel if the server refuses to chat because it has no model of the name that the user gave."""
+    """Raise NoModel if the server rejects a chat because it does not have the model that the user named."""
     if not named or hello.status != 404:
         return
     told = re.search(rf"(?<!\w){re.escape(named)}(?!\w)", message(hello))

@@ -57,14 +57,14 @@ READS = 4096
 SOON = 0.01
 
 NO_ROOM = f"with the other responses of this run, more than {SPARE >> 20} MB"
-"""Why a response is not read on that alone would not be too large."""
+"""The reason for not reading a response further that would not be too large alone."""
 
 _ENDS = (b",", b"[", b"{", b"\n", b"\r")
 _TRIES = 16 << 10
 
 
 class TooLarge(Exception):
-    """A response is larger than the suite reads; `str()` says in what."""
+    """A response is larger than the suite reads; `str()` says which limit it exceeds."""
 
 
 class Undecodable(Exception):

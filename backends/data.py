@@ -1,4 +1,4 @@
-"""Reads `backends/NAME/backend.toml`, and refuses with one sentence what could not be used later.
+"""Reads `backends/NAME/backend.toml`, and rejects an unusable file with one sentence.
 
 `backend.schema.json` has the keys, their types and what each means. What a schema cannot say is checked here:
 placeholders, regular expressions, and tables that need each other.
@@ -141,7 +141,7 @@ def _sentence(error: Any) -> str:
 
 
 def _expected(rule: str, wanted: Any) -> str:
-    """What a keyword of the schema wants, in words."""
+    """What a keyword of the schema requires, in words."""
     words = {"minimum": f"at least {wanted}", "maximum": f"at most {wanted}", "exclusiveMinimum": f"more than {wanted}"}
     words |= {"minItems": "at least one item", "minProperties": "at least one key", "format": "a regular expression"}
     if rule == "type":

@@ -74,7 +74,7 @@ class Patient:
 
 @cache
 def table() -> dict[str, Any]:
-    """What the guide says of models and quantisations: `models.toml`."""
+    """What the guide says about models and quantisations: `models.toml`."""
     return tomllib.loads((Path(__file__).parent / "models.toml").read_text(encoding="utf-8"))
 
 
@@ -275,7 +275,7 @@ def _tools(server: Patient) -> Iterator[Finding]:
     }
     answer = server.ask(Request(path="/chat/completions", body=body), server.model)
     if answer.status != 200:
-        yield Finding("problem", "tools", f"refused, {answer.status or answer.error}: {message(answer)}", mend)
+        yield Finding("problem", "tools", f"rejected, {answer.status or answer.error}: {message(answer)}", mend)
         return
     said = roles.message_of(answer) or {}
     if said.get("tool_calls"):

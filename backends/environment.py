@@ -1,7 +1,8 @@
 """What the environment says to clients: proxies, certificates, settings of OpenAI's SDKs.
 
-Clients that are run here, as examples, talk to a relay on this machine. What is meant for talking to others must not
-reach them, or it would look like a fault of the server: a proxy, or a certificate file that does not exist.
+Clients that are run here, as examples, talk to a relay on this machine. Settings for other servers (a proxy, or a
+certificate file that does not exist) must not reach these clients; otherwise their failure would look like a fault of
+the server.
 """
 
 from __future__ import annotations

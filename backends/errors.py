@@ -32,7 +32,7 @@ class KeyRefused(CannotMeasure):
 
 
 class CannotWrite(CannotMeasure):
-    """The results cannot be written any more, as where a disk is full."""
+    """The results can no longer be written, for example because the disk is full."""
 
     exit_code = 16
 
@@ -44,4 +44,4 @@ class CannotStart(CannotMeasure):
 
 
 class NoReader(CannotStart):
-    """The server has nothing that reads tool calls in the notation that it was to be started for."""
+    """The server has no parser for tool calls in the notation with which it should be started."""

@@ -92,7 +92,7 @@ def _silent(answer: Exchange, base_url: str) -> str:
 
 
 def _refused(answer: Exchange, base_url: str, access: Access) -> str:
-    """Who was not let in, and what to do."""
+    """Which credentials the server rejects, and what to do."""
     said = f"; it says: {message(answer)}" if answer.body and not is_html(answer) else ""
     if names := access.names():
         return f"{base_url} refuses {names} ({answer.status}){said or '.'}"
@@ -109,7 +109,7 @@ def _refused(answer: Exchange, base_url: str, access: Access) -> str:
 
 
 def _redirects(answer: Exchange, base_url: str) -> str:
-    """Where to. The suite does not follow: what it sends to one server is for no other."""
+    """Where the server redirects to. The suite does not follow, because its requests are meant for one server only."""
     location = answer.header("location")
     if not location:
         return f"{base_url} answers {answer.status} but does not say where to go: is this an OpenAI API?"

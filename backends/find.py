@@ -20,7 +20,10 @@ def backends() -> dict[str, dict[str, Any]]:
 
 
 def run(wanted: Wanted) -> Running:
-    """Attach to or start what is wanted, with as many slots as the user says. Raises CannotMeasure with a sentence."""
+    """Attach to the wanted server or start it, with as many slots as the user says.
+
+    Raises CannotMeasure with a sentence.
+    """
     running = _run(wanted)
     if wanted.slots:
         running.target = replace(running.target, slots=wanted.slots)

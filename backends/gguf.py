@@ -58,7 +58,7 @@ def read(path: Path) -> Header:
     with path.open("rb") as file:
         try:
             if file.read(4) != b"GGUF" or _number(file, "I") not in (2, 3):
-                raise NotGGUF(f"{path} is no GGUF file of version 2 or 3")
+                raise NotGGUF(f"{path} is not a GGUF file of version 2 or 3")
             tensor_count, value_count = _number(file, "Q"), _number(file, "Q")
             values = {_string(file): _value(file, _number(file, "I")) for _ in range(value_count)}
             values_end = file.tell()
@@ -73,14 +73,14 @@ def read(path: Path) -> Header:
                 _number(file, "Q")
             return Header(values=values, tensors=dict(tensors), values_end=values_end, tensors_end=file.tell())
         except (struct.error, KeyError, UnicodeDecodeError) as problem:
-            raise NotGGUF(f"{path} is cut or damaged: {problem!r}") from None
+            raise NotGGUF(f"{path} is incomplete or damaged: {problem!r}") from None
 
 
 def with_number(path: Path, key: str, number: int) -> bytes:
     """The file with one more (unsigned, 32 bits) value; the key must not be there yet."""
     raw, header = path.read_bytes(), read(path)
     if key in header.values:
-        raise ValueError(f"{path} has a {key} already")
+        raise ValueError(f"{path} already has a {key}")
     alignment = int(header.values.get("general.alignment", ALIGNMENT))
     added = struct.pack("<Q", len(key)) + key.encode() + struct.pack("<II", _UINT32, number)
     (count,) = struct.unpack_from("<Q", raw, 16)

@@ -40,10 +40,10 @@ _WEB_SERVERS = re.compile(
     r"|aiohttp|nginx|openresty|apache|caddy|(istio-)?envoy|cloudfl?|aws|traefik|haproxy|varnish|litespeed|microsoft-iis"
     r"|kestrel|jetty|tomcat|undertow|express|hyper|actix|axum)"
 )
-"""What `Server` names where it says nothing of the model server: the program that speaks HTTP."""
+"""Names in the header `Server` that are of an HTTP program, and not of the model server."""
 
 SLOTS = 16
-"""Requests at a time at most, however many a server says that it takes."""
+"""The most requests that are sent at the same time, however many a server says that it handles."""
 
 
 @dataclass

@@ -11,7 +11,7 @@ reason = "tool_choice with a function's name is treated as auto"
 code_path = "GGUF template"         # optional: only on this one of the server's code paths
 link = "https://github.com/..."     # optional
 
-[[flaky]]                           # checks that end now so, now so: they never fail a run, nor are they stale
+[[flaky]]                           # checks that pass in some runs only: they never fail a run, nor are they stale
 checks = ["seed.repeats_the_answer"]
 reason = "two requests at once share one sampler"
 """
@@ -34,7 +34,7 @@ Overlay = Literal["known", "stale"]
 
 GOOD = ("pass", "lenient")
 VERDICTS = ("fail", "ignored", "rejected", "timeout")
-"""Outcomes that say something of the server; only these can be listed."""
+"""Outcomes that say something about the server; only these can be listed."""
 
 _KEYS = ("outcome", "checks", "reason", "versions", "code_path", "link")
 

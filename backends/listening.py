@@ -14,7 +14,7 @@ from backends.identify import Asker
 from backends.wire import Exchange, Request, client, send
 
 SECONDS = 3.0
-"""For a server to say who it is: these endpoints ask no model."""
+"""Seconds for a server to identify itself: these endpoints do not use a model."""
 
 
 def usual_urls(data: dict[str, Any]) -> list[str]:
@@ -78,7 +78,7 @@ def is_backend(at: str, data: dict[str, Any], access: Access) -> bool:
 
 
 def _recognised(at: str, data: dict[str, Any], access: Access) -> tuple[bool, bool]:
-    """Whether the server has all signs of the backend, and whether it refused to show one without another key."""
+    """Whether the server has all signs of the backend, and whether it required another key to show one."""
     signs = data.get("attach", {}).get("recognise", [])
     with Asker(at, access, seconds=SECONDS) as asker:
         values = [(sign, asker.get(sign)) for sign in signs]

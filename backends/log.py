@@ -9,7 +9,7 @@ from backends import redaction
 from backends.redaction import Secrets
 
 KEPT = 4000
-"""Characters that are kept of it, from the end: what went wrong is said last."""
+"""Characters that are kept from the end of the log, because errors come last."""
 
 READ = 1 << 20
 """Bytes that are read of it, from the end."""

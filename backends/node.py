@@ -18,7 +18,7 @@ SDK: str = json.loads((PINNED / "package.json").read_bytes())["dependencies"]["o
 """The version of the npm package `openai`: the last that runs on Node.js 20."""
 
 SECONDS = 60
-"""For npm to install it. It takes seven; more only where the registry is out of reach."""
+"""Seconds for npm to install it. It takes seven seconds, and longer only if the registry is unreachable."""
 
 
 class NoNode(Exception):
@@ -37,13 +37,13 @@ def node() -> str:
     """The program. Raises NoNode."""
     found = shutil.which("node")
     if found is None:
-        raise NoNode("there is no node on PATH: install Node.js 20 or later for what concerns the Node SDK")
+        raise NoNode("there is no node on PATH: install Node.js 20 or later for the checks of the Node SDK")
     return found
 
 
 @cache
 def _sdk() -> Path | NoNode:
-    """Tried once, so that a registry out of reach costs its time only once."""
+    """Tried only once, because an unreachable registry costs a whole timeout."""
     lock = hashlib.sha256((PINNED / "package-lock.json").read_bytes()).hexdigest()
     directory = user_cache() / f"openai-node-{SDK}-{lock[:8]}"
     try:
@@ -55,11 +55,11 @@ def _sdk() -> Path | NoNode:
 
 
 def _install(directory: Path) -> None:
-    """Into a directory of our own, which then gets its name, so that no other worker meets half an installation."""
+    """Install into a new directory and then rename it, so that no other worker sees a partial installation."""
     node()
     npm = shutil.which("npm")
     if npm is None:
-        raise NoNode("there is no npm on PATH: install it for what concerns the Node SDK")
+        raise NoNode("there is no npm on PATH: install it for the checks of the Node SDK")
     directory.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f"{directory.name}-", dir=directory.parent))
     options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", "--fetch-retries=1"]
@@ -79,9 +79,9 @@ def _install(directory: Path) -> None:
             fresh.rename(directory)
     except subprocess.CalledProcessError as problem:
         why = (problem.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise NoNode(f"npm cannot install openai@{SDK} ({why}); rows of the Node SDK need it once") from None
+        raise NoNode(f"npm cannot install openai@{SDK} ({why}); the rows of the Node SDK need it") from None
     except subprocess.TimeoutExpired:
-        raise NoNode(f"npm needs over {SECONDS} s for openai@{SDK}; rows of the Node SDK need it once") from None
+        raise NoNode(f"npm needs over {SECONDS} s for openai@{SDK}; the rows of the Node SDK need it") from None
     except OSError:
         if not directory.exists():  # Else another worker was faster.
             raise

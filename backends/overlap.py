@@ -13,7 +13,7 @@ AT_A_TIME = 3
 """Streams that overlap: with more than two, some do even if the server is quick."""
 
 ROUNDS = 4
-"""How often this must be seen: a rate limit or a gateway's failure in passing looks alike, but not each time."""
+"""How often this must be seen: a rate limit or a gateway's temporary failure looks alike, but does not repeat."""
 
 _STREAM = Request(
     body={
@@ -29,7 +29,7 @@ _ENDED = re.compile(rb'"finish_reason"\s*:\s*"')
 def one_at_a_time(ask: Callable[[Request], Exchange]) -> str | None:
     """How a server shows, each time, that it handles one request at a time; None: it does not, or cannot be asked.
 
-    A server that lets requests wait is none of these. Sends few short streams where nothing is wrong.
+    A server that queues requests is not one of these. Sends a few short streams if nothing is wrong.
     """
     with ThreadPoolExecutor(AT_A_TIME) as threads:
         shown = None

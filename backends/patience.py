@@ -1,4 +1,4 @@
-"""A refusal that passes is no answer to what was asked: wait, send again, and tell it from the server's own answer."""
+"""A temporary rejection is not the server's response to a request: wait, and send the request again."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ LONGEST = 60.0
 """Seconds that one request waits at most, all tries together."""
 
 OUTAGE = 75.0
-"""Seconds in which plain requests are refused after which a server is taken for gone: a gateway's circuit breaker opens
-for 30 or 60 s after some failures, whoever caused them."""
+"""If plain requests are rejected for this many seconds, the server counts as gone: a gateway's circuit breaker opens
+for 30 or 60 s after some failures, whoever caused them.
+"""
 
 GONE = 15.0
 """The same where nothing answers at all."""
@@ -39,14 +40,14 @@ CAME_AGAIN = "came again each time, while a plain request was answered"
 
 TOO_MANY = 429
 _OWN_ANSWERS = (501, 505, 506, 508, 510, 511)
-"""Statuses from 500 that say something of the request, and would be said again."""
+"""Statuses from 500 that depend on the request, and would come again."""
 
 
 def passing(got: Exchange) -> str | None:
     """What may be different the next time: a rate limit, a failure of the server or of a gateway, no response at all.
 
-    Timeouts are none: they have waited already. Nor is a response that is too large or cannot be decoded. Returns it in
-    short (`429`, `closed`), or None for a response.
+    Timeouts do not count, because they have already taken long. Nor is a response that is too large or cannot be
+    decoded. Returns it in short (`429`, `closed`), or None for a response.
     """
     if got.error and got.request.hang_up_after is None:
         return got.error if got.error in ("unreachable", "closed") else None
@@ -56,7 +57,7 @@ def passing(got: Exchange) -> str | None:
 
 
 def _is_an_error(got: Exchange) -> bool:
-    """Whether a 200 holds nothing but an error object, or its stream ends with one, as some gateways pass one on."""
+    """Whether a 200 has only an error object, or a stream that ends with one, as some gateways send."""
     text = got.body
     if (got.header("content-type") or "").startswith("text/event-stream"):
         events = [line for line in text[-4000:].splitlines() if line.startswith(b"data:")]
@@ -82,7 +83,7 @@ def asked_to_wait(got: Exchange) -> float | None:
 
 
 def ask_again(ask: Callable[[], Exchange]) -> Exchange:
-    """Ask, and a few times more while what comes is passing: for questions whose answer is judged by nobody.
+    """Send a request, again while rejections are temporary: for requests whose response no check judges.
 
     After a 500 once more: it is mostly the server's own answer, and many of them open a gateway's circuit breaker.
     """
@@ -99,8 +100,8 @@ def ask_again(ask: Callable[[], Exchange]) -> Exchange:
 class Sent:
     """The exchanges of what was sent, why it was sent `again` each time, and what to make of them.
 
-    `refused` says why there is no answer to judge although the server answers others; `gone` why it answers nobody:
-    then the exchanges are those of the first try.
+    `refused` says why there is no response to judge although the server answers other requests; `gone` why it answers
+    none: then the exchanges are those of the first try.
     """
 
     exchanges: list[Exchange]
@@ -169,7 +170,7 @@ class Patience:
         return Sent(got, [f"{passing(refused)}; {CAME_AGAIN}"])
 
     def _passed(self, again: list[str]) -> None:
-        """Some refusal of this kind was none of the server's own answers, so the next may be none, too."""
+        """A rejection of this kind was temporary before, so the next one may also be temporary."""
         with self._lock:
             for why in again:
                 self._own[why.partition(";")[0]] = -OWN
@@ -205,7 +206,7 @@ class Patience:
         return got
 
     def _pause(self, seconds: float) -> None:
-        """Send nothing for so long."""
+        """Wait this many seconds without sending anything."""
         with self._lock:
             self._not_before = max(self._not_before, time.monotonic() + seconds)
 

@@ -1,4 +1,4 @@
-"""Text from a server or a program, made safe to print: it controls no terminal, and no log that reads commands."""
+"""Text from a server or a program, made safe to print: it cannot control a terminal, or a log that reads commands."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Relay(ThreadingHTTPServer):
             self._changed.wait_for(lambda: not self._passing, min(RECORDING, max(0.0, self.until - time.monotonic())))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that is gone, and a run that ended (its client is closed), are no faults to print."""
+        """Do not print errors of a client that is gone, or of a run that ended (its client is closed)."""
         if not isinstance(sys.exception(), OSError | RuntimeError):
             super().handle_error(request, client_address)
 

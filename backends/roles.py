@@ -1,4 +1,4 @@
-"""Which of the models that a server lists plays which role: proven by what its answers show, never by its name."""
+"""Which of the models that a server lists plays which role: its responses prove it, never its name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHAT_PROBES = 64
 """Models that are tried for chats, without which little can be measured; the first that is one ends the search."""
 
 ASKED = 40
-"""Models whose capabilities the server is asked for at most; of the others nothing is known."""
+"""The most models for whose capabilities the server is asked; those of others are unknown."""
 
 AS_TEXT = 100
 """Prompt tokens by which two images of one size differ if the server reads their data as text: over 1,000 characters

@@ -1,4 +1,4 @@
-"""How many tokens a model writes beside its answers: found by asking, so that `max_tokens` leaves room for them."""
+"""How many tokens a model writes besides its answers. This is measured, so that `max_tokens` leaves room for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLOOR = 48
 """Tokens that a request leaves for the answer at least."""
 
 MOST = 2048
-"""Tokens after which a model that still reasons is not waited for."""
+"""A model that still reasons after so many tokens is not waited for."""
 
 MARGIN = 1.5
 """How much longer than to these questions the model may reason about others."""

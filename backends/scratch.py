@@ -1,4 +1,4 @@
-"""Directories for what is needed only while a run goes on. A run that was killed leaves its own to the next one."""
+"""Directories for files that are needed only during a run. A run that was killed leaves its own to the next one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def clear() -> None:
 
 
 def alive(pid: str, since: str) -> bool:
-    """Whether the process is the one that was born then: a number alone may be another process's by now."""
+    """Whether the process is the one that started at this time: another process may have the same number by now."""
     if not pid.isdecimal():
         return False
     try:

@@ -19,7 +19,7 @@ RUNTIMES: tuple[Runtime, ...] = ("attach", "process", "container")
 """How a server is reached, in the order of trying: one that answers already, a child process, a container."""
 
 ONE_AT_A_TIME = "one at a time"
-"""Of a target's details: how its server shows that it handles one request at a time."""
+"""The key of a target's details that says how its server shows that it handles one request at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,10 +20,10 @@ from backends.target import Target, Wanted
 from backends.wire import Exchange, Request
 
 NAME = "reference"
-"""The only backend that has a tape; it is in a clone of the suite alone."""
+"""The only backend that has a tape; it exists only in a clone of the suite."""
 
 KEY = "the-upstreams-key"
-"""What the gateway sends to the upstream, if it has a key of its own for it. It protects nothing."""
+"""The key that the gateway sends to the upstream, if it has its own key. It protects nothing."""
 
 HOST, PORT = "127.0.0.1", 8999
 
@@ -34,7 +34,7 @@ READY = 120.0
 """Seconds in which a gateway that answers may find its upstream: routers look every minute."""
 
 FEW = 4
-"""Models that are asked, of those that a gateway lists: they may be of several upstreams."""
+"""How many of the models that a gateway lists are tried: they may belong to several upstreams."""
 
 HELLO = Request(body={"model": wire.MODEL, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]})
 

@@ -57,7 +57,7 @@ def versions(backend: str) -> list[str]:
 
 
 def _install(requirement: str, directory: Path) -> None:
-    """Into a directory that gets its name when all is there, so that nothing meets half an installation."""
+    """Install into a directory that is renamed when it is complete, so that nobody sees a partial installation."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f"{directory.name}-", dir=directory.parent))
     try:

@@ -233,8 +233,8 @@ def send(
     """Send one request and record what comes back; never raises for what a server or network does.
 
     `base_url` ends in `/v1`; `http` is a `client()`, shared by all threads; the headers of its access go with each
-    request, and its secrets are kept out of the exchange, wherever the server repeats them. `room` is how many
-    tokens the model writes beside its answer. The exchange ends after the client's timeout, and at the time `until`
+    request, and its secrets are removed from the exchange, wherever the server repeats them. `room` is how many tokens
+    the model writes beside its answer. The exchange ends after the client's timeout, and at the time `until`
     (`time.monotonic`). `watch` sees the response while it comes, with its secrets.
     """
     request = request.with_model(model, room)
@@ -301,12 +301,12 @@ def _headers(request: Request, access: Access) -> dict[str, str]:
 
 
 def _seconds(http: httpx2.Client) -> float:
-    """The time for one answer."""
+    """The time for one response."""
     return http.timeout.read or 60.0
 
 
 def _seconds_for(request: Request, http: httpx2.Client, until: float | None) -> float:
-    """The time for the answer to one request."""
+    """The time for the response to one request."""
     ends = [_seconds(http)]
     if until is not None:
         ends.append(until - time.monotonic())

@@ -108,7 +108,7 @@ def asked(arguments: list[str] | None) -> New:
     parser.add_argument("--core", action="store_true", help="the check shows that the row's feature works")
     given = parser.parse_args(arguments)
     if not re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", given.id):
-        raise BadInput(f"{given.id!r} is no id; write AREA.NAME in small letters, such as stop.ends_the_text.")
+        raise BadInput(f"{given.id!r} is not an id; write AREA.NAME in lower case, such as stop.ends_the_text.")
     if given.id in catalogue.load():
         raise BadInput(f"there is a check {given.id} already; choose another name.")
     area, _, name = given.id.partition(".")
@@ -127,7 +127,9 @@ def asked(arguments: list[str] | None) -> New:
             f"--source={given.source} has no link; conformance/requirements/sources.py says which forms have one."
         )
     if given.level == Level.MUST and kind == "de-facto":
-        raise BadInput("--level=MUST needs a published source; de-facto: is none, so write --level=SHOULD.")
+        raise BadInput(
+            "--level=MUST needs a published source; a de-facto: source is not published, so write --level=SHOULD."
+        )
     row = given.row or area
     if row not in matrix.features():
         raise BadInput(
@@ -141,7 +143,7 @@ def asked(arguments: list[str] | None) -> New:
     for option in ("parameter", "scenario", "fault"):
         value = getattr(given, option)
         if value and not re.fullmatch(r"[a-z][a-z0-9_]*", value):
-            raise BadInput(f"--{option}={value}: write a name of small letters, digits and underscores.")
+            raise BadInput(f"--{option}={value}: write a name of lower-case letters, digits and underscores.")
     return New(
         area=area,
         name=name,

@@ -26,7 +26,7 @@ from reports.table import Table, table
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m reports") -> int:
-    """Run a command; returns its exit code: 2 for what the user got wrong, said in one sentence."""
+    """Run a command; returns its exit code. 2 means a mistake of the user, which is explained in one sentence."""
     asked = _parser(prog).parse_args(arguments)
     try:
         return int(asked.run(asked))
@@ -55,34 +55,37 @@ def _parser(prog: str = "python -m reports") -> argparse.ArgumentParser:
         return added
 
     def takes_results(parser: argparse.ArgumentParser) -> None:
-        several = "results.jsonl, or a directory with some"
+        several = "results.jsonl, or a directory with such files"
         parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS", help=several)
 
     build = command("build", _build, "the matrix page of any number of results files")
     takes_results(build)
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="where index.html goes")
 
-    changes = command("diff", _diff, "what regressed, was fixed, is new or gone")
+    changes = command("diff", _diff, "print which checks regressed, were fixed, are new or are gone")
     changes.add_argument(
-        "old", type=Path, metavar="OLD", nargs="?", help="results of before; or, alone, a directory of many runs"
+        "old", type=Path, metavar="OLD", nargs="?", help="earlier results; or, alone, a directory of many runs"
     )
-    changes.add_argument("new", type=Path, metavar="NEW", nargs="?", help="results of now")
+    changes.add_argument("new", type=Path, metavar="NEW", nargs="?", help="newer results")
     changes.add_argument("--markdown", action="store_true", help="Markdown, for a job's summary")
-    changes.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
+    changes.add_argument("--html", type=Path, metavar="FILE", help="also write a page")
     changes.add_argument("--fail-on-regression", action="store_true", help="exit with 1 if anything regressed")
 
-    export = command("export", _export, "results for other programs")
+    export = command("export", _export, "write results in formats for other programs")
     takes_results(export)
     export.add_argument("--format", required=True, choices=[*OF_COLUMN, *OF_TABLE])
     export.add_argument("--out", type=Path, metavar="PATH", help="a file; a directory if each target has its own")
 
-    notations = command("dialects", _dialects, "what a server makes of each model family's notation, as Markdown")
+    notations = command("dialects", _dialects, "print how a server reads each model family's notation, as Markdown")
     takes_results(notations)
     notations.add_argument(
-        "--raw", type=Path, metavar="FILE", help="what the model wrote, of python -m conformance.run.raw"
+        "--raw", type=Path, metavar="FILE", help="what the model wrote, as python -m conformance.run.raw printed it"
     )
     notations.add_argument(
-        "--reread", type=Path, metavar="FILE", help="how it was read, of python -m tests.reference.reread --json"
+        "--reread",
+        type=Path,
+        metavar="FILE",
+        help="how it was read, as python -m tests.reference.reread --json printed it",
     )
     notations.add_argument("--out", type=Path, metavar="FILE")
 
@@ -99,15 +102,23 @@ def _parser(prog: str = "python -m reports") -> argparse.ArgumentParser:
     alarm.add_argument("--hours", type=float, default=24, help="the age up to which a run is news (default: 24)")
     alarm.add_argument("--link", default="", metavar="URL", help="where the whole diff can be read")
 
-    accepted = command("accept", _accept, "whether a contributed results file can become a column: whole, and proved")
+    accepted = command(
+        "accept",
+        _accept,
+        "check whether a contributed results file can become a column: complete, and confirmed by its own exchanges",
+    )
     accepted.add_argument("results", type=Path, metavar="FILE")
 
     every = command("versions", _versions, "measure many versions of a backend's package, and say what each changed")
     every.add_argument("backend", metavar="BACKEND")
-    every.add_argument("--last", type=int, default=0, metavar="N", help="measure what is missing of the newest N")
+    every.add_argument(
+        "--last", type=int, default=0, metavar="N", help="measure those of the newest N versions that are missing"
+    )
     every.add_argument("--out", type=Path, default=Path("docs/versions"), metavar="DIR", help="default: docs/versions")
 
-    find = command("bisect", _bisect, "find the version that changed a check, by measuring few versions and only it")
+    find = command(
+        "bisect", _bisect, "find the version that changed a check, by measuring only this check on a few versions"
+    )
     find.add_argument("check", metavar="CHECK", help="its id, such as stop.ends_the_text")
     find.add_argument("--backend", default="llamacpp", metavar="NAME", help="default: llamacpp")
     find.add_argument("--good", metavar="VERSION", help="the older end (default: the oldest that is measured)")
@@ -209,7 +220,7 @@ def _alarm(asked: argparse.Namespace) -> int:
     try:
         print(nightly.alarm(site.changed(news), asked.link, nightly.run_gh))
     except FileNotFoundError:
-        return _complain("There is no program gh here: install GitHub's command line.")
+        return _complain("The program gh is not installed: install GitHub's command line.")
     except subprocess.CalledProcessError as problem:
         return _complain(f"gh {problem.cmd[1]} {problem.cmd[2]} failed: {' '.join(problem.stderr.split())}")
     return 0

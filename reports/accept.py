@@ -1,4 +1,4 @@
-"""Whether somebody's results can become a column: they are whole, of this suite, and their evidence says the same."""
+"""Whether contributed results can become a column: complete, made by this suite, and confirmed by their exchanges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 10
 
 
 def problems(file: Path) -> list[str]:
-    """What keeps a results file from being a column, in sentences; none if it can be one. Raises BadResults."""
+    """Why a results file cannot become a column, in sentences; none if it can. Raises BadResults."""
     found = read(file)
     return [*_of_header(found), *_of_checks(found, file)]
 
@@ -23,18 +23,18 @@ def problems(file: Path) -> list[str]:
 def _of_header(found: Results) -> Iterator[str]:
     suite, ours = str(found.header["suite"]), suite_version().removesuffix(".dirty")
     if found.footer is None:
-        yield "The run was cut: measure again, to the end."
+        yield "The run was interrupted: measure again, to the end."
     if suite.endswith(".dirty"):
-        yield f"The suite had changes of its own ({suite}): measure with an unchanged checkout, or a release."
+        yield f"The suite had uncommitted changes ({suite}): measure with an unchanged checkout, or a release."
     elif suite != ours:
-        yield f"The run is of another suite ({suite}; this one is {ours}): check out that commit to accept it."
+        yield f"The run used another version of the suite ({suite}; this one is {ours}): check out its commit."
     if left := set(catalogue.load()) - {one["id"] for one in found.header["selected"]}:
         yield f"{len(left)} checks were not selected: measure all of them, without -m, -k and --profile."
     if any(one.get("later") for one in found.header["selected"]):
         yield f"The run judged by requirements {found.header['requirements']}: measure again without --requirements."
     for target in found.targets:
         if not target["version"]:
-            yield f"{target['name']} has no version: use a server that tells it, or name the column with --name."
+            yield f"{target['name']} has no version: use a server that reports it, or name the column with --name."
 
 
 def _of_checks(found: Results, file: Path) -> Iterator[str]:

@@ -63,12 +63,12 @@ def _row(by_column: dict[str, list[ClientResult]], shown: Table) -> Row:
 
 
 def _place(one: Any, order: Sequence[Any]) -> int:
-    """Where it stands; what a later suite has comes last."""
+    """Its place in the order; tasks of a later suite come last."""
     return order.index(one) if one in order else len(order)
 
 
 def sentence(result: ClientResult) -> str:
-    """What is to be said of a result in one line: its cause, if a repair proved it, else what came."""
+    """A result in one line: its cause, if a repair proved it, else its message."""
     return result.cause or result.message
 
 

@@ -15,7 +15,7 @@ NAME = "debug.html"
 
 
 def ask_for(config: pytest.Config, directory: Path) -> None:
-    """Let pytest-html write into the directory, unless the user asked for a file of their own or it is not there."""
+    """Let pytest-html write into the directory, unless the user chose another file or pytest-html is not installed."""
     if getattr(config.option, "htmlpath", "no such option") is None:
         config.option.htmlpath = str(directory / NAME)
         config.option.self_contained_html = True
@@ -26,7 +26,7 @@ class EscapedCells:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """The log may not fit on the disk. The results matter more."""
+        """The log may not fit on the disk; the results are more important."""
         try:
             yield
         except OSError as problem:

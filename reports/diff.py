@@ -16,7 +16,7 @@ from reports.table import Cell, Column, Table
 
 
 class Kind(StrEnum):
-    """What became of a check or a cell."""
+    """How a check or a cell changed."""
 
     REGRESSION = "regression"
     FIX = "fix"
@@ -27,7 +27,10 @@ class Kind(StrEnum):
 
 _WORTH = {Outcome.PASS: 3, Outcome.LENIENT: 3, Outcome.REJECTED: 2}
 _WORTH |= {Outcome.FAIL: 1, Outcome.IGNORED: 1, Outcome.TIMEOUT: 1}
-"""A clean refusal is better than a wrong answer. What is not here was not decided: nothing follows from it."""
+"""A clean rejection is better than a wrong response.
+
+Outcomes that are not listed were not decided, and prove nothing.
+"""
 
 _WORTH_OF_CELL = {Status.YES: 4, Status.PARTIAL: 3, Status.NO: 2, Status.IGNORED: 1}
 _LEVELS = list(Level)
@@ -115,11 +118,11 @@ class TargetDiff:
         return (old, new) if old != new else None
 
     def cells_of(self, kind: Kind) -> list[CellChange]:
-        """The cells of which this became."""
+        """The cells that changed in this way."""
         return [c for c in self.cells if c.kind is kind]
 
     def checks_of(self, kind: Kind) -> list[CheckChange]:
-        """The checks of which this became, MUST first."""
+        """The checks that changed in this way, MUST first."""
         return [c for c in self.checks if c.kind is kind]
 
     @property
@@ -160,7 +163,7 @@ def diff(old: Table, new: Table) -> Diff:
 
 
 def check_kind(before: Outcome, after: Outcome) -> Kind | None:
-    """What it means that a check ended otherwise; None if it did not. What was not decided proves nothing."""
+    """How a check changed; None if its outcome is the same. An undecided outcome proves nothing."""
     if before is after:
         return None
     one, other = _WORTH.get(before), _WORTH.get(after)

@@ -29,7 +29,7 @@ _STYLE = {Kind.REGRESSION: "bold red", Kind.FIX: "green", Kind.OTHER: "yellow", 
 
 
 def versions(target: TargetDiff) -> str:
-    """`b1 → b2`, or what there is of it."""
+    """`b1 → b2`, or the one that exists."""
     if target.old is None or target.new is None:
         return f"{target.column.version} ({'new target' if target.old is None else 'no longer measured'})"
     old, new = target.old.version, target.new.version
@@ -58,7 +58,7 @@ def statuses(change: CellChange) -> str:
 
 
 def listed(target: TargetDiff, kind: Kind) -> tuple[list[CheckChange], str]:
-    """The checks of a kind that are worth naming, and what is said of the others: new ones that pass are a number."""
+    """The checks of a kind that are named, and a sentence about the others: only the number of new passing checks."""
     checks = target.checks_of(kind)
     worth = [c for c in checks if kind not in (Kind.NEW, Kind.GONE) or not c.check.outcome.good]
     passed, more = len(checks) - len(worth), max(0, len(worth) - LISTED)
@@ -118,9 +118,9 @@ def markdown(found: Diff) -> str:
 def _markdown(target: TargetDiff) -> list[str]:
     said = [f"### {plain(target.column.name)} {plain(versions(target))}", "", f"{summary(target).capitalize()}.", ""]
     if target.suites:
-        said += [f"The suite changed, too: {' → '.join(map(plain, target.suites))}.", ""]
+        said += [f"The suite also changed: {' → '.join(map(plain, target.suites))}.", ""]
     if target.requirements:
-        said += [f"The requirements changed, too: {' → '.join(map(plain, target.requirements))}.", ""]
+        said += [f"The requirements also changed: {' → '.join(map(plain, target.requirements))}.", ""]
     for kind in Kind:
         cells, checks = target.cells_of(kind), target.checks_of(kind)
         if not cells and not checks:
@@ -147,7 +147,7 @@ def _markdown(target: TargetDiff) -> list[str]:
 
 
 def _notes(target: TargetDiff, change: CheckChange) -> str:
-    """Why a change may be none of the server."""
+    """Why a change may not come from the server."""
     reworded = " (requirement changed)" * change.reworded
     return " (level changed)" * change.relevelled + reworded + " (flaky)" * (change.check.id in target.flaky)
 

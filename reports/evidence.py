@@ -1,4 +1,4 @@
-"""What a page shows of a exchange: request, answer, timed events, `curl`, and the difference from its control."""
+"""What a page shows of an exchange: request, response, timed events, `curl`, and the difference from its control."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Shown:
 
     @cached_property
     def ending(self) -> str:
-        """How it ended, in a few words: status and time, or why there is no whole answer."""
+        """How it ended, in a few words: status and time, or why there is no complete response."""
         status, error = self.response["status"], self.response["error"]
         words = [f"{status} {_phrase(status)}".strip()] if status is not None else []
         if error:
@@ -103,7 +103,7 @@ class Shown:
 
     @property
     def headers(self) -> str:
-        """The answer's headers, a line each."""
+        """The response's headers, a line each."""
         return _headers(self.response["headers"])
 
     @cached_property
@@ -113,13 +113,13 @@ class Shown:
 
     @cached_property
     def streamed(self) -> bool:
-        """Whether the answer is an event stream, by what the server says of it."""
+        """Whether the response is an event stream, by its `Content-Type`."""
         kinds = [value for name, value in self.response["headers"] if name.lower() == "content-type"]
         return any(kind.lower().startswith("text/event-stream") for kind in kinds)
 
     @cached_property
     def body(self) -> str:
-        """The answer's body, for reading: indented if it is JSON."""
+        """The response's body, for reading: indented if it is JSON."""
         text = _text(self.response["body"])
         try:
             return pretty(parsed(text))
@@ -271,7 +271,7 @@ def _explanations(exchanges: list[Shown]) -> list[str]:
 
 
 def _whole(shown: Shown) -> dict[str, Any]:
-    """The request as what its differences are named by: the body's members, and the path if that differs."""
+    """The request as an object, for naming differences: the body's members, and the path if it differs."""
     body = shown.request.get("body")
     return {"path": shown.request["path"], **(body if isinstance(body, dict) else {"body": body or shown.sent})}
 

@@ -1,4 +1,4 @@
-"""Model families: what a server makes of each one's notation of tool calls, from a run with `--dialect`."""
+"""Model families: how a server reads each family's notation of tool calls, from a run with `--dialect`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO = (Outcome.FAIL, Outcome.REJECTED, Outcome.TIMEOUT, Outcome.ERROR)
 _UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.NOT_RUN)
 SERVERS = {"llamacpp": "llama.cpp", "vllm": "vLLM", "ollama": "Ollama"}
 READERS = ("vllm", "ollama")
-"""The backends that are told what reads a notation."""
+"""The backends that need the name of the parser for a notation."""
 
 NO_READER = "no reader for this notation"
 
@@ -95,7 +95,7 @@ def _cell(dialect: Dialect, kind: Kind, column: Column) -> Cell:
 
 
 def reader(dialect: Dialect, server: str) -> str:
-    """What a server that is told reads this notation with, in words."""
+    """The parser with which such a server reads this notation, in words."""
     names = {kind: name for kind, name in dialect.readers(server).items() if kind != "tokenizer"}
     return ", ".join(f"{kind} `{name}`" for kind, name in names.items()) or NO_READER
 
@@ -137,7 +137,7 @@ def markdown(
         "reads it. A row is a notation, not a model's skill. The chat templates are the suite's own",
         "(`fixtures/dialects/`): a server may read a family's real template otherwise.",
         "`ignored`: accepted, without effect. `unknown`: the tiny model did not show what is judged.",
-        "`–`: the notation has no such thing.",
+        "`–`: the notation does not have this.",
         "",
     ]
     for title in (title for title in SERVERS.values() if title in sections):
@@ -163,7 +163,7 @@ def _section(found: list[Family], backend: str, raw: dict[str, dict[str, str]]) 
         words += [reader(family.dialect, backend)] if backend in READERS else []
         said.append(f"| {family.dialect.title} | {' | '.join(words)} |")
     known = {check.id: check for family in found for cell in family.cells for check in cell.known}
-    said += ["", "### What fails in any notation", ""] if known else []
+    said += ["", "### What fails in every notation", ""] if known else []
     said += [f"- {code(id)} {known[id].outcome}: {_message(known[id])}" for id in sorted(known)]
     said += ["", "### What fails in one", ""]
     for family in found:

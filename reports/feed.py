@@ -20,7 +20,7 @@ NAME = "tag:openai-conformance,2026:"
 """The beginning of ids: an entry is the same one wherever the site is published."""
 
 RUNS = 30
-"""Newest runs of a series of which the feed tells."""
+"""How many of the newest runs of a series the feed has."""
 
 _TOLD = (Kind.REGRESSION, Kind.FIX)
 

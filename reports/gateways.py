@@ -1,4 +1,4 @@
-"""What a gateway does to what goes through it, for the page and the terminal."""
+"""How a gateway changes requests and responses, for the page and the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reports.evidence import Shown
 from reports.table import Column, slug
 
 LEGAL_EXAMPLES = 1
-"""Exchanges that are shown of what a gateway may do."""
+"""How many exchanges are shown for a change that a gateway may make."""
 
 
 class Example(NamedTuple):
@@ -58,7 +58,7 @@ def in_short(gateway: Gateway) -> str:
         said.append(f"{len(gateway.unmatched)} that the gateway answered without it")
     if gateway.unexplained:
         requests = ", ".join(f"{number} {line}" for line, number in gateway.unexplained.items())
-        said.append(f"arrived there and of no recorded exchange: {requests}")
+        said.append(f"arrived there that match no recorded exchange: {requests}")
     return "; ".join(said)
 
 

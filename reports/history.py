@@ -97,7 +97,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """How a check came to be what it is, for its page; `flaky` is empty or says that it changes from run to run."""
+    """The history of a check, for its page; `flaky` is empty, or says that the check changes from run to run."""
 
     picture: Markup
     summary: str

@@ -1,4 +1,4 @@
-"""Text from a server, made safe to show: it controls no terminal, page or file; where it is cut, it says so."""
+"""Text from a server, made safe to show: it cannot control a terminal, page or file. Shortened text says so."""
 
 from __future__ import annotations
 

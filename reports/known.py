@@ -31,7 +31,7 @@ def linked(column: Column, check: CheckResult) -> known.Deviation | None:
 
 
 def applying(column: Column) -> list[known.Deviation]:
-    """All that is listed for a column's version and code path."""
+    """All deviations that are listed for a column's version and code path."""
     about = column.target.get("version"), column.target.get("code_path")
     some = {id(one): one for listed in _listed(column.backend).values() for one in listed}
     return [one for one in some.values() if one.applies_to(*about)]
@@ -39,7 +39,7 @@ def applying(column: Column) -> list[known.Deviation]:
 
 @cache
 def _listed(backend: str) -> dict[str, list[known.Deviation]]:
-    """The deviations of a backend by check. A file that cannot be used has none: a page is no place to complain."""
+    """The deviations of a backend by check. An unusable file counts as empty: a page cannot report this error."""
     # A backend's name comes from a results file, and becomes part of a path.
     if not re.fullmatch(r"[a-z][a-z0-9_]*", backend):
         return {}

@@ -68,7 +68,7 @@ class Site(Protocol):
         ...
 
     def history(self, cell: Cell) -> Markup:
-        """How a cell came to be what it is."""
+        """The history of a cell."""
         ...
 
     def check_history(self, cell: Cell, check: CheckResult) -> History | None:
@@ -103,7 +103,7 @@ def write(shown: Table, out: Path, *, limit: int = LIMIT, site: Site | None = No
 
 
 def has_dialects(shown: Table) -> bool:
-    """Whether the page of models that call tools has anything to say."""
+    """Whether the page of models that call tools has any content."""
     return any(map(families.dialect_of, shown.columns))
 
 
@@ -146,7 +146,7 @@ def sides(column: Column, exchange: Shown) -> Markup:
 
 @functools.lru_cache(maxsize=200)
 def _stopped(restart: str, command: str, other: bool) -> Markup:
-    """That a server is gone, and how to get it again: the same for many exchanges."""
+    """A note that the server was stopped, and how to start it again: the same for many exchanges."""
     return Markup(_wire_template().stopped(restart, command, other))
 
 
@@ -276,7 +276,7 @@ def code(text: str) -> Markup:
 
 @functools.lru_cache(maxsize=2_000)
 def prose(text: str) -> Markup:
-    """A sentence, in which `this` is code."""
+    """A sentence; text in backticks becomes code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(code(text)))) if "`" in text else code(text)
 
 

@@ -22,7 +22,7 @@ FORMAT = 1
 
 
 def data(shown: Table, timelines: Sequence[Timeline]) -> str:
-    """All that the site says, as JSON: columns, rows with their cells, checks with their outcomes, versions."""
+    """All content of the site as JSON: columns, rows with their cells, checks with their outcomes, versions."""
     found = {
         "format": FORMAT,
         "suite": suite_version(),

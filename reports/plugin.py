@@ -1,4 +1,4 @@
-"""The pytest plugin that shows a run: the matrix in the terminal, then the page, whatever became of the run."""
+"""The pytest plugin that shows a run: the matrix in the terminal, then the page, however the run ended."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _Show:
         self._show(show, writer.fullwidth, writer.hasmarkup)
 
     def pytest_unconfigure(self) -> None:
-        """After an internal error, or with --no-summary, nobody asks for a summary; the page is written anyway."""
+        """After an internal error, or with --no-summary, pytest requests no summary; the page is written anyway."""
         self._show(lambda text: None, 80, False)
 
     def _show(self, show: Any, width: int, colour: bool) -> None:

@@ -1,4 +1,4 @@
-"""JSON for the eye: indented, but what fits stays on one line; what is long is cut, and says so."""
+"""JSON for reading: indented, but short objects stay on one line, and long values are shortened with a note."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parsed(text: str) -> Any:
 
 
 def pretty(value: Any) -> str:
-    """A JSON value as text for reading. It is no JSON where something was cut: `…` stands there."""
+    """A JSON value as text for reading. Where something was left out it has `…`, and is not valid JSON."""
     return _pretty(value, 0)
 
 

@@ -60,14 +60,14 @@ class Published:
         _write(out / "results" / f"{column.key}.jsonl", lines(column.results))
 
     def history(self, cell: Cell) -> Markup:
-        """How a cell came to be what it is, of its newest runs."""
+        """The history of a cell in its newest runs."""
         points = self.series[cell.column.number - 1].points(cell.feature.id)
         if not points:
             return Markup("")
         return Markup('<p class="history">{} <span>{}</span></p>').format(sparkline(points), history.summary(points))
 
     def check_history(self, cell: Cell, check: CheckResult) -> History | None:
-        """How a check came to be what it is."""
+        """The history of a check."""
         points = self.series[cell.column.number - 1].check(check.id)
         if len(points) < 2:
             return None

@@ -84,14 +84,14 @@ class Column:
 
     @cached_property
     def causes(self) -> list[Cause]:
-        """Why checks did not pass, by `conformance.results.causes`; what a server honestly rejects is left out."""
+        """Why checks did not pass, by `conformance.results.causes`; clean rejections are left out."""
         findings = [found for found in self.results.findings if found.target == self.name]
         changes = [change for one in self.gateways for change in one.changes]
         return [cause for cause in causes(self.checks, findings, applying(self), changes) if cause.told]
 
     @property
     def gateways(self) -> list[Gateway]:
-        """What it did to what went through it, if it is a gateway with the reference behind it."""
+        """How it changed requests and responses, if it is a gateway with the reference behind it."""
         return [one for one in self.results.gateways if one.target == self.name]
 
     @property
@@ -117,10 +117,13 @@ class Column:
 
     @property
     def trouble(self) -> str | None:
-        """Why this column is not a whole run: it was cut, stopped, or only a quick look. None for a whole one."""
+        """Why this column is not a complete run: it was interrupted, stopped, or only a quick look.
+
+        None for a complete run.
+        """
         footer = self.results.footer
         if footer is None:
-            return "Incomplete: the run was cut, its results file has no end."
+            return "Incomplete: the run was interrupted, and its results file has no end."
         stopped = footer.get("stopped")
         return f"Stopped: {stopped}" if stopped else QUICK if self.quick else None
 
@@ -136,7 +139,7 @@ class Column:
         return self.recorded[scenario]
 
     def forget(self) -> None:
-        """Forget what pages made of exchanges: all of it is more than memory should hold."""
+        """Forget the rendered exchanges, because all of them would need too much memory."""
         self.recorded.clear()
         self.rendered.clear()
 

@@ -27,7 +27,7 @@ _STATUS = {
 }
 _OUTCOME = {"fail": "red", "ignored": "bold magenta", "timeout": "red", "error": "bold red"}
 _REASONS = 3
-"""Reasons that are told why checks did not run; a replay has one for each scenario that it lacks."""
+"""How many reasons are shown why checks did not run; a replay has one for each scenario that it lacks."""
 
 _SENTENCE = 300
 """Characters of why a client did not do its task."""
@@ -76,13 +76,13 @@ def text(shown: Table, *, width: int, colour: bool, verbose: bool = False) -> st
 
 
 def _gateways(console: Console, shown: Table) -> None:
-    """What was compared; what the gateway does wrong stands among the causes."""
+    """What was compared; changes that the gateway may not make are among the causes."""
     for gateway in (one for column in shown.columns for one in column.gateways):
-        console.print(Text("\nWhat goes through the gateway", "bold"))
+        console.print(Text("\nWhat the gateway changes", "bold"))
         console.print(Text(f"  {visible(gateways.in_short(gateway))}", "dim"))
         more = "The report has both sides of each."
         wrong, legal = count(len(gateway.wrong), "change"), len(gateway.legal)
-        console.print(Text(f"  {wrong} that a gateway may not make, {legal} that it may. {more}"))
+        console.print(Text(f"  {wrong} that a gateway may not make, {legal} that it may make. {more}"))
         for note in gateway.notes:
             console.print(Text(f"  {visible(note)}", "dim"))
 
@@ -134,7 +134,7 @@ def _matrix(shown: Table, width: int) -> RichTable:
 
 
 def _status(cell: Cell) -> Text:
-    """The word, and below it what fails; what a `yes` leaves out is said once, below the matrix."""
+    """The status, and below it what fails; notes on a `yes` come once, below the matrix."""
     said = Text(f"{words.STATUS[cell.word]} {cell.word}", _STATUS[cell.word])
     if cell.because:
         said.append(" *" if cell.word == "yes" else f"\n{visible(cell.because)}", "dim")
@@ -242,4 +242,4 @@ def _not_run(console: Console, column: Column, *, named: bool) -> None:
         why = "" if column.trouble == f"Stopped: {reason}" else f", {line(reason, 300)}"  # That was said above.
         console.print(Text(f"Not run{of}: {number} of {len(column.checks)}{why}", "yellow"), soft_wrap=True)
     if more := sum(number for _, number in reasons[_REASONS:]):
-        console.print(Text(f"Not run{of}: {more} more, each for a reason of its own, which the report tells", "yellow"))
+        console.print(Text(f"Not run{of}: {more} more, each for its own reason, which the report shows", "yellow"))

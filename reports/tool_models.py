@@ -1,4 +1,4 @@
-"""Models that call tools: what the guide claims of each on each backend, beside what was measured."""
+"""Models that call tools: what the guide claims for each on each backend, and what was measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each version of a server changed, and since which version a check or a cell is what it is."""
+"""What each version of a server changed, and since which version a check or a cell has its present outcome."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Story:
 
     @property
     def since(self) -> Since:
-        """Since when it is what it is."""
+        """Since when it has its present outcome."""
         streaks = [list(same) for _, same in groupby(self.points, lambda point: point.word)]
         now = streaks[-1][0]
         before = streaks[-2][-1] if len(streaks) > 1 else None
@@ -128,7 +128,7 @@ class Timeline:
 
 
 def timeline(kept: Mapping[str, Any], backend: str) -> Timeline:
-    """The versions of a file. A check changed if it ended otherwise than in the last version that decided it.
+    """The versions of a file. A check changed if its outcome differs from that in the last version that decided it.
 
     Cells are graded by the checks that all versions were measured by, with the levels of today.
     """

@@ -42,7 +42,7 @@ MEANING = {
     "fail": "the exchange shows a violation",
     "rejected": "4xx or 501 with an error object, or the endpoint is absent",
     "inconclusive": "the model did not show what is judged",
-    "blocked": "not judged, because something that it needs failed",
+    "blocked": "not judged, because something that the check needs failed",
     "timeout": "no complete response in time",
     "error": "an error of the suite, not of the server",
     "not-run": "selected, but not run; never counts as passing",
@@ -53,8 +53,9 @@ FIX = {
     "fail": "The response breaks the requirement: change what the message names.",
     "ignored": "The server accepts the parameter and does nothing with it: give it its effect, or reject it with 400 "
     "and an error object.",
-    "rejected": "The server rejects the request cleanly. That is honest; to support the feature, accept it.",
-    "timeout": "No complete response came in time: answer, or end the stream.",
+    "rejected": "The server rejects the request cleanly, which is correct for a feature that it does not support. "
+    "To support the feature, accept the request.",
+    "timeout": "No complete response came in time: respond earlier, and end each stream.",
 }
 """What a server's author changes when a check ends so."""
 

@@ -309,7 +309,7 @@ def test_a_change_is_the_cause_of_what_fails(tmp_path: Path) -> None:
     outcomes = Counter(check.outcome for check in read.checks)
     assert outcomes[Outcome.IGNORED], output
     page = (tmp_path / "report" / "index.html").read_text()
-    assert "What the gateway does to what goes through it" in page
+    assert "How the gateway changes requests and responses" in page
     assert "<code>logit_bias</code> does not reach the upstream" in page
 
 

@@ -82,7 +82,7 @@ def test_it_only_adds(arguments: list[str], files: set[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["stop.Bad", "--level=MAY", "--source=docs:x"], "'stop.Bad' is no id; write AREA.NAME"),
+        (["stop.Bad", "--level=MAY", "--source=docs:x"], "'stop.Bad' is not an id; write AREA.NAME"),
         (["stop.ends_the_text", "--level=MAY", "--source=docs:x"], "there is a check stop.ends_the_text already"),
         (["stop.new", "--level=HIGH", "--source=docs:x"], "--level=HIGH: write MUST, SHOULD or MAY."),
         (["stop.new", "--level=MAY", "--source=docs"], "--source=docs: write openapi:…"),

@@ -86,9 +86,9 @@ def all_pass(line: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (no_footer, "The run was cut"),
-        (header(suite="0.1.0+g123456789abc.dirty"), "had changes of its own"),
-        (header(suite="0.1.0+g123456789abc"), "check out that commit"),
+        (no_footer, "The run was interrupted"),
+        (header(suite="0.1.0+g123456789abc.dirty"), "had uncommitted changes"),
+        (header(suite="0.1.0+g123456789abc"), "check out its commit"),
         (header(selected=[]), "checks were not selected"),
         (no_version, "has no version"),
         (all_pass, "give other outcomes for stop.ends_the_text (fail, now pass)"),

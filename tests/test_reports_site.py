@@ -290,4 +290,4 @@ def test_the_alarm_of_the_command_line(
     program.unlink()
     monkeypatch.setenv("PATH", str(program.parent))
     assert main(["alarm", str(data)]) == 2
-    assert "There is no program gh here" in capsys.readouterr().err
+    assert "The program gh is not installed" in capsys.readouterr().err

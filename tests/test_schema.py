@@ -571,7 +571,7 @@ def test_what_is_no_schema_is_refused_with_the_place(schema: Any, why: str) -> N
 def test_references_are_never_fetched_nor_followed_without_end() -> None:
     with pytest.raises(ValueError, match=r"refers to 'http://127\.0\.0\.1:9/x\.json', which is not in it"):
         validate_against({}, {"$ref": "http://127.0.0.1:9/x.json"})
-    with pytest.raises(ValueError, match="without end"):
+    with pytest.raises(ValueError, match="endlessly"):
         validate_against({}, {"$ref": "#"})
     tree = {"properties": {"next": {"$ref": "#"}}, "type": "object"}
     assert brief(validate_against({"next": {"next": 1}}, tree)) == ["next.next: must be an object"]

@@ -1,15 +1,18 @@
-"""Requirements and messages of checks: what a maintainer reads first must be plain, and must say what to change."""
+"""The sentences that users read first: they are plain, short, and in OpenAI's words, and say what to change."""
 
 from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conformance.checks import __file__ as checks
+from conformance.requirements import musts
+from tests.reference.faults import FAULTS
 
 FILES = sorted(Path(checks).parent.glob("test_*.py"))
 
@@ -30,6 +33,21 @@ BANNED = {
     "thoughts": "reasoning",
 }
 """Words that requirements do not use, and OpenAI's word for each."""
+
+PHRASES = {
+    r", too\b": "also",
+    r"\bas well\b(?! as)": "also; plain and streamed",
+    r"\bwithout a word\b": "silently",
+    r"\bmarks (?:of|in)\b": "markers",
+    r"\b(?:is|are) answered\b": "gets a response",
+    r"\bjoins? to\b": "the concatenated … equal …",
+    r"\btaken for\b": "treated as",
+    r"\bthat there is not\b": "unknown",
+    r"\bis a [45]\d\d\b": "gets a 400",
+    r"\bwords more\b": "extra words",
+    r"(?<!here )\b(?:is|are) no (?!\w+er\b|more\b)": "is not a",
+}
+"""Phrases that readers had to read twice, and plain ones."""
 
 MESSAGE = {"ignored_unless": 1, "inconclusive_unless": 1, "lenient": 0, "Fail": 0}
 """The words that take a message, and at which place."""
@@ -108,3 +126,35 @@ def test_a_requirement_is_one_short_sentence_in_the_words_of_the_api(file: Path)
 def test_what_a_message_says(source: str, said: str | None) -> None:
     ((_, message),) = messages(ast.parse(source))
     assert sentence(message, {"SAID": ast.Constant("expected that")}) == said
+
+
+def toml(*files: Path, array: str, key: str) -> Iterator[tuple[str, str]]:
+    """The file and the text of each entry of an array of tables."""
+    for file in files:
+        for entry in tomllib.loads(file.read_text(encoding="utf-8")).get(array, []):
+            yield f"{file.parent.name}/{file.name}", entry[key]
+
+
+@pytest.fixture(scope="module")
+def sentences() -> list[tuple[str, str]]:
+    """Where a sentence is, and the sentence: requirements, messages, faults, MUSTs, deviations, exclusions."""
+    return list(_sentences())
+
+
+def _sentences() -> Iterator[tuple[str, str]]:
+    for file in FILES:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        yield from ((f"{file.name}::{name}", requirement) for name, requirement in requirements(tree))
+        yield from ((f"{file.name}:{line}", sentence(message, {}) or "") for line, message in messages(tree))
+    yield from ((f"fault {name}", fault.sentence) for name, fault in FAULTS.items())
+    for must in musts.musts():
+        yield from ((f"musts.toml, {must.source}", text) for text in (must.says, must.breaks))
+    root = Path(checks).parents[2]
+    yield from toml(*root.glob("backends/*/known.toml"), array="deviation", key="reason")
+    yield from toml(*root.glob("conformance/ledger/*.toml"), array="excluded", key="why")
+
+
+@pytest.mark.parametrize(("phrase", "better"), PHRASES.items())
+def test_no_sentence_has_to_be_read_twice(sentences: list[tuple[str, str]], phrase: str, better: str) -> None:
+    found = [f"{where}: {text}" for where, text in sentences if re.search(phrase, text)]
+    assert not found, f"write {better!r} instead:\n" + "\n".join(found)

@@ -8,7 +8,7 @@ from backends.target import Running, Wanted
 
 
 def start(wanted: Wanted, data: dict[str, Any]) -> Running:
-    """Start the backend's containers, wait until they are healthy, say what they are. Raises CannotStart."""
+    """Start the backend's containers, wait until they are healthy, and describe them. Raises CannotStart."""
     from backends.containers import starting
 
     return starting.start(wanted, data)

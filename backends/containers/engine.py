@@ -1,4 +1,4 @@
-"""The container engine: find it, pull an image, remove what a run left, and say in one sentence what is wrong."""
+"""The container engine: find it, pull an image, remove leftover containers, and say in one sentence what is wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENGINE_TIMEOUT = 120
 """Seconds for one answer of the engine: to unpack and start a 20 GB image takes a slow disk a minute."""
 
 SAY_EVERY = 5.0
-"""Seconds between two words about a pull or a start."""
+"""Seconds between two progress messages about a pull or a start."""
 
 _GROUP = "sudo usermod -aG docker $USER, then log in again"
 
@@ -74,7 +74,7 @@ _SENTENCES = (
     (
         r"no such host|dial tcp|connection refused|i/o timeout|TLS handshake|server misbehaving|proxyconnect"
         r"|network is unreachable",
-        "The image {image} cannot be pulled ({said}): see to this machine's network, then docker pull {image}; or "
+        "The image {image} cannot be pulled ({said}): check this machine's network, then docker pull {image}; or "
         "bring it as a file: docker save on another machine, docker load here, or name one that is here with --image.",
     ),
     (
@@ -83,8 +83,8 @@ _SENTENCES = (
     ),
     (
         r"executable file not found|no such file or directory: unknown|no command specified",
-        "The image {image} has not the program that is started in it ({said}): is it an image of this server? Name "
-        "another with --image NAME:TAG.",
+        "The image {image} does not have the program that is started in it ({said}): is it an image of this server? "
+        "Name another with --image NAME:TAG.",
     ),
 )
 
@@ -103,7 +103,7 @@ def explained(problem: Exception, image: str = "", port: str = "") -> CannotStar
             return CannotStart(
                 sentence.format(engine=address(), said=short, image=image, port=port, machine=platform.machine())
             )
-    return CannotStart(f"The container engine at {address()} refuses: {short}. See docker info, and its log.")
+    return CannotStart(f"The container engine at {address()} rejects this: {short}. See docker info, and its log.")
 
 
 def connect() -> docker.DockerClient:

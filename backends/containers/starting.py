@@ -31,7 +31,7 @@ START_SECONDS = 300
 
 
 def start(wanted: Wanted, data: dict[str, Any]) -> Running:
-    """Start the backend's containers, wait until they are healthy, say what they are. Raises CannotStart."""
+    """Start the backend's containers, wait until they are healthy, and describe them. Raises CannotStart."""
     try:
         return _start(wanted, data)
     except docker.errors.DockerException as problem:  # The engine ended, or says what nobody expected.

@@ -1,7 +1,7 @@
 """Recorded exchanges with the words that checks use to read them.
 
-Plain and streamed responses are read with the same words. Reading what is not there ends the check: a rejection with
-`Refused`, a malformed response with `Fail`. A check never has to ask first.
+Plain and streamed responses are read with the same words. A check that reads something that is not there ends: with
+`Refused` for a rejection, with `Fail` for a malformed response. It need not test for this first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VIEWS: dict[str, type[Answer]] = {
     "/responses/compact": Answer,
     "/responses": Response,
 }
-"""The class for each path, and for the paths below it; the first that fits counts."""
+"""The class for each path, and for the paths below it; the first match counts."""
 
 
 def view(path: str) -> type[Answer]:

@@ -1,6 +1,6 @@
 """Endpoints that a server does not have.
 
-That is one fact: the row of the endpoint says so, and no other row is judged by its responses. A check gets `Absent` in
+An absent endpoint is one fact: its own row says so, and its responses lower no other row. A check gets `Absent` in
 place of each response of such an endpoint, and ends when it reads it.
 """
 
@@ -23,8 +23,8 @@ from fixtures.scenario import with_needs
 class Endpoint:
     """A method and a path of the API, in which `{...}` stands for an id.
 
-    `witnesses` are scenarios with a plain, good request to it: they decide whether it is there. Where none of them
-    could be sent, the endpoint called `parent` decides. `rows` of the matrix are about this endpoint.
+    `witnesses` are scenarios with a plain, valid request to it: they decide whether it is there. If none of them could
+    be sent, the endpoint called `parent` decides. `rows` of the matrix are about this endpoint.
     """
 
     method: str

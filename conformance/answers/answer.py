@@ -18,11 +18,11 @@ _CONTEXT = re.compile(r"context.?(length|limit|size|window)|exceed_context|(inpu
 """How servers say that a request does not fit into the model's context."""
 
 LONG_BODY, LONG_LIMIT = 1000, 500
-"""Bytes of a request, or tokens of its limit, from which a model's context may be too small for it."""
+"""A request with at least this many bytes, or with such a token limit, may not fit into a model's context."""
 
 
 class Refused(Verdict):
-    """A check read the response to a request that the server rejected: `rejected` if it did so cleanly, else `fail`.
+    """A check read a rejection: the outcome is `rejected` if the rejection is clean, else `fail`.
 
     If the request is long, and the server says that it does not fit into the model's context, it is `inconclusive`.
     """
@@ -38,7 +38,7 @@ class Refused(Verdict):
         how = "was rejected" if clean else bare
         super().__init__(
             f"{answer.name} {how}: {answer.status} {said}",
-            expected="2xx, or an honest rejection: 4xx or 501 with an error object",
+            expected="2xx, or a clean rejection: 4xx or 501 with an error object",
             actual=f"{answer.status} {answer.exchange.body[:300].decode(errors='replace')}",
         )
 
@@ -75,7 +75,7 @@ class Answer:
 
     @cached_property
     def unasked(self) -> bool:
-        """Whether a stream came although the request asks for none."""
+        """Whether the response is a stream although the request does not ask for one."""
         kind = (self.exchange.header("content-type") or "").partition(";")[0].strip().lower()
         return self.asks_for_none and self.ok and kind == "text/event-stream"
 
@@ -118,7 +118,8 @@ class Answer:
             )
         if error == "undecodable":
             raise Fail(
-                f"{self.name}: expected the encoding of `Content-Encoding`, got another: {self.exchange.error_detail}",
+                f"{self.name}: expected a body in the encoding that `Content-Encoding` names, got another: "
+                f"{self.exchange.error_detail}",
                 expected="a body in the encoding that `Content-Encoding` names",
                 actual=self.exchange.error_detail,
             )
@@ -201,7 +202,7 @@ class Answer:
     def does_not_fit(self) -> bool:
         """Whether this rejects a long request because it does not fit into the model's context.
 
-        One that goes on from a stored response may be as long as what the model wrote there.
+        The prompt of a request with `previous_response_id` also contains the stored response.
         """
         request = self.exchange.request
         sent = request.body if isinstance(request.body, dict) else {}
@@ -278,7 +279,7 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Missing:
-    """Stands for the responses of a scenario that was not sent: reading anything of it ends the check.
+    """Stands for the responses of a scenario that was not sent: a check that reads anything of it ends.
 
     The check ends with `verdict` if there is one, else with `why`.
     """

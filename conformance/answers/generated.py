@@ -21,7 +21,7 @@ _KINDS: dict[str, type] = {"token": str, "logprob": float, "top_logprobs": list}
 
 
 class Entry(dict[str, Any]):
-    """An entry of `logprobs.content`, or an alternative in one. Reading what it lacks ends the check."""
+    """An entry of `logprobs.content`, or an alternative in one. A check that reads a missing field ends."""
 
     def __getitem__(self, key: str) -> Any:
         if key not in self:
@@ -39,7 +39,7 @@ class Entry(dict[str, Any]):
 
 
 class Alternatives(list[Entry]):
-    """`top_logprobs`; reading the first of none ends the check."""
+    """`top_logprobs`; a check that reads the first entry of an empty array ends."""
 
     def __getitem__(self, at: Any) -> Any:
         if not self:
@@ -122,7 +122,7 @@ class Generated(Answer):
 
     @property
     def said(self) -> str:
-        """All that the model wrote for the first choice, calls aside: reasoning, then text or refusal."""
+        """All that the model wrote for the first choice, without calls: reasoning, then text or refusal."""
         notes.current().generated.add(self.name)
         return self.choice.reasoning + self.choice.text + self.choice.refusal
 
@@ -164,7 +164,7 @@ class Generated(Answer):
 
     @cached_property
     def usage(self) -> dict[str, Any]:
-        """The usage object; of a stream, the last that it carries."""
+        """The usage object; of a stream, the last one."""
         found = [o["usage"] for o in self.objects if o.get("usage") is not None]
         if not found and self.unasked:
             raise Blocked(f"{self.name}: expected a plain response with `usage`, got an event stream without")
@@ -310,7 +310,7 @@ class Chat(Generated):
         return list(choices.values())
 
     def _as_plain(self, choice: Choice) -> dict[str, Any]:
-        """The choice of a plain response that a stream adds up to."""
+        """The choice of a plain response, put together from a stream."""
         message: dict[str, Any] = {"role": choice.role, "content": choice.content}
         if choice.tool_calls:
             message["tool_calls"] = [

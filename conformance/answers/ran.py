@@ -26,7 +26,7 @@ class Ran(list[Answer]):
         for answer in self:
             answer.assert_accepted()
         if self.ended.exit_code is None:
-            raise TimedOut(f"{self.name}: expected the program to end in time, got none ({self.ended.errors})")
+            raise TimedOut(f"{self.name}: expected the program to end in time, but it did not ({self.ended.errors})")
         if self.ended.exit_code != 0 or not self:
             why = self.ended.errors.strip().splitlines() or ["it sent nothing"]
             raise Fail(

@@ -21,8 +21,10 @@ LARGE = 1 << 20
 """Bytes of a recording's file from which it is not kept in memory."""
 
 IN_MEMORY = 16 << 20
-"""Bytes of all files together whose recordings a process keeps in memory. What is made of one takes up to ten times as
-much; those of a healthy run have 6 MB."""
+"""Bytes of all files together whose recordings a process keeps in memory.
+
+Parsed recordings take up to ten times as much; the files of a normal run have 6 MB.
+"""
 
 
 class Line(NamedTuple):
@@ -35,11 +37,11 @@ class Line(NamedTuple):
 
 
 class Recording(dict[str, Any]):
-    """What is kept of a scenario: its `exchanges` (as JSON), with how a `program` ended; or why it was `unsent`.
+    """The record of a scenario: its `exchanges` (as JSON), and how a `program` ended; or why it was `unsent`.
 
-    `log` is what the log of a server of ours gained meanwhile, from all who asked it. `again` says why requests were
-    sent again, `lost` why there is nothing to judge although something was sent, and `fatal` that the server stopped
-    answering anybody while it handled this.
+    `log` is what a server that we started wrote to its log meanwhile, for all of its clients. `again` says why requests
+    were sent again, `lost` why there is nothing to judge although requests were sent, and `fatal` that the server
+    stopped answering all clients during this scenario.
     """
 
     @cached_property
@@ -105,7 +107,7 @@ class Source(Protocol):
 
 
 class Replay:
-    """The exchanges of an old results file that are those of today's scenarios."""
+    """The exchanges of an old results file whose requests are the same as today."""
 
     def __init__(self, recordings: Mapping[str, Recording], target: Target) -> None:
         self._recordings = recordings
@@ -123,7 +125,7 @@ class Replay:
         return self._found[name]
 
     def _find(self, name: str) -> Recording:
-        """A scenario of the same name may ask something else today: then the answer is to another question."""
+        """A scenario of the same name may have a different request today; then the recorded response is not judged."""
         kept = self._recordings.get(name)
         if kept is None:
             return Recording(unsent="the recording lacks an exchange that the check needs")
@@ -157,7 +159,10 @@ class Replay:
 
 
 def _same(today: wire.Request, then: wire.Request, *, draws: bool) -> bool:
-    """Whether two requests ask the same. The order of keys counts only inside of parameters, and no seed of `draws`."""
+    """Whether two requests are the same.
+
+    The order of keys counts only inside of parameters; seeds of `draws` do not count.
+    """
 
     def asked(request: wire.Request) -> str:
         sent = Exchange(request=request).to_json()["request"]

@@ -111,7 +111,7 @@ class Response(Answer):
 
     @property
     def said(self) -> str:
-        """All that the model wrote, calls aside: reasoning, then text or refusal."""
+        """All that the model wrote, without calls: reasoning, then text or refusal."""
         return self.reasoning + self.text + self.refusal
 
     @property

@@ -29,7 +29,7 @@ STRAY_TEXT = "the line is text or JSON outside of any field; clients ignore it"
 """9.2.6: a line without colon is a field name without value, and names that the standard does not know are
 ignored. Legal there, lost data here: a bare error object, or the rest of a payload after a raw line break."""
 
-MISNAMED = "the field name is not one of the standard, only like one; clients ignore the line"
+MISNAMED = "the field name is not in the standard, although it resembles one; clients ignore the line"
 """9.2.6: names are compared without changing case or space. `Data:`, ` data:` and `error:` reach nobody."""
 
 _BOM = b"\xef\xbb\xbf"

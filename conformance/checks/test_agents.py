@@ -33,7 +33,7 @@ PAGES = "docs:api-reference/responses"
 WORDS = len(TEN_WORDS.split())
 INPUT = "`usage.input_tokens`"
 NO_CALL = "expected a tool call, got none (`output`)"
-UNREAD = "the model is not told of functions either: its template may leave tools out"
+UNREAD = "functions do not reach the model either: its template may leave tools out"
 ENDLESS = "expected the model to end by itself, got a truncated response"
 EMPTY = "expected a string with text, got an empty one (`output_text`)"
 
@@ -52,7 +52,9 @@ def assert_not_dropped(answers: Sequence[Response | Chat], control: Response | C
         for name, answer in zip(names, answers, strict=True)
         if not answer.cleanly_refused and answer.tokens(kind) <= control.tokens(kind) and not _used(answer)
     ]
-    ignored_unless(not dropped, f"no more {kind} tokens with {', '.join(dropped)}: left out silently")
+    ignored_unless(
+        not dropped, f"expected more {kind} tokens with {', '.join(dropped)}, got no more: dropped silently (`usage`)"
+    )
 
 
 def _used(answer: Response | Chat) -> bool:
@@ -90,14 +92,14 @@ def test_hosted_tools_are_offered_or_rejected(
 
 @check("responses_tools", SHOULD, TOOLS)
 def test_an_unknown_type_of_tool_is_refused(respond_weather: Response, bad_respond_tool_type: Response) -> None:
-    """A tool of an unknown `type` is rejected with 400, not left out."""
+    """A tool of an unknown `type` is rejected with 400, not silently dropped."""
     respond_weather.assert_accepted()
     expect_rejection(bad_respond_tool_type)
 
 
 @check("responses_tools", SHOULD, "openapi:FunctionToolCall.namespace")
 def test_a_function_of_a_namespace_is_called(respond_namespace_required: Response) -> None:
-    """A call of a function of a namespace has the function's `name`, and the `namespace`."""
+    """A `function_call` of a function in a namespace has the function's `name` and its `namespace`."""
     inconclusive_unless(respond_namespace_required.state != "incomplete", ENDLESS)
     ignored_unless(respond_namespace_required.tool_calls, NO_CALL)
     item = respond_namespace_required.items("function_call")[0]
@@ -135,7 +137,7 @@ def test_a_grammar_is_followed(respond_custom_grammar: Response) -> None:
 
 @check("responses_tools", SHOULD, "openapi:ResponseCustomToolCallInputDeltaEvent")
 def test_streamed_input_is_whole(respond_custom_required_streamed: Response) -> None:
-    """`response.custom_tool_call_input.delta` joins to the `input` of the `done` event and of the final item."""
+    """`response.custom_tool_call_input.delta`s concatenate to `input` of the `done` event and of the final item."""
     answer = respond_custom_required_streamed
     inconclusive_unless(answer.state != "incomplete", ENDLESS)
     final = [item.get("input") for item in _custom_calls(answer)]
@@ -147,7 +149,7 @@ def test_streamed_input_is_whole(respond_custom_required_streamed: Response) -> 
 
 @check("responses_tools", SHOULD, "openapi:CustomToolCallOutput")
 def test_the_own_custom_call_can_be_sent_back(respond_custom_back: Response) -> None:
-    """A `custom_tool_call` is accepted in `input` as the server sent it, with its result."""
+    """The server accepts its own `custom_tool_call`, unchanged, in `input`, together with its result."""
     inconclusive_unless("custom_tool_call" in str(respond_custom_back.sent["input"]), NO_CALL)
     inconclusive_unless(not respond_custom_back.truncated, ENDLESS)
     assert respond_custom_back.output, "expected a message or a call, got nothing (`output`)"
@@ -155,7 +157,7 @@ def test_the_own_custom_call_can_be_sent_back(respond_custom_back: Response) -> 
 
 @check("responses_tools", SHOULD, "openapi:CustomToolCallOutput.output")
 def test_parts_of_a_custom_result_are_read(respond_custom_result_parts: list[Response]) -> None:
-    """`output` of a `custom_tool_call_output` may be an array of parts: ten words more are ten tokens or more."""
+    """`output` of a `custom_tool_call_output` may have parts: ten extra words add at least ten `usage.input_tokens`."""
     short, longer = respond_custom_result_parts
     ignored_unless(more_tokens(longer, short), f"a longer part adds no tokens ({INPUT})")
 
@@ -192,7 +194,7 @@ def test_the_state_may_be_the_clients(respond_think: Response, respond_encrypted
 
 @check("responses", SHOULD, ENCRYPTED)
 def test_reasoning_is_encrypted(respond_encrypted: Response) -> None:
-    """With `include: ["reasoning.encrypted_content"]`, each `reasoning` item has `encrypted_content`, not empty."""
+    """With `include: ["reasoning.encrypted_content"]`, each `reasoning` item has a non-empty `encrypted_content`."""
     items = respond_encrypted.items("reasoning")
     inconclusive_unless(items, "expected the model to reason, got no reasoning (`output`)")
     empty = [shown(item.get("encrypted_content")) for item in items if not item.get("encrypted_content")]
@@ -201,7 +203,7 @@ def test_reasoning_is_encrypted(respond_encrypted: Response) -> None:
 
 @check("responses", SHOULD, "docs:guides/conversation-state")
 def test_unstored_output_can_be_sent_back(respond_encrypted: Response, respond_encrypted_back: Response) -> None:
-    """With `store: false`, items of `output` are accepted in `input` as the server sent them."""
+    """With `store: false`, the server accepts its own items of `output`, unchanged, in `input`."""
     assert_more(respond_encrypted_back.tokens("input"), respond_encrypted.tokens("input"), INPUT)
     inconclusive_unless(not respond_encrypted_back.truncated, ENDLESS)
     assert respond_encrypted_back.text.strip(), EMPTY
@@ -218,7 +220,7 @@ def test_encrypted_reasoning_needs_no_content(respond_encrypted: Response, respo
 
 @check("responses", SHOULD, ENCRYPTED)
 def test_foreign_reasoning_breaks_nothing(respond_two_turns: Response, respond_foreign_reasoning: Response) -> None:
-    """A `reasoning` item that another server has encrypted is left out alone, or the request is rejected."""
+    """A `reasoning` item that another server encrypted is rejected, or dropped without dropping other items."""
     respond_two_turns.assert_accepted()
     if not respond_foreign_reasoning.cleanly_refused:
         assert_at_least(respond_foreign_reasoning.tokens("input"), respond_two_turns.tokens("input"), INPUT)
@@ -226,7 +228,7 @@ def test_foreign_reasoning_breaks_nothing(respond_two_turns: Response, respond_f
 
 @check("responses", SHOULD, "openapi:MessagePhase")
 def test_a_phase_is_accepted(respond_two_turns: Response, respond_phases: list[Response]) -> None:
-    """A message of the assistant with a `phase` is accepted, and reaches the model as without it."""
+    """An assistant message with a `phase` is accepted, and still reaches the model."""
     for answer in respond_phases:
         assert_at_least(answer.tokens("input"), respond_two_turns.tokens("input"), f"{INPUT} of {answer.name}")
 
@@ -242,7 +244,7 @@ def test_a_reference_is_read_or_rejected(respond_two_questions: Response, respon
 
 @check("responses_state", SHOULD, f"{PAGES}/get")
 def test_items_keep_their_ids(respond_name: Response, retrieved: Response) -> None:
-    """The items of a retrieved response have the `id`s with which the response came."""
+    """`GET /responses/{id}` returns the same `output[].id` as the original response."""
     if retrieved.id == respond_name.id:
         ids = [item.get("id") for item in respond_name.output]
         assert_equal([item.get("id") for item in retrieved.output], ids, "`output[].id` of the retrieved response")
@@ -250,7 +252,7 @@ def test_items_keep_their_ids(respond_name: Response, retrieved: Response) -> No
 
 @check("responses_stream", SHOULD, "openapi:ResponseOutputItemDoneEvent.item")
 def test_done_items_are_final(every: Every) -> None:
-    """The items of `response.output_item.done`, which agents send back, are those of the last event."""
+    """The items of `response.output_item.done`, which agents send back, equal those in the last event."""
     for answer in every.accepted(Response, streamed=True):
         ended = answer.held("response.output_item.done", "item")
         for at, (item, final) in enumerate(zip(ended, answer.output, strict=False)):
@@ -270,15 +272,15 @@ def _text(item: dict[str, Any]) -> str:
 def test_streamed_items_can_be_sent_back(
     respond_cities_streamed: Response, respond_streamed_items_back: list[Response]
 ) -> None:
-    """Several calls are accepted in `input` as `response.output_item.done` has them, and their results are read."""
-    inconclusive_unless(len(respond_cities_streamed.tool_calls) > 1, "expected several tool calls, got one at most")
+    """Calls of `response.output_item.done` are accepted unchanged in `input`, and the model reads their results."""
+    inconclusive_unless(len(respond_cities_streamed.tool_calls) > 1, "expected several tool calls, got at most one")
     short, longer = respond_streamed_items_back
     ignored_unless(more_tokens(longer, short), f"a longer result of the last call adds no tokens ({INPUT})")
 
 
 @check("responses", SHOULD, "openapi:CreateResponse.input")
 def test_the_first_of_forty_items_is_read(respond_forty_items: list[Response]) -> None:
-    """The first result in a history of forty items reaches the model: ten words more in it are ten tokens or more."""
+    """The first result in forty items reaches the model: ten extra words add at least ten `usage.input_tokens`."""
     short, longer = respond_forty_items
     ignored_unless(more_tokens(longer, short), f"a longer first result adds no tokens ({INPUT})")
 
@@ -310,7 +312,7 @@ def test_a_compaction_is_read_or_rejected(respond_two_questions: Response, respo
 
 @check("responses_tools", SHOULD, "openapi:CreateResponse")
 def test_an_agents_parameters_are_accepted(respond_weather: Response, respond_as_agent: Response) -> None:
-    """What agents send (`include`, `prompt_cache_key`, `reasoning.summary`, …) changes neither prompt nor call."""
+    """Parameters of agents (`include`, `prompt_cache_key`, `reasoning.summary`, …) change neither prompt nor call."""
     assert_equal(respond_as_agent.tokens("input"), respond_weather.tokens("input"), INPUT)
     inconclusive_unless(respond_weather.tool_calls and not respond_as_agent.truncated, NO_CALL)
     assert_same_calls(respond_as_agent, respond_weather)
@@ -318,7 +320,7 @@ def test_an_agents_parameters_are_accepted(respond_weather: Response, respond_as
 
 @check("responses", MAY, "de-facto:Codex sends `client_metadata`, which OpenAI's document does not have")
 def test_unknown_members_change_nothing(respond_capital: Response, respond_unknown_members: Response) -> None:
-    """An unknown member of the request, such as `client_metadata`, is tolerated, or rejected with 400."""
+    """An unknown parameter, such as `client_metadata`, is accepted without effect, or rejected with 400."""
     if not respond_unknown_members.cleanly_refused:
         assert_equal(respond_unknown_members.tokens("input"), respond_capital.tokens("input"), INPUT)
 
@@ -348,14 +350,14 @@ def test_an_output_limit_above_the_context_is_accepted_or_refused(
 def test_input_tokens_are_counted(
     respond_banana: Response, respond_weather: Response, input_tokens_counted: list[Answer]
 ) -> None:
-    """`POST /responses/input_tokens` gives the `usage.input_tokens` of a response to the same request."""
+    """`POST /responses/input_tokens` returns the `usage.input_tokens` that a response to the same request has."""
     for counted, used in zip(input_tokens_counted, (respond_banana, respond_weather), strict=True):
         assert_equal(counted.body.get("input_tokens"), used.tokens("input"), f"`input_tokens` of {counted.name}")
 
 
 @check("responses_state", MAY, f"{PAGES}/compact")
 def test_a_conversation_is_compacted(compacted: Answer) -> None:
-    """`POST /responses/compact` gives an `output` with a `compaction` item, which has `encrypted_content`."""
+    """`POST /responses/compact` returns an `output` with a `compaction` item that has `encrypted_content`."""
     output = compacted.body.get("output")
     items = [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
     assert_in("compaction", [item.get("type") for item in items], "`type` of the items of `output`")
@@ -367,7 +369,7 @@ def test_a_conversation_is_compacted(compacted: Answer) -> None:
 def test_a_compacted_conversation_goes_on(
     compacted: Answer, respond_name_unknown: Response, respond_compacted: Response
 ) -> None:
-    """The `output` of `POST /responses/compact`, sent back in `input`, tells the model of the conversation."""
+    """The `output` of `POST /responses/compact`, sent back in `input`, gives the model the earlier conversation."""
     compacted.assert_accepted()
     more = respond_compacted.tokens("input") > respond_name_unknown.tokens("input")
     ignored_unless(more, f"the compacted conversation adds no tokens ({INPUT})")
@@ -402,7 +404,7 @@ def test_a_websocket_is_opened_or_refused(capital: Chat, bad_websocket: Response
 
 @check("connections", SHOULD, "rfc:9110#7.8 a server may ignore Upgrade")
 def test_a_wish_for_http_2_changes_nothing(capital: Chat, capital_http_2: Chat) -> None:
-    """A request with `Upgrade: h2c`, as Java's client sends, gets the response that it gets without."""
+    """A request with `Upgrade: h2c`, which Java's client sends, gets the same response as without this header."""
     capital_http_2.assert_accepted()
     assert_same_text(capital_http_2.text, capital.text)
     assert_none_of([one for one in [capital_http_2.status] if one == 101], "HTTP status")

@@ -27,7 +27,7 @@ def test_same_status(every: Every) -> None:
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.delta.content")
 def test_same_texts(every: Every) -> None:
-    """The deltas of each choice join to the `content` of the plain response (in `/completions`, to its `text`)."""
+    """The concatenated deltas of each choice equal `content` of the plain response (in `/completions`, `text`)."""
     for plain, streamed in every.pairs(Generated):
         for one, other in zip(streamed.choices, plain.choices, strict=False):
             if one.text or other.text:
@@ -50,7 +50,7 @@ def test_same_finish_reasons(every: Every) -> None:
 
 @check("reasoning", SHOULD, "de-facto:reasoning_content")
 def test_same_thoughts(every: Every) -> None:
-    """The `reasoning_content` (or `reasoning`) deltas of each choice join to that of the plain response."""
+    """The concatenated `reasoning_content` (or `reasoning`) deltas of each choice equal that of the plain response."""
     reasoned = False
     for plain, streamed in every.pairs(Chat):
         reasoned = reasoned or any(one.reasoning for answer in (plain, streamed) for one in answer.choices)
@@ -64,7 +64,7 @@ def test_same_thoughts(every: Every) -> None:
 
 @check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk")
 def test_same_tool_calls(every: Every) -> None:
-    """The `tool_calls` deltas of a stream join to the names and arguments of the plain response."""
+    """The concatenated `tool_calls` deltas of a stream have the names and arguments of the plain response."""
     called = False
     for plain, streamed in every.pairs(Chat):
         if any(one.tool_calls for answer in (plain, streamed) for one in answer.choices):

@@ -5,7 +5,7 @@ A server that asks for no key is not judged. The error object of the rejection i
 
 from conformance.kit import MUST, SHOULD, Answer, Chat, Models, assert_equal, assert_in, check, inconclusive_unless
 
-NOT_GUARDED = "the server asks for no API key: it accepted a request without one, and one with a wrong one"
+NOT_GUARDED = "the server requires no API key: it accepted a request without a key, and one with a wrong key"
 
 
 @check("api_key", MUST, "docs:guides/error-codes#401", core=True)

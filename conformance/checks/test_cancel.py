@@ -22,7 +22,7 @@ def seconds_for_all(long_streams: list[Chat]) -> float:
     paces = []
     for answer in long_streams:
         pieces = sum(bool(delta.get("content")) for delta in answer.deltas())
-        inconclusive_unless(pieces > 50, "the model gave no long response, so that its pace is not known")
+        inconclusive_unless(pieces > 50, "the model gave no long response, so its speed is not known")
         paces.append(pieces / max(answer.arrivals[-1], 0.001))
     return TOKENS / max(paces)
 
@@ -35,7 +35,7 @@ def assert_no_wait(long_streams: list[Chat], left: list[Chat]) -> None:
     most = max(seconds_for_all(long_streams) / 2, BUSY)
     size = len(left) // ROUNDS
     longest = min(longest_wait(left[begin : begin + size]) for begin in range(0, len(left), size))
-    assert_at_most(round(longest, 2), round(most, 2), "seconds that a request had to wait")
+    assert_at_most(round(longest, 2), round(most, 2), "seconds until the next request got its response")
 
 
 def longest_wait(left: list[Chat]) -> float:
@@ -43,25 +43,25 @@ def longest_wait(left: list[Chat]) -> float:
     *gone, question = left
     for answer in gone:
         refused = (answer.exchange.status or 200) >= 400
-        inconclusive_unless(not refused, f"{answer.name} was rejected, so that nothing was left")
+        inconclusive_unless(not refused, f"{answer.name} was rejected, so its client had no response to leave")
     if question.exchange.error == "timeout":
-        raise Fail("the next request got no response in time", expected="a response", actual="none")
+        raise Fail("expected a response to the next request in time, got none", expected="a response", actual="none")
     question.assert_accepted()
     return max([answer.wire.headers_at or 0.0 for answer in gone if answer.exchange.status] + [question.arrived])
 
 
 @check("connections", SHOULD, SOURCE)
 def test_a_stream_stops_when_its_client_leaves(long_streams: list[Chat], left_streams: list[Chat]) -> None:
-    """Generation of a stream stops when its client leaves: the next request does not wait for its end."""
+    """Generation of a stream stops when its client disconnects: the next request does not wait for it."""
     for answer in (one for one in left_streams if one.streamed):
         ended = "[DONE]" in answer.exchange.body.decode(errors="replace")
-        inconclusive_unless(not ended, "a stream ended before its client left")
+        inconclusive_unless(not ended, "a stream ended before its client disconnected")
     assert_no_wait(long_streams, left_streams)
 
 
 @check("connections", SHOULD, SOURCE)
 def test_a_plain_response_stops_when_its_client_leaves(long_streams: list[Chat], left_plain: list[Chat]) -> None:
-    """Generation of a plain response stops when its client leaves: the next request does not wait for its end."""
+    """Generation of a plain response stops when its client disconnects: the next request does not wait for it."""
     assert_no_wait(long_streams, left_plain)
 
 
@@ -69,9 +69,9 @@ def test_a_plain_response_stops_when_its_client_leaves(long_streams: list[Chat],
 def test_many_that_leave_do_no_harm(
     counts_together: list[Chat], left_in_rounds: list[Chat], greetings_after_rounds: list[Chat]
 ) -> None:
-    """After forty clients have left their streams, the server answers as many requests at once as before."""
+    """After forty clients disconnected from their streams, the server handles as many requests at once as before."""
     for before in counts_together:
-        inconclusive_unless(before.ok, "not all of several requests at once are accepted")
+        inconclusive_unless(before.ok, "the server does not accept several requests at once")
     inconclusive_unless(any(answer.ok for answer in left_in_rounds), "no stream was accepted")
     for answer in greetings_after_rounds:
         assert answer.finish_reason in ("stop", "length"), (

@@ -31,7 +31,7 @@ def test_answers_the_question(count: Chat, capital: Chat) -> None:
     more = count.tokens("prompt") != capital.tokens("prompt")
     inconclusive_unless(
         count.said != capital.said or not more,
-        "the model wrote the same to two questions, which reached it (`usage.prompt_tokens` differs)",
+        "the model gave the same response to two questions, although both reached it (`usage.prompt_tokens` differs)",
     )
     assert_not_equal(capital.said, count.said, f"{CONTENT}, compared with the response to another question")
 

@@ -57,7 +57,7 @@ def crossed(answers: list[Chat], *choices: Any) -> Iterator[tuple[Chat, Choice]]
     for name in ("n", "logprobs", "stream"):
         beside = [answer for answer in asked if answer.sent.get(name)]
         if beside and all(answer.cleanly_refused for answer in beside):
-            lenient(f"each request with `{name}` was rejected, so that only the other parameters were judged")
+            lenient(f"each request with `{name}` was rejected, so only the other parameters were judged")
     for answer in asked:
         if not answer.cleanly_refused:
             inconclusive_unless(
@@ -78,12 +78,12 @@ def names(choice: Choice) -> str:
 
 @check("tools", SHOULD, CALLS)
 def test_calls_are_the_same_beside_other_parameters(cities: Chat, tools_crossed: list[Chat]) -> None:
-    """Tools are called in each choice with `n`, `logprobs` and `stream` in any combination, as without them."""
+    """Each choice has the same `tool_calls` with any combination of `n`, `logprobs` and `stream` as without them."""
     inconclusive_unless(cities.tool_calls, NO_CALL)
     expected = shown([call.asks for call in cities.tool_calls])
     for answer, choice in crossed(tools_crossed, None):
         where = f"`choices[{choice.index}]` with {told(answer)}"
-        assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
+        assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
         if choice.index == 0:
             assert_same_calls(answer, cities)
         else:
@@ -96,31 +96,33 @@ def test_calls_are_the_same_beside_other_parameters(cities: Chat, tools_crossed:
 def test_a_forced_call_comes_beside_other_parameters(
     weather_named: Chat, capital_required: Chat, tools_crossed: list[Chat]
 ) -> None:
-    """`required` or a name as `tool_choice` forces a whole call, whatever `n`, `logprobs` and `stream` are."""
+    """`tool_choice: required`, or a name, forces a complete call, whatever `n`, `logprobs` and `stream` are."""
     works: list[Any] = ["required"] if capital_required.tool_calls else []
     if {call.name for call in weather_named.tool_calls} == {"get_stock_price"}:
         works.append(choose("get_weather"))
     inconclusive_unless(works, "neither `required` nor a name as `tool_choice` has an effect by itself")
     for answer, choice in crossed(tools_crossed, *works):
         where = f"`choices[{choice.index}]` with {told(answer)}"
-        assert [call.name for call in choice.tool_calls if call.args is not None], f"no `tool_calls` in {where}"
-        assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
+        assert [call.name for call in choice.tool_calls if call.args is not None], (
+            f"expected a tool call, got none ({where})"
+        )
+        assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
         assert_in(choice.finish_reason, ("tool_calls", "stop"), f"`finish_reason` of {where}")
 
 
 @check("logprobs", SHOULD, "openapi:CreateChatCompletionRequest.logprobs")
 def test_logprobs_come_beside_tools(weather_none: Chat, tools_crossed: list[Chat]) -> None:
-    """`logprobs: true` gives logprobs of the text in each choice while tools are offered, in a stream as well."""
+    """With `tools`, `logprobs: true` still gives each choice the `logprobs` of its text, plain and streamed."""
     inconclusive_unless(weather_none.text.strip() and not weather_none.tool_calls, "the model wrote no text")
     asked = [(a, c) for a, c in crossed(tools_crossed, "none") if a.sent.get("logprobs") and c.text]
     inconclusive_unless(asked, "no such request was accepted")
     for answer, choice in asked:
-        assert choice.logprobs, f"no `logprobs.content` in `choices[{choice.index}]` with {told(answer)}"
+        assert choice.logprobs, f"expected `logprobs.content`, got none (`choices[{choice.index}]` with {told(answer)})"
 
 
 @check("max_tokens", SHOULD, "openapi:CreateChatCompletionRequest.max_tokens")
 def test_a_limit_holds_beside_other_parameters(count_max_tokens: Chat, count_cut_beside: list[Chat]) -> None:
-    """`max_tokens` truncates each choice with `finish_reason` `length`, whatever else the request has."""
+    """`max_tokens` truncates each choice, with `finish_reason` `length`, whatever other parameters the request has."""
     expected = count_max_tokens.text
     effect = count_max_tokens.finish_reason == "length" and expected.strip()
     inconclusive_unless(effect, "`max_tokens` has no effect by itself, or the model wrote no text")
@@ -137,7 +139,7 @@ def test_a_limit_holds_beside_other_parameters(count_max_tokens: Chat, count_cut
 
 @check("tools", SHOULD, CHOICE)
 def test_forced_arguments_are_json(every: Every) -> None:
-    """`arguments` of a call that `tool_choice` forces is a JSON object, whatever else the request has."""
+    """`arguments` of a call that `tool_choice` forces is a JSON object, whatever other parameters the request has."""
     forced = False
     for answer in every.accepted(Chat):
         choice_of_tool = answer.sent.get("tool_choice")
@@ -146,7 +148,9 @@ def test_forced_arguments_are_json(every: Every) -> None:
                 functions = [call for call in choice.tool_calls if call.type != "custom"]
                 for call in functions if choice.finish_reason != "length" else []:
                     forced = True
-                    assert call.args is not None, f"no `arguments` in {answer.name}"
+                    assert call.args is not None, (
+                        f"expected a JSON object, got {shown(call.arguments)} (`arguments` of {answer.name})"
+                    )
     inconclusive_unless(forced, "no call was forced")
 
 
@@ -170,7 +174,7 @@ def test_each_streamed_call_begins_whole(every: Every) -> None:
 
 @check("usage", SHOULD, "openapi:CompletionUsage")
 def test_a_stream_has_the_details_of_usage(every: Every) -> None:
-    """`usage` of a stream has the details that `usage` of the plain response has, such as `cached_tokens`."""
+    """`usage` of a stream has the same details as `usage` of the plain response, such as `cached_tokens`."""
     for plain, streamed in every.pairs(Generated, lambda a: bool(a.sent.get("stream_options"))):
         for name in ("prompt_tokens_details", "completion_tokens_details"):
             details = [answer.usage.get(name) or {} for answer in (plain, streamed)]
@@ -180,7 +184,7 @@ def test_a_stream_has_the_details_of_usage(every: Every) -> None:
 
 @check("responses_stream", SHOULD, "openapi:ResponseOutputItemDoneEvent.item")
 def test_done_items_are_finished(every: Every) -> None:
-    """Calls and messages of `response.output_item.done` are those of the last event, field by field."""
+    """Calls and messages in `response.output_item.done` equal those in the last event, field by field."""
     for answer in every.accepted(Response, streamed=True):
         done = answer.held("response.output_item.done", "item")
         for one, other in zip(done, answer.output, strict=False):
@@ -193,7 +197,7 @@ def test_done_items_are_finished(every: Every) -> None:
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.delta.content")
 def test_text_comes_in_pieces_beside_tools(weather_result_streamed: Chat) -> None:
-    """While tools are offered, a text of some ten tokens is streamed in several deltas."""
+    """With `tools`, a text of about ten tokens is streamed in several deltas."""
     answer = weather_result_streamed
     inconclusive_unless(not answer.tool_calls and len(answer.text) > 15, "the model wrote no long text")
     pieces = [delta for delta in answer.deltas(answer.choice.index) if delta.get("content")]
@@ -202,7 +206,7 @@ def test_text_comes_in_pieces_beside_tools(weather_result_streamed: Chat) -> Non
 
 @check("completions", SHOULD, "openapi:CreateCompletionResponse.choices.logprobs")
 def test_a_legacy_stream_has_logprobs(prose: Completion, prose_streamed: Completion) -> None:
-    """`logprobs` of a legacy stream has the tokens that it has in the plain response."""
+    """`logprobs` of a `/completions` stream has the same tokens as in the plain response."""
     wanted = prose.choice.raw.get("logprobs")
     inconclusive_unless(isinstance(wanted, dict) and wanted.get("tokens"), "the plain response has no `logprobs`")
     assert_same_text(prose_streamed.text, prose.text, "`choices[0].text` of the stream")
@@ -215,7 +219,7 @@ def test_a_legacy_stream_has_logprobs(prose: Completion, prose_streamed: Complet
 def test_an_echo_with_logprobs_is_streamed(
     continuation_echo_logprobs: Completion, continuation_echo_logprobs_streamed: Completion
 ) -> None:
-    """With `echo` and `logprobs`, too, a legacy stream has the `text` of the plain response."""
+    """With `echo` and `logprobs`, a `/completions` stream has the same `text` as the plain response."""
     continuation_echo_logprobs.assert_accepted()
     assert_same_text(continuation_echo_logprobs_streamed.text, continuation_echo_logprobs.text, "`choices[0].text`")
 
@@ -245,7 +249,7 @@ def test_tool_choice_holds_in_streamed_responses(
     respond_weather_named_streamed: Response,
     respond_weather_none_streamed: Response,
 ) -> None:
-    """`tool_choice` has the effect in a stream that it has in the plain response: `required`, `none`, or a name."""
+    """`tool_choice` (`required`, `none` or a name) has the same effect in a `/responses` stream as without `stream`."""
     for plain, streamed in (
         (respond_capital_required, respond_capital_required_streamed),
         (respond_weather_named, respond_weather_named_streamed),
@@ -257,7 +261,7 @@ def test_tool_choice_holds_in_streamed_responses(
 
 @check("responses_tools", SHOULD, "openapi:FunctionCallOutputItemParam")
 def test_a_result_is_answered_in_a_stream(respond_result: Response, respond_result_streamed: Response) -> None:
-    """After a `function_call_output`, a stream has the text of the plain response."""
+    """After a `function_call_output`, a `/responses` stream has the same text as the plain response."""
     inconclusive_unless(respond_result.text.strip(), "the model wrote no text")
     assert_same_text(respond_result_streamed.text, respond_result.text, "`output_text` of the stream")
 
@@ -271,7 +275,7 @@ def test_streams_of_each_endpoint_are_refused_with_a_status(
     bad_respond_item_streamed: Response,
     bad_completion_prompt_streamed: Completion,
 ) -> None:
-    """An invalid request for a stream of `/responses` or `/completions` is rejected as a plain one is."""
+    """`/responses` and `/completions` reject an invalid request with the same HTTP status, plain or streamed."""
     assert_streams_rejected(
         [
             (bad_respond_no_input, bad_respond_no_input_streamed),
@@ -288,15 +292,19 @@ def test_streams_of_each_endpoint_are_refused_with_a_status(
 def test_each_choice_calls_after_reasoning(
     think_weather: Chat, think_weather_twice: Chat, think_weather_twice_streamed: Chat
 ) -> None:
-    """With `n: 2` each choice has its reasoning and its call apart, as with one choice, in a stream as well."""
-    inconclusive_unless(think_weather.reasoning and think_weather.tool_calls, "the model did not reason and call")
+    """With `n: 2`, plain or streamed, each choice has its own reasoning and `tool_calls`, as a single choice has."""
+    inconclusive_unless(
+        think_weather.reasoning and think_weather.tool_calls, "the model did not both reason and call a tool"
+    )
     begins = think_weather.reasoning.strip()[:BEGINNING]
     for answer in (think_weather_twice, think_weather_twice_streamed):
-        inconclusive_unless(len(answer.choices) > 1, "there is one choice only")
+        inconclusive_unless(len(answer.choices) > 1, "expected 2 choices, got 1 (`choices`)")
         for choice in answer.choices:
             where = f"`choices[{choice.index}]` of {answer.name}"
-            assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
-            assert not choice.text.strip().startswith(begins), f"`content` begins with the reasoning ({where})"
+            assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
+            assert not choice.text.strip().startswith(begins), (
+                f"expected `content` without reasoning, got the reasoning at its beginning ({where})"
+            )
             inconclusive_unless(choice.finish_reason != "length", ENDLESS)
             assert_same_text(names(choice), names(think_weather.choice), f"`function.name` of the calls in {where}")
             assert choice.reasoning.strip(), f"expected reasoning, as with one choice, got none ({where})"
@@ -304,7 +312,7 @@ def test_each_choice_calls_after_reasoning(
 
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.n")
 def test_each_choice_has_its_document_after_reasoning(think_person_streamed: Chat, think_person_twice: Chat) -> None:
-    """With `n: 2` in a stream, `content` of each choice is its document alone, and reasoning stays apart."""
+    """In a stream with `n: 2`, `content` of each choice is only its document, and reasoning is in its own field."""
     document = think_person_streamed.text.lstrip().startswith("{")
     inconclusive_unless(think_person_streamed.reasoning and document, "the model did not reason before a document")
     for choice in think_person_twice.choices:
@@ -319,9 +327,9 @@ def test_each_choice_has_its_document_after_reasoning(think_person_streamed: Cha
 def test_marks_in_a_document_are_text(
     capital_tools_format: Chat, marks_in_a_document: Chat, marks_in_a_document_streamed: Chat
 ) -> None:
-    """A string that looks like a call or the end of reasoning arrives as text, while tools are offered."""
+    """With `tools`, a string in `content` that looks like a tool call or the end of reasoning stays unchanged."""
     together = capital_tools_format.text.lstrip().startswith("{")
-    inconclusive_unless(together, "`tools` and `response_format` do not go together")
+    inconclusive_unless(together, "`response_format` has no effect together with `tools`")
     for answer in (marks_in_a_document, marks_in_a_document_streamed):
         inconclusive_unless(not answer.tool_calls, "the model called a tool")
         inconclusive_unless(answer.finish_reason != "length", ENDLESS)
@@ -333,7 +341,7 @@ def test_marks_in_a_document_are_text(
 
 @check("system_messages", SHOULD, "openapi:ChatCompletionRequestSystemMessage")
 def test_a_system_message_is_read_beside_tools(capital_tools_system: list[Chat]) -> None:
-    """A system message beside `tools` reaches the model: sixteen words more are ten tokens or more."""
+    """With `tools`, a system message reaches the model: sixteen extra words add at least ten `usage.prompt_tokens`."""
     short, longer = capital_tools_system
     assert_at_least(longer.tokens("prompt"), short.tokens("prompt") + 10, "`usage.prompt_tokens`")
 
@@ -342,7 +350,7 @@ def test_a_system_message_is_read_beside_tools(capital_tools_system: list[Chat])
 def test_an_image_is_read_beside_other_parameters(
     look_at_nothing: Chat, look_red: Chat, look_tools: list[Chat], look_person: list[Chat]
 ) -> None:
-    """An `image_url` part is part of the prompt beside `tools` and `response_format`, too."""
+    """In a request with `tools` or `response_format`, an `image_url` part still reaches the model."""
     alone = look_red.tokens("prompt") > look_at_nothing.tokens("prompt")
     inconclusive_unless(alone, "an image costs no tokens by itself (`usage.prompt_tokens`)")
     for without, seen in (look_tools, look_person):
@@ -361,7 +369,7 @@ def test_null_ids_are_no_server_error(null_ids: Chat) -> None:
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.encoding_format")
 def test_base64_holds_with_dimensions(embedding_dimensions: Embeddings, embedding_short_base64: Embeddings) -> None:
-    """`encoding_format: base64` and `dimensions` hold together: each `embedding` has the numbers that it has alone."""
+    """`embedding` in base64 has the numbers that it has without `encoding_format: base64`, also with `dimensions`."""
     expected = embedding_dimensions.vector
     inconclusive_unless(len(expected) == 16, "`dimensions` has no effect by itself")
     found = embedding_short_base64.decoded

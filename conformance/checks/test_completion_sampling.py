@@ -46,7 +46,7 @@ def test_stop_ends_the_text(continuation: Completion, continuation_stop: Complet
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.temperature")
 def test_temperature_varies_the_text(continuation: Completion, warm: list[Completion]) -> None:
-    """A high `temperature` gives other texts than `temperature: 0`."""
+    """A high `temperature` gives a different `text` than `temperature: 0`."""
     others = [text for text in texts(warm) if not text.startswith(continuation.text)]
     ignored_unless_varied(others, f"{TEXT} is the same as at `temperature: 0`, whatever the `seed`")
 
@@ -84,7 +84,7 @@ def test_logit_bias_forces_a_token(continuation: Completion, continuation_bias: 
 def test_frequency_penalty_changes_the_text(
     warm: list[Completion], warm_again: list[Completion], warm_frequency_penalty: list[Completion]
 ) -> None:
-    """`frequency_penalty` changes the texts that the same seeds give."""
+    """`frequency_penalty` changes the `text` that a `seed` gives."""
     ignored_unless(
         changed_seeded(warm, warm_again, warm_frequency_penalty),
         f"{TEXT} is the same as without `frequency_penalty`, for every `seed`",
@@ -95,7 +95,7 @@ def test_frequency_penalty_changes_the_text(
 def test_presence_penalty_changes_the_text(
     warm: list[Completion], warm_again: list[Completion], warm_presence_penalty: list[Completion]
 ) -> None:
-    """`presence_penalty` changes the texts that the same seeds give."""
+    """`presence_penalty` changes the `text` that a `seed` gives."""
     ignored_unless(
         changed_seeded(warm, warm_again, warm_presence_penalty),
         f"{TEXT} is the same as without `presence_penalty`, for every `seed`",

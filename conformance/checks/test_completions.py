@@ -50,7 +50,7 @@ def assert_same_beginnings(answer: Completion, expected: list[str]) -> None:
 
 @check("completions", MUST, "openapi:CreateCompletionResponse.choices")
 def test_continues_the_prompt(continuation: Completion) -> None:
-    """A string as `prompt` gets one choice with a `text`, whose `finish_reason` is `stop` or `length`."""
+    """A string as `prompt` gets one choice, which has a `text` and the `finish_reason` `stop` or `length`."""
     assert_equal([choice.index for choice in continuation.choices], [0], INDEXES)
     assert_in(continuation.finish_reason, ("stop", "length"), "`choices[0].finish_reason`")
     assert continuation.text, f"expected a text, got an empty one ({TEXT})"
@@ -90,7 +90,7 @@ def test_id_has_the_prefix(continuation: Completion) -> None:
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.stream")
 def test_stream_joins_to_the_text(continuation: Completion, continuation_streamed: Completion) -> None:
-    """The chunks of a stream join to the `text` of the plain response, with the same `finish_reason`."""
+    """A stream has the same `text` (concatenated) and the same `finish_reason` as the plain response."""
     assert_same_text(continuation_streamed.text, continuation.text, f"{TEXT} of the streamed response, joined")
     assert_equal(
         continuation_streamed.finish_reason,
@@ -154,7 +154,7 @@ def test_list_gives_a_choice_for_each(prompt_list: Completion) -> None:
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.prompt")
 def test_list_is_continued_in_order(from_four: Completion, from_thirteen: Completion, both_counts: Completion) -> None:
-    """With an array as `prompt`, the order of `choices` is that of the prompts."""
+    """With an array as `prompt`, `choices` are in the order of the prompts."""
     assert_same_beginnings(both_counts, [*beginnings(from_four), *beginnings(from_thirteen)])
 
 
@@ -187,7 +187,7 @@ def test_list_with_n(both_counts: Completion, both_counts_twice: Completion) -> 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.prompt")
 def test_tokens_are_one_prompt(prompt_tokens: Completion) -> None:
-    """An array of token ids as `prompt` is one prompt, to which a model may add its first token."""
+    """An array of token ids as `prompt` is one prompt; the server may add the model's first token (BOS)."""
     assert_equal([choice.index for choice in prompt_tokens.choices], [0], INDEXES)
     assert_in(prompt_tokens.tokens("prompt"), (3, 4), f"{PROMPT_TOKENS} of a prompt of 3 token ids")
 
@@ -221,7 +221,7 @@ def test_echo_repeats_the_prompt(continuation: Completion, continuation_echo: Co
 
 @check("completions", SHOULD, "de-facto:evaluations read the likelihood of a prompt from echo with logprobs")
 def test_echo_has_the_logprobs_of_the_prompt(continuation_echo_logprobs: Completion) -> None:
-    """With `echo` and `logprobs`, `logprobs` has the prompt's tokens too; `token_logprobs[0]` is `null`."""
+    """With `echo`, `logprobs` includes the prompt's tokens, and `token_logprobs[0]` is `null`."""
     answer = continuation_echo_logprobs
     ignored_unless(answer.choice.raw.get("logprobs"), NO_LOGPROBS)
     prompt = answer.sent["prompt"]
@@ -292,7 +292,7 @@ def test_best_of_is_not_streamed(continuation_best_of: Completion, bad_best_of_s
 
 @check("completions", MUST, "openapi:CreateCompletionResponse.choices.logprobs")
 def test_logprobs_are_parallel_arrays(continuation_logprobs: Completion) -> None:
-    """The four arrays of `logprobs` have one entry for each token, and `tokens` joins to `text`."""
+    """The four arrays of `logprobs` have one entry for each token, and the concatenated `tokens` equal `text`."""
     answer = continuation_logprobs
     ignored_unless(answer.choice.raw.get("logprobs"), NO_LOGPROBS)
     tokens, tops = answer.legacy("tokens", str), answer.legacy("top_logprobs", dict)

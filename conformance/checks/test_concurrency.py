@@ -30,7 +30,7 @@ def test_streams_are_not_mixed(counts_alone: list[Chat], counts_together_streame
 
 @check("concurrency", SHOULD, "docs:guides/advanced-usage#reproducible-outputs")
 def test_answers_are_the_same_as_alone(counts_alone: list[Chat], counts_together: list[Chat]) -> None:
-    """At `temperature: 0`, requests that are sent at the same time get the same `content` as alone."""
+    """At `temperature: 0`, requests that are sent at the same time get the same `content` as when sent alone."""
     for together, alone in zip(counts_together, counts_alone, strict=True):
         assert_same_text(together.text, alone.text, f"`choices[0].message.content` of `{together.name}`")
 
@@ -81,7 +81,7 @@ def _assert_not_mixed(alone: list[Chat], together: list[Chat]) -> None:
         foreign = set().union(*said[:number], *said[number + 1 :])
         inconclusive_unless(
             said[number] - foreign,
-            f"the model's response to `{alone[number].name}` has no word that the responses to other questions lack",
+            f"the response to `{alone[number].name}` has no word of its own: the other responses have the same words",
             actual=answer.text,
         )
         words = set(re.findall(r"\w+", answer.text))

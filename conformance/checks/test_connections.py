@@ -25,7 +25,7 @@ ENDED = "a stream came to its end (`[DONE]`) before its client closed the connec
 
 @check("connections", MUST, "rfc:9112#9.5 a client may close its connection at any time", core=True)
 def test_answers_after_clients_went_away(capital: Chat, gone_away: list[Chat], capital_after_gone_away: Chat) -> None:
-    """The server still answers after clients closed their connections in the middle of streams."""
+    """The server still responds after clients closed their connections in the middle of streams."""
     all_left(gone_away)
     assert_same_text(
         capital_after_gone_away.text, capital.text, "`choices[0].message.content` after clients closed their streams"
@@ -36,7 +36,7 @@ def test_answers_after_clients_went_away(capital: Chat, gone_away: list[Chat], c
 def test_answers_as_many_after_clients_went_away(
     counts_together: list[Chat], gone_away: list[Chat], counts_after_gone_away: list[Chat]
 ) -> None:
-    """The server answers as many requests at the same time as before clients closed their connections."""
+    """The server handles as many requests at the same time as before clients closed their connections."""
     all_left(gone_away)
     for before in counts_together:
         inconclusive_unless(before.ok, f"`{before.name}` was rejected, before any client closed its connection")
@@ -47,7 +47,7 @@ def test_answers_as_many_after_clients_went_away(
 @check("connections", SHOULD, "rfc:9112#9.5 a client may close its connection at any time")
 def test_a_client_that_stays_gets_its_whole_stream(count_streamed: Chat, gone_away: list[Chat]) -> None:
     """A stream goes on to its end while the clients of other streams leave."""
-    inconclusive_unless(count_streamed.finish_reason, "a stream has no `finish_reason` when it is alone")
+    inconclusive_unless(count_streamed.finish_reason, "a stream without other clients has no `finish_reason`")
     all_left(gone_away)
     stays = gone_away[-1]
     stays.assert_accepted()

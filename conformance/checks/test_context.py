@@ -28,7 +28,7 @@ def test_prompt_is_never_cut(overflow: Chat) -> None:
 
 @check("context", MUST, "openapi:CreateChatCompletionRequest.messages")
 def test_streamed_prompt_is_never_cut(overflow_streamed: Chat) -> None:
-    """With `stream: true`, too, `messages` are read in full, or the request is rejected."""
+    """With `stream: true`, `messages` are read in full, or the request is rejected; nothing is truncated silently."""
     assert_read_in_full_or_rejected(overflow_streamed)
 
 

@@ -84,7 +84,7 @@ def threes(row: asked.Row) -> set[frozenset[str]]:
 def test_responses_are_the_same(
     count: Chat, stop_empty_text: Chat, conversations: list[Chat], crossed: list[Chat]
 ) -> None:
-    """`logprobs`, `n`, `stream`, `metadata`, and a `stop` that does not occur, change no response to any history."""
+    """After any history, `logprobs`, `n`, `stream`, `metadata` and a `stop` that does not occur change no response."""
     ends = stop_empty_text.ok and stop_empty_text.text != count.text
     for row, answer in accepted(crossed, is_comparable):
         if ends and row.get("stop") == "":
@@ -103,7 +103,7 @@ def test_responses_are_the_same(
 def test_prompts_are_the_same(
     weather: Chat, weather_custom_tool: Chat, conversations: list[Chat], crossed: list[Chat]
 ) -> None:
-    """`usage.prompt_tokens` of any history is the same beside other parameters: no message or tool is lost."""
+    """Other parameters do not change `usage.prompt_tokens` of any history: no message or tool is lost."""
     offered = weather_custom_tool.ok and weather_custom_tool.tokens("prompt") > weather.tokens("prompt")
     customs: dict[str, int] = {}
     rows = accepted(crossed)
@@ -141,8 +141,11 @@ def test_required_forces_whole_calls(capital_required: Chat, call_with_pattern: 
 
 @check("logprobs", SHOULD, f"{REQUEST}.logprobs")
 def test_logprobs_spell_each_text(capital_logprobs: Chat, crossed: list[Chat]) -> None:
-    """The tokens of `logprobs.content` join to `content` after any history, in each choice, and in a stream as well."""
-    inconclusive_unless(capital_logprobs.logprobs and joins(capital_logprobs.choice), "`logprobs` have no effect alone")
+    """After any history, the tokens of `logprobs.content` concatenate to each `content`, plain and streamed."""
+    inconclusive_unless(
+        capital_logprobs.logprobs and joins(capital_logprobs.choice),
+        "`logprobs` has no effect without other parameters",
+    )
     judged = 0
     for row, answer in accepted(crossed, lambda row: "logprobs" in row):
         for choice in answer.choices:
@@ -151,13 +154,15 @@ def test_logprobs_spell_each_text(capital_logprobs: Chat, crossed: list[Chat]) -
                 where = f"`choices[{choice.index}].logprobs` of {answer.name}: {told(row)}"
                 assert choice.logprobs, f"expected an array, got nothing ({where})"
                 found = "".join(entry["token"] for entry in choice.logprobs)
-                assert joins(choice), f"expected tokens that join to {shown(choice.text)}, got {shown(found)} ({where})"
+                assert joins(choice), (
+                    f"expected tokens that concatenate to {shown(choice.text)}, got {shown(found)} ({where})"
+                )
     inconclusive_unless(judged, "the model wrote no text beside `logprobs`")
 
 
 @check("chat", SHOULD, REQUEST)
 def test_no_history_is_rejected_beside_parameters(conversations: list[Chat], crossed: list[Chat]) -> None:
-    """Parameters that are accepted together, three by three, are accepted with any history that is accepted alone."""
+    """A history that is accepted alone is also accepted with parameters that are accepted together, three by three."""
     known = set().union(*(threes(row) for row, _ in accepted(crossed)))
     for row, answer in zip(asked.rows(), crossed, strict=True):
         if not answer.ok and control(conversations, row).ok and threes(row) <= known:
@@ -166,7 +171,7 @@ def test_no_history_is_rejected_beside_parameters(conversations: list[Chat], cro
 
 @check("max_tokens", SHOULD, f"{REQUEST}.max_tokens")
 def test_a_limit_truncates_after_any_history(conversations: list[Chat], crossed_cut: list[Chat]) -> None:
-    """`max_tokens` gives the first tokens of the response after any history, and `finish_reason` `length`."""
+    """After any history, `max_tokens` gives the first tokens of the response, with `finish_reason` `length`."""
     inconclusive_unless(not all(answer.cleanly_refused for answer in crossed_cut), NONE_ACCEPTED)
     for at, answer in enumerate(crossed_cut):
         forced, form = at % 2 == 0, asked.FORMS[at // 2]
@@ -200,7 +205,7 @@ def _value(arguments: str) -> object:
 def test_seeds_differ_on_a_second_turn(
     hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat], seeded_later: list[Chat]
 ) -> None:
-    """Different `seed`s give different responses on a second turn, too."""
+    """On a second turn, different `seed`s still give different responses."""
     repeated = any(one.said == again.said for one, again in zip(sampled, sampled_again, strict=True))
     inconclusive_unless(repeated, "the same `seed` does not give the same response")
     varied = len({answer.said for answer in hot}) > 1 and len({answer.said for answer in sampled}) > 1
@@ -211,11 +216,12 @@ def test_seeds_differ_on_a_second_turn(
 
 @check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk.function.arguments")
 def test_arguments_come_in_pieces_later(call_flags_streamed: Chat, flags_later: Chat) -> None:
-    """Arguments of some hundred tokens are streamed in several deltas on a second turn, too."""
+    """On a second turn, `arguments` of about a hundred tokens are still streamed in several deltas."""
     pieces = []
     for answer in (call_flags_streamed, flags_later):
         inconclusive_unless(
-            answer.tool_calls and len(answer.tool_calls[0].arguments) > 200, "no call has long arguments"
+            answer.tool_calls and len(answer.tool_calls[0].arguments) > 200,
+            "the model wrote no call with long `arguments`",
         )
         deltas = next(iter(answer.call_deltas().values()), [])
         pieces.append(len([delta for delta in deltas if (delta.get("function") or {}).get("arguments")]))

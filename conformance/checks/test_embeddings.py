@@ -85,7 +85,7 @@ def test_same_text_has_the_same_vector(embedding: Embeddings, embedding_same: Em
 
 @check("embeddings", SHOULD, "docs:guides/embeddings")
 def test_similar_texts_are_closer(embedding_alike: list[Embeddings]) -> None:
-    """`embedding` is closer for strings with the same meaning than for strings with different meanings."""
+    """Two strings with the same meaning have closer `embedding`s than two strings with different meanings."""
     cat, same_cat, bank = (answer.vector for answer in embedding_alike)
     ignored_unless(distance(cat, bank) > NOISE, f"{EMBEDDING} is the same for different strings")
     inconclusive_unless(
@@ -97,7 +97,7 @@ def test_similar_texts_are_closer(embedding_alike: list[Embeddings]) -> None:
 
 @check("embeddings", SHOULD, "docs:guides/embeddings vectors have length 1")
 def test_vectors_have_length_one(embedding_batch: Embeddings) -> None:
-    """Each `embedding` has length 1, as with OpenAI's models; the model decides, so another length is lenient."""
+    """Each `embedding` has length 1, as OpenAI's do; another length is lenient, because it depends on the model."""
     lengths = [math.hypot(*vector) for vector in embedding_batch.vectors]
     assert_more(min(lengths), 0, "length of an `embedding`")
     furthest = max(lengths, key=lambda length: abs(length - 1))
@@ -120,13 +120,13 @@ def test_vectors_have_one_size(embedding: Embeddings, embedding_batch: Embedding
 
 @check("embeddings", MUST, "openapi:Embedding.index")
 def test_list_is_in_order(embedding_batch: Embeddings) -> None:
-    """An array of strings gets one entry of `data` for each, in their order, with `index` from 0."""
+    """An array of strings as `input` gets one entry of `data` for each string, in order, with `index` from 0."""
     assert_equal([item.get("index") for item in embedding_batch.items], [0, 1, 2], INDEXES)
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.input")
 def test_list_gives_what_single_texts_give(embedding_one_by_one: list[Embeddings], embedding_batch: Embeddings) -> None:
-    """Each string of an array gets the `embedding` that it gets alone."""
+    """Each string in an array as `input` gets the same `embedding` as when sent alone."""
     expected = [answer.vector for answer in embedding_one_by_one]
     for place, (vector, alone) in enumerate(zip(embedding_batch.each, expected, strict=True)):
         assert_same_vector(vector, alone, f"`data[{place}].embedding`, compared with the string alone")
@@ -134,14 +134,14 @@ def test_list_gives_what_single_texts_give(embedding_one_by_one: list[Embeddings
 
 @check("embeddings", MUST, "openapi:Embedding.index")
 def test_permuted_texts_have_permuted_vectors(embedding_batch: Embeddings, embedding_permuted: Embeddings) -> None:
-    """`index` says to which string of `input` an `embedding` belongs, whatever their order."""
+    """`index` says to which string of `input` an `embedding` belongs, in whatever order the strings are sent."""
     places = [nearest(vector, embedding_batch.each) for vector in embedding_permuted.each]
     assert_equal(places, PERMUTED, "original positions of reordered strings, by the nearest `data[].embedding`")
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.input")
 def test_long_list_is_complete(embedding_many: Embeddings) -> None:
-    """An array of forty strings gets forty entries of `data`."""
+    """An array of forty strings as `input` gets forty entries of `data`."""
     assert_equal([item.get("index") for item in embedding_many.items], list(range(40)), INDEXES)
 
 
@@ -150,7 +150,7 @@ def test_long_list_is_complete(embedding_many: Embeddings) -> None:
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingRequest.encoding_format")
 def test_base64_is_the_same_vector(embedding: Embeddings, embedding_base64: Embeddings) -> None:
-    """`encoding_format: base64` gives the same vector as a string: little-endian float32 in base64."""
+    """With `encoding_format: base64`, `embedding` is the same vector as base64 of little-endian float32 numbers."""
     ignored_unless(
         not isinstance(embedding_base64.items[0].get("embedding"), list), f"{EMBEDDING} is an array, not a string"
     )
@@ -178,12 +178,12 @@ def test_dimensions_shorten_the_vector(embedding: Embeddings, embedding_dimensio
 
 @check("embeddings", SHOULD, "docs:guides/embeddings vectors have length 1")
 def test_shortened_vectors_have_length_one(embedding: Embeddings, embedding_dimensions: Embeddings) -> None:
-    """An `embedding` that `dimensions` has shortened has length 1, as a whole one has."""
+    """An `embedding` that `dimensions` shortens has length 1, if it has length 1 without `dimensions`."""
     inconclusive_unless(
         len(embedding_dimensions.vector) != len(embedding.vector), f"{EMBEDDING} is as long as without `dimensions`"
     )
     whole, shortened = (math.hypot(*answer.vector) for answer in (embedding, embedding_dimensions))
-    inconclusive_unless(abs(whole - 1) < NOISE, f"{EMBEDDING} has another length without `dimensions`, too")
+    inconclusive_unless(abs(whole - 1) < NOISE, f"{EMBEDDING} does not have length 1 without `dimensions` either")
     assert_less(abs(shortened - 1), NOISE, f"difference of 1 and the length of {EMBEDDING}")
 
 
@@ -226,7 +226,7 @@ def test_usage_counts_token_ids(embedding_tokens: Embeddings) -> None:
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingResponse.usage")
 def test_usage_counts_all_texts(embedding: Embeddings, embedding_same: Embeddings) -> None:
-    """`usage.prompt_tokens` of an array is the sum over its strings."""
+    """`usage.prompt_tokens` for an array of strings is the sum over the strings."""
     assert_equal(
         embedding_same.tokens("prompt"), 2 * embedding.tokens("prompt"), f"{PROMPT_TOKENS} of one string sent twice"
     )

@@ -145,7 +145,7 @@ def test_unknown_model_is_not_found(capital: Chat, bad_model: Chat) -> None:
 
 @check("errors", MAY, "docs:guides/error-codes model not found")
 def test_unknown_model_is_not_streamed(capital: Chat, bad_model_streamed: Chat) -> None:
-    """With `stream: true`, too, an unknown `model` is rejected with 404."""
+    """With `stream: true`, an unknown `model` is rejected with 404."""
     expect_rejection(bad_model_streamed, 404, or_leniently=(400,))
 
 
@@ -173,7 +173,7 @@ def test_number_as_model_is_refused(capital: Chat, bad_model_number: Chat) -> No
 
 @check("errors", MUST, "rfc:9110#15.5.5")
 def test_unknown_path_is_not_found(bad_path: Answer) -> None:
-    """An unknown path is answered with 404."""
+    """A request to an unknown path gets 404."""
     assert_equal(bad_path.status, 404, "HTTP status of an unknown path")
 
 
@@ -206,20 +206,20 @@ def test_param_names_the_parameter(bad_no_messages: Chat, bad_temperature_string
 
 @check("errors", MUST, "docs:guides/conversation-state requests are independent")
 def test_answers_afterwards(capital: Chat, after_errors: Chat) -> None:
-    """After invalid requests, the server answers a valid one as before."""
+    """After invalid requests, the server responds to a valid one as before."""
     assert_same_text(after_errors.text, capital.text, "`choices[0].message.content` after invalid requests")
 
 
 @check("errors", SHOULD, "de-facto:images in messages make bodies of megabytes")
 def test_large_body_does_no_harm(capital: Chat, megabyte: Chat) -> None:
-    """A body of one megabyte is answered, or rejected with an error object."""
+    """A body of one megabyte gets a response, or is rejected with an error object."""
     if not megabyte.cleanly_refused:
         assert_same_text(megabyte.text, capital.text, "`choices[0].message.content` of a request of one megabyte")
 
 
 @check("errors", SHOULD, "docs:guides/error-codes")
 def test_half_a_character_does_no_harm(capital: Chat, lone_surrogate: Chat) -> None:
-    """Half of a surrogate pair in `content` is answered, or rejected with an error object."""
+    """Half of a surrogate pair in `content` gets a response, or is rejected with an error object."""
     assert lone_surrogate.cleanly_refused or lone_surrogate.choices, (
         "expected a response with `choices`, or a rejection with an error object"
     )
@@ -230,7 +230,7 @@ def test_half_a_character_does_no_harm(capital: Chat, lone_surrogate: Chat) -> N
 
 @check("errors", MAY, "sdk:dangerouslyAllowBrowser")
 def test_preflight_is_answered(preflight: Answer) -> None:
-    """`OPTIONS` is answered with 2xx, and `Access-Control-Allow-Origin` lets other origins send requests."""
+    """`OPTIONS` gets 2xx, and `Access-Control-Allow-Origin` lets other origins send requests."""
     assert preflight.ok, f"expected 2xx, got {preflight.exchange.status} (HTTP status of `OPTIONS`)"
     assert_in(preflight.wire.header("access-control-allow-origin"), ("*", ORIGIN), ALLOW_ORIGIN)
 

@@ -49,7 +49,7 @@ def test_tools_with_curl(example_tools_curl: Ran) -> None:
     inconclusive_unless(answer.tool_calls, NO_CALL, actual=answer.text)
     call = answer.tool_calls[0]
     inconclusive_unless(
-        "Tokyo" in call.arguments, "the model asks for another place than Tokyo (`function.arguments`)", actual=call
+        "Tokyo" in call.arguments, "the model asks for a place other than Tokyo (`function.arguments`)", actual=call
     )
     inconclusive_unless(
         call.name == "get_weather",
@@ -108,7 +108,7 @@ def test_tools_in_python(example_tools_python: Ran) -> None:
 
 @check("examples_python", MUST, GUIDE)
 def test_json_in_python(example_json_python: Ran) -> None:
-    """The Python example of JSON mode prints `content`, which it could parse as a JSON object."""
+    """The Python example of JSON mode prints `content`, and can parse it as a JSON object."""
     document_ends(example_json_python)
     printed = json.loads(example_json_python.output)
     assert isinstance(printed, dict), f"expected a JSON object, got {type(printed).__name__} (output of the program)"

@@ -62,7 +62,7 @@ def same_prompt(answers: Sequence[Chat], plain: Chat) -> None:
     read = [answer for answer in answers if answer.ok]
     sizes = {form(answer): answer.tokens("prompt") for answer in read}
     other = {name: size for name, size in sizes.items() if size != plain.tokens("prompt")}
-    assert_none_of(other, f"prompts of another length than {plain.tokens('prompt')} tokens (`usage.prompt_tokens`)")
+    assert_none_of(other, f"prompts with more or fewer than {plain.tokens('prompt')} tokens (`usage.prompt_tokens`)")
     for answer in read:
         inconclusive_unless(
             plain.finish_reason == "length" or answer.finish_reason != "length",
@@ -84,7 +84,7 @@ def test_neutral_parameters_change_nothing(capital: Chat, neutral_parameters: li
 
 @check("tools", SHOULD, REQUEST)
 def test_inert_parameters_change_nothing_beside_tools(capital_tools: Chat, inert_with_tools: list[Chat]) -> None:
-    """`user`, `metadata`, `store` and the like change nothing beside tools, in a stream as well."""
+    """`user`, `metadata`, `store` and similar parameters change neither prompt nor call of a request with `tools`."""
     unbroken(inert_with_tools)
     accepted(inert_with_tools)
     expected = capital_tools.tokens("prompt")
@@ -98,7 +98,7 @@ def test_inert_parameters_change_nothing_beside_tools(capital_tools: Chat, inert
 def test_inert_parameters_change_no_streamed_response(
     respond_capital: Response, response_inert_with_tools: Response
 ) -> None:
-    """Parameters that change nothing are accepted in a stream with tools, which ends as any other."""
+    """A `/responses` stream with `tools` accepts parameters without effect, and ends `completed` or `incomplete`."""
     respond_capital.assert_accepted()
     unbroken([response_inert_with_tools])
     assert_in(response_inert_with_tools.state, ("completed", "incomplete"), "`status` of the last event's response")
@@ -113,7 +113,7 @@ def test_doubtful_parameters_change_nothing(capital: Chat, doubtful_parameters: 
 
 @check("conversation", SHOULD, "openapi:ChatCompletionRequestAssistantMessage")
 def test_null_members_change_nothing(two_turns: Chat, null_members: list[Chat]) -> None:
-    """Members of messages that are null or empty do not change the prompt; unknown ones may be rejected."""
+    """Null or empty fields of messages do not change `usage.prompt_tokens`; unknown fields may be rejected."""
     unbroken(null_members)
     same_prompt(null_members, two_turns)
     accepted(null_members[:2])
@@ -121,33 +121,33 @@ def test_null_members_change_nothing(two_turns: Chat, null_members: list[Chat]) 
 
 @check("conversation", SHOULD, "openapi:ChatCompletionRequestMessage")
 def test_odd_conversations_break_nothing(doubtful_messages: list[Chat]) -> None:
-    """Empty and unusual conversations are answered, or cleanly rejected."""
+    """Empty and unusual conversations get a response, or are cleanly rejected."""
     unbroken(doubtful_messages)
     for answer in doubtful_messages:
         if answer.ok:
-            assert answer.choices, f"no choices for {form(answer)}"
+            assert answer.choices, f"expected `choices`, got none with {form(answer)}"
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.prompt")
 def test_empty_prompts_break_nothing(continuation: Completion, completion_forms: list[Completion]) -> None:
-    """An empty `prompt`, in each form, is completed or cleanly rejected."""
+    """An empty `prompt`, in each form, gets a completion, or is cleanly rejected."""
     continuation.assert_accepted()
     unbroken(completion_forms)
     accepted(completion_forms[-3:])
     for answer in completion_forms:
         if answer.ok:
-            assert answer.choices, f"no choices for {form(answer)}"
+            assert answer.choices, f"expected `choices`, got none with {form(answer)}"
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest")
 def test_blank_inputs_break_nothing(embedding: Embeddings, embedding_forms: list[Embeddings]) -> None:
-    """A blank or empty `input` is embedded or cleanly rejected, and null parameters are as if absent."""
+    """A blank or empty `input` gets an `embedding`, or is cleanly rejected; a null parameter counts as absent."""
     embedding.assert_accepted()
     unbroken(embedding_forms)
     embedding_forms[-1].assert_accepted()
     for answer in embedding_forms:
         if answer.ok:
-            assert answer.each, f"no embedding for {form(answer)}"
+            assert answer.each, f"expected an `embedding`, got none with {form(answer)}"
 
 
 @check("responses", SHOULD, "openapi:CreateResponse")
@@ -172,7 +172,7 @@ def test_json_may_be_written_in_any_way(capital: Chat, json_forms: list[Chat]) -
 
 @check("connections", SHOULD, "rfc:9110#8.3 media types, 12.5 negotiation, 10.1.1 Expect; rfc:9112#7.1 chunks")
 def test_http_may_be_written_in_any_way(capital: Chat, http_forms: list[Chat]) -> None:
-    """`charset`, `Accept`, gzip, chunks, `Expect` and unknown headers change nothing."""
+    """`charset`, `Accept`, `Accept-Encoding`, chunked bodies, `Expect` and unknown headers do not change the prompt."""
     unbroken(http_forms)
     same_prompt(http_forms, capital)
     accepted(http_forms)
@@ -187,7 +187,7 @@ def test_a_query_string_changes_nothing(capital: Chat, queried: Chat) -> None:
 
 @check("connections", SHOULD, "rfc:9110#2.5 a server answers requests of a lower minor version")
 def test_http_1_0_is_answered(capital: Chat, old_http: Chat, old_http_streamed: Chat) -> None:
-    """A request in HTTP/1.0, plain or for a stream, gets the response that HTTP/1.1 gets."""
+    """An HTTP/1.0 request, plain or with `stream: true`, gets the same response as in HTTP/1.1."""
     accepted([old_http, old_http_streamed])
     for answer in (old_http, old_http_streamed):
         assert_same_text(answer.text, capital.text, f"`content` of {answer.name}")
@@ -195,7 +195,7 @@ def test_http_1_0_is_answered(capital: Chat, old_http: Chat, old_http_streamed: 
 
 @check("connections", SHOULD, "rfc:9112#6.1 no Transfer-Encoding in a response to HTTP/1.0")
 def test_http_1_0_gets_no_chunks(old_http: Chat, old_http_streamed: Chat) -> None:
-    """A response to HTTP/1.0 has no `Transfer-Encoding`: its client would take the lengths of chunks for text."""
+    """A response to an HTTP/1.0 request has no `Transfer-Encoding`: its client would read chunk sizes as text."""
     for answer in (old_http, old_http_streamed):
         answer.assert_accepted()
         found = answer.wire.header("transfer-encoding")
@@ -227,10 +227,10 @@ def rows(answers: list[Chat], **wanted: Any) -> list[Chat]:
 
 @check("chat", SHOULD, REQUEST)
 def test_parameters_together_break_nothing(paired: list[Chat]) -> None:
-    """Each pair of values of nine parameters is accepted or cleanly rejected, and the response can be read."""
+    """Each pair of values of nine parameters is accepted or cleanly rejected, and clients can read the response."""
     unbroken(paired)
     for answer in rows(paired):
-        assert answer.choices, f"no choices for {form(answer)}"
+        assert answer.choices, f"expected `choices`, got none with {form(answer)}"
 
 
 @check("n", SHOULD, f"{REQUEST}.n")
@@ -246,7 +246,7 @@ def test_logprobs_come_with_each_parameter(paired: list[Chat]) -> None:
     texts = [answer for answer in rows(paired, logprobs=True) if answer.text.strip() and not answer.tool_calls]
     inconclusive_unless(texts, "the model wrote no text")
     for answer in texts:
-        assert answer.choice.logprobs, f"no `logprobs.content` with {form(answer)}"
+        assert answer.choice.logprobs, f"expected `logprobs.content`, got none with {form(answer)}"
 
 
 @check("tool_choice", SHOULD, f"{REQUEST}.tool_choice")
@@ -256,7 +256,7 @@ def test_required_holds_with_each_parameter(capital_required: Chat, paired: list
     for answer in rows(paired, tool_choice="required"):
         for choice in answer.choices:
             inconclusive_unless(choice.finish_reason != "length", "the model did not end within max_tokens")
-            assert choice.tool_calls, f"no `tool_calls` in choice {choice.index} with {form(answer)}"
+            assert choice.tool_calls, f"expected a tool call, got none (`choices[{choice.index}]` with {form(answer)})"
 
 
 @check("tool_choice", SHOULD, f"{REQUEST}.tool_choice")
@@ -272,7 +272,7 @@ def texts_in(answers: list[Chat], kind: str) -> list[tuple[Chat, Choice]]:
     asked = [answer for answer in rows(answers, response_format=...) if answer.sent["response_format"]["type"] == kind]
     free = [answer for answer in asked if not answer.sent.get("tools") or answer.sent.get("tool_choice") == "none"]
     found = [(answer, choice) for answer in free for choice in answer.choices if choice.finish_reason == "stop"]
-    inconclusive_unless(any(choice.text for _, choice in found), "the model wrote no text to its end")
+    inconclusive_unless(any(choice.text for _, choice in found), "the model did not end any text by itself")
     return [(answer, choice) for answer, choice in found if choice.text]
 
 
@@ -285,16 +285,20 @@ def test_a_schema_holds_with_each_parameter(paired: list[Chat]) -> None:
 
 @check("json_mode", SHOULD, f"{REQUEST}.response_format")
 def test_json_mode_holds_with_each_parameter(paired: list[Chat]) -> None:
-    """A text is a JSON object with `json_object` together with logprobs, `n` and streams."""
+    """`content` is a JSON object with `json_object`, also together with logprobs, `n` and streams."""
     for answer, choice in texts_in(paired, "json_object"):
-        assert isinstance(choice.document, dict), f"`content` is no JSON object with {form(answer)}: {choice.text[:60]}"
+        assert isinstance(choice.document, dict), (
+            f"expected a JSON object, got {shown(choice.text, 60)} (`content` with {form(answer)})"
+        )
 
 
 @check("streaming", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_usage_comes_with_each_parameter(paired: list[Chat]) -> None:
-    """`include_usage` gives the usage of a stream together with tools, formats, logprobs and `n`."""
+    """`include_usage` gives a stream its `usage`, also together with tools, formats, logprobs and `n`."""
     for answer in rows(paired, stream=True):
-        assert any(chunk.get("usage") for chunk in answer.chunks), f"no chunk has `usage` with {form(answer)}"
+        assert any(chunk.get("usage") for chunk in answer.chunks), (
+            f"expected a chunk with `usage`, got none with {form(answer)}"
+        )
 
 
 # What must be refused, and what no server may break at
@@ -304,7 +308,7 @@ def test_usage_comes_with_each_parameter(paired: list[Chat]) -> None:
 def test_what_is_no_json_is_rejected(bad_json_forms: list[Chat]) -> None:
     """`NaN`, trailing commas, single quotes, comments, two documents and leading zeros are rejected with 400."""
     taken = [form(answer) for answer in bad_json_forms if answer.ok]
-    assert_none_of(taken, "requests that are no JSON and were accepted")
+    assert_none_of(taken, "accepted requests whose body is not JSON")
     for answer in bad_json_forms:
         expect_rejection(answer)
 
@@ -313,14 +317,14 @@ def test_what_is_no_json_is_rejected(bad_json_forms: list[Chat]) -> None:
 def test_what_is_no_integer_is_rejected(bad_number_forms: list[Chat]) -> None:
     """A fraction or a boolean for an integer parameter, and a number too large for a double, are rejected with 400."""
     taken = [form(answer) for answer in bad_number_forms if answer.ok]
-    assert_none_of(taken, "numbers that the parameter cannot have and that were accepted")
+    assert_none_of(taken, "accepted numbers that the parameter cannot have")
     for answer in bad_number_forms:
         expect_rejection(answer)
 
 
 @check("errors", SHOULD, "de-facto:parameters of local servers; docs:guides/error-codes a 5xx is the server's")
 def test_wrong_local_parameters_break_nothing(local_parameters: list[Chat]) -> None:
-    """Wrong values of parameters that OpenAI lacks (`top_k`, `grammar`, `options`) are ignored or rejected."""
+    """Wrong values of parameters that OpenAI does not have (`top_k`, `grammar`, `options`) are ignored or rejected."""
     unbroken(local_parameters)
 
 

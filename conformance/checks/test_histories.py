@@ -35,7 +35,7 @@ def reaches(longer: Chat | Response, shorter: Chat | Response, text: str = REASO
 def test_reasoning_is_read_where_it_is_written(
     think: Chat, weather_result: Chat, respond_result_reasoned: list[Response], weather_result_reasoned: list[Chat]
 ) -> None:
-    """Reasoning of a running tool round reaches the model in the field of the message in which the server writes it."""
+    """During a tool round, reasoning that is sent back in the field where the server writes it reaches the model."""
     inconclusive_unless(think.reasoning, "the model did not reason")
     by_name = dict(zip(("reasoning_content", "reasoning"), weather_result_reasoned, strict=True))
     own = own_field(think)
@@ -61,7 +61,7 @@ def test_reasoning_of_a_tool_round_is_read(
 
 @check("reasoning", MAY, FIELD)
 def test_both_fields_are_read(weather_result: Chat, weather_result_reasoned: list[Chat]) -> None:
-    """`reasoning` of an earlier message has the effect of `reasoning_content`, since clients send back either."""
+    """In an earlier message, `reasoning` has the same effect as `reasoning_content`: clients send back either."""
     content, bare = (reaches(answer, weather_result) for answer in weather_result_reasoned)
     inconclusive_unless(content or bare, "no reasoning of earlier messages reaches the model")
     ignored_unless(content, "`reasoning_content` is not part of the prompt, although `reasoning` is")
@@ -76,7 +76,7 @@ def test_text_beside_reasoning_is_read(
     weather_result_reasoned: list[Chat],
     weather_result_reasoned_and_said: Chat,
 ) -> None:
-    """The `content` of an assistant message with reasoning and a tool call reaches the model, as without reasoning."""
+    """`content` beside reasoning and a tool call reaches the model, as it does without reasoning."""
     inconclusive_unless(
         weather_result_call_content_text.tokens("prompt") > weather_result.tokens("prompt"),
         "no `content` beside a tool call reaches the model: its template may leave it out",
@@ -87,7 +87,7 @@ def test_text_beside_reasoning_is_read(
 
 @check("reasoning", SHOULD, FIELD)
 def test_reasoning_alone_is_no_server_error(two_turns_reasoned_only: Chat) -> None:
-    """An assistant message with reasoning and `content: null`, as an interruption leaves it, causes no server error."""
+    """An assistant message with reasoning and `content: null`, as after an interruption, causes no server error."""
     answer = two_turns_reasoned_only
     assert answer.ok or answer.cleanly_refused, (
         f"expected a response or a 4xx with an error object, got HTTP status {answer.status}"
@@ -99,7 +99,7 @@ def test_reasoning_alone_is_no_server_error(two_turns_reasoned_only: Chat) -> No
 
 @check("chat", SHOULD, "openapi:ChatCompletionRequestMessageContentPartText")
 def test_parts_are_one_message(whole_messages: Chat, parted_messages: Chat) -> None:
-    """Text parts of `content` are one message: a part may add a line break to the prompt, but no message of its own."""
+    """Text parts of `content` are one message: a part may add a line break to the prompt, but not a message."""
     parts = [len(m["content"]) for m in parted_messages.sent["messages"] if isinstance(m.get("content"), list)]
     whole = whole_messages.tokens("prompt")
     assert_at_least(parted_messages.tokens("prompt"), whole - len(parts), PROMPT)
@@ -108,7 +108,7 @@ def test_parts_are_one_message(whole_messages: Chat, parted_messages: Chat) -> N
 
 @check("conversation", SHOULD, "openapi:CreateChatCompletionRequest.messages")
 def test_the_first_of_thirty_rounds_is_read(thirty_rounds: Chat, thirty_rounds_longer: Chat) -> None:
-    """The result of the first of thirty tool calls reaches the model: ten words more in it are ten tokens or more."""
+    """The first of thirty tool results reaches the model: ten extra words add at least ten `usage.prompt_tokens`."""
     more = thirty_rounds_longer.tokens("prompt") - thirty_rounds.tokens("prompt")
     ignored_unless(more >= WORDS, "a longer first result adds no tokens to the prompt")
 
@@ -137,7 +137,7 @@ def assert_not_dropped(with_part: Chat | Response, without: Chat | Response, wha
     if not with_part.cleanly_refused:
         kind = "input" if isinstance(without, Response) else "prompt"
         more = with_part.tokens(kind) > without.tokens(kind)
-        ignored_unless(more, f"{what} adds no tokens to the prompt: it is left out without a word")
+        ignored_unless(more, f"{what} adds no tokens to the prompt: the server drops it silently")
 
 
 @check("chat", SHOULD, "openapi:ChatCompletionRequestMessageContentPartAudio")
@@ -163,7 +163,7 @@ def test_an_input_file_is_read_or_rejected(respond_capital: Response, respond_fi
 
 @check("responses", SHOULD, "openapi:EasyInputMessage")
 def test_messages_need_no_id(respond_two_turns: Response, respond_two_turns_bare: list[Response]) -> None:
-    """An earlier response in `input` may be a role with a string, or a message without `id`, with the same effect."""
+    """An earlier assistant message in `input` may be `role` with a string, or have no `id`, with the same effect."""
     for answer in respond_two_turns_bare:
         assert_equal(answer.tokens("input"), respond_two_turns.tokens("input"), f"{INPUT} of {answer.name}")
 
@@ -192,13 +192,16 @@ def test_reasoning_before_a_call_is_accepted(respond_result: Response, respond_r
 def test_reasoning_before_a_call_is_read(
     weather_result: Chat, weather_result_reasoned: list[Chat], respond_result_reasoned: list[Response]
 ) -> None:
-    """The text of a `reasoning` item before a `function_call` reaches the model, as that of a chat message does."""
+    """The text of a `reasoning` item before a `function_call` reaches the model, if a chat message's reasoning does."""
     inconclusive_unless(
         any(answer.ok and reaches(answer, weather_result) for answer in weather_result_reasoned),
         "no reasoning of earlier messages reaches the model",
     )
     _, full = respond_result_reasoned
-    ignored_unless(full.tokens("input") >= weather_result.tokens("prompt") + len(REASONING.split()), "it is left out")
+    ignored_unless(
+        full.tokens("input") >= weather_result.tokens("prompt") + len(REASONING.split()),
+        "the reasoning adds no tokens (`usage.input_tokens`)",
+    )
 
 
 @check("responses_tools", SHOULD, "openapi:FunctionCallOutputItemParam.call_id")
@@ -210,7 +213,7 @@ def test_results_belong_to_their_calls(
     """`function_call_output` items can come in any order; each belongs to the call with its `call_id`."""
     inconclusive_unless(
         respond_cities_results_swapped.text != respond_cities_results.text,
-        "the response does not tell which city has which result",
+        "the response does not show which city has which result",
     )
     by_order = respond_cities_results_reversed.text == respond_cities_results_swapped.text
     ignored_unless(not by_order, "`call_id` is not used: the results are taken in the order in which they came")
@@ -219,7 +222,7 @@ def test_results_belong_to_their_calls(
 
 @check("responses_tools", SHOULD, "openapi:FunctionCallOutputItemParam.output")
 def test_every_result_is_read(respond_cities_results: Response, respond_cities_results_longer: list[Response]) -> None:
-    """The results of all parallel calls reach the model: ten words more in either are ten tokens or more."""
+    """The result of each parallel call reaches the model: ten extra words add at least ten `usage.input_tokens`."""
     for longer in respond_cities_results_longer:
         more = longer.tokens("input") - respond_cities_results.tokens("input")
         ignored_unless(more >= WORDS, f"a longer result ({longer.name}) adds no tokens to the prompt")
@@ -227,7 +230,7 @@ def test_every_result_is_read(respond_cities_results: Response, respond_cities_r
 
 @check("responses_tools", SHOULD, "openapi:FunctionCallOutputItemParam.output")
 def test_every_part_of_a_result_is_read(respond_result_parts: list[Response]) -> None:
-    """All `input_text` parts of a result reach the model: ten words more in either are ten tokens or more."""
+    """Each `input_text` part of a result reaches the model: ten extra words add at least ten `usage.input_tokens`."""
     plain, *longer = respond_result_parts
     for answer in longer:
         more = answer.tokens("input") - plain.tokens("input")
@@ -236,7 +239,7 @@ def test_every_part_of_a_result_is_read(respond_result_parts: list[Response]) ->
 
 @check("responses_tools", SHOULD, "openapi:FunctionCallOutputItemParam.output input_image")
 def test_an_image_in_a_result_is_read(respond_result_image: list[Response]) -> None:
-    """An `input_image` part of a result is part of the prompt."""
+    """An `input_image` part of a tool result reaches the model."""
     text, image = respond_result_image
     ignored_unless(image.tokens("input") > text.tokens("input") + 3, "the image adds no tokens to the prompt")
 
@@ -249,7 +252,7 @@ def test_a_custom_tool_is_offered_or_rejected(respond_weather: Response, respond
 
 @check("responses_tools", SHOULD, "openapi:CustomToolCallOutput")
 def test_results_of_custom_tools_are_read(respond_custom_result: list[Response]) -> None:
-    """The result of a `custom_tool_call` reaches the model: ten words more are ten tokens or more."""
+    """The result of a `custom_tool_call` reaches the model: ten extra words add at least ten `usage.input_tokens`."""
     short, longer = respond_custom_result
     more = longer.tokens("input") - short.tokens("input")
     ignored_unless(more >= WORDS, "a longer result adds no tokens to the prompt")

@@ -28,7 +28,7 @@ def assert_object(answer: Chat, where: str = CONTENT) -> None:
 def test_the_answer_is_an_object(capital_no_json: Chat, capital_object: Chat) -> None:
     """With `response_format` `json_object`, `content` is a JSON object, even if the prompt forbids JSON."""
     inconclusive_unless(
-        "{" not in capital_no_json.text, f"the model writes JSON without `response_format`, too ({CONTENT})"
+        "{" not in capital_no_json.text, f"the model also writes JSON without `response_format` ({CONTENT})"
     )
     ignored_unless(capital_object.text != capital_no_json.text, f"{CONTENT} is the same as without `response_format`")
     inconclusive_unless(capital_object.finish_reason != "length", ENDLESS)
@@ -37,7 +37,7 @@ def test_the_answer_is_an_object(capital_no_json: Chat, capital_object: Chat) ->
 
 @check("json_mode", MUST, SOURCE)
 def test_a_prompt_for_json_gives_an_object(capital_no_json: Chat, capital_object: Chat, asked_object: Chat) -> None:
-    """When the prompt asks for JSON, `content` is a JSON object alone, without a code fence or words around it."""
+    """When the prompt asks for JSON, `content` is only a JSON object, without a code fence or words around it."""
     inconclusive_unless(capital_object.text != capital_no_json.text, "`response_format` has no effect")
     inconclusive_unless(asked_object.finish_reason != "length", ENDLESS)
     assert_object(asked_object)
@@ -46,7 +46,7 @@ def test_a_prompt_for_json_gives_an_object(capital_no_json: Chat, capital_object
 
 @check("json_mode", MUST, SOURCE)
 def test_a_stream_joins_to_the_object(capital_object: Chat, capital_object_streamed: Chat) -> None:
-    """The `content` deltas of a stream join to the same JSON object as in the plain response."""
+    """The concatenated `content` deltas of a stream are the same JSON object as in the plain response."""
     inconclusive_unless(capital_object.finish_reason != "length", ENDLESS)
     streamed = "`choices[0].delta.content`, joined"
     assert_same_text(capital_object_streamed.text, capital_object.text, streamed)

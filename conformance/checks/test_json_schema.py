@@ -24,7 +24,7 @@ ENDLESS = "`max_tokens` truncated the document (`finish_reason` is `length`)"
 CONTENT = "`choices[0].message.content`"
 STREAMED = "`choices[0].delta.content`, joined"
 REASON = "`choices[0].finish_reason`"
-BY_ITSELF = f"the model writes JSON without `response_format`, too ({CONTENT})"
+BY_ITSELF = f"the model also writes JSON without `response_format` ({CONTENT})"
 NO_EFFECT = f"{CONTENT} is the same as without `response_format`"
 NO_DOCUMENT = f"the model wrote no JSON object ({CONTENT})"
 
@@ -63,13 +63,13 @@ def test_the_answer_fits_the_schema(capital: Chat, capital_person: Chat) -> None
 
 @check("json_schema", MUST, STRICT)
 def test_a_prompt_for_json_fits_the_schema(person: Chat) -> None:
-    """When the prompt asks for JSON, `content` is the document alone, and matches the schema."""
+    """When the prompt asks for JSON, `content` is only the document, and matches the schema."""
     assert_matches(person, schemas.PERSON)
 
 
 @check("json_schema", MUST, STRICT)
 def test_a_stream_joins_to_the_document(person: Chat, person_streamed: Chat) -> None:
-    """The `content` deltas of a stream join to the same document as in the plain response."""
+    """The concatenated `content` deltas of a stream are the same document as in the plain response."""
     assert_matches(person_streamed, schemas.PERSON, STREAMED)
     assert_same_text(person_streamed.text, person.text, STREAMED)
 
@@ -86,7 +86,7 @@ def test_a_stream_fits_the_schema(capital: Chat, capital_person_streamed: Chat) 
 
 @check("json_schema", SHOULD, SOURCE)
 def test_without_strict_it_fits_as_well(capital: Chat, capital_person_lax: Chat) -> None:
-    """`content` matches the schema without `strict`, too."""
+    """`content` matches the schema even without `strict`."""
     inconclusive_unless("{" not in capital.text, BY_ITSELF)
     ignored_unless(capital_person_lax.text != capital.text, NO_EFFECT)
     assert_matches(capital_person_lax, schemas.PERSON)
@@ -114,50 +114,50 @@ def test_keys_come_in_the_order_of_the_schema(person: Chat) -> None:
 
 @check("json_schema", MUST, "docs:guides/structured-outputs#supported-schemas")
 def test_plain_types(trip_document: Chat) -> None:
-    """A schema with strings, numbers, booleans, enums, arrays and objects holds for `content`."""
+    """`content` matches a schema with strings, numbers, booleans, enums, arrays and objects."""
     assert_matches(trip_document, schemas.TRIP)
 
 
 @check("json_schema", MUST, GUIDE)
 def test_references(route_document: Chat) -> None:
-    """A schema with `$defs` and `$ref` holds for `content`."""
+    """`content` matches a schema with `$defs` and `$ref`."""
     assert_matches(route_document, schemas.ROUTE)
 
 
 @check("json_schema", SHOULD, GUIDE)
 def test_recursion(tree_document: Chat) -> None:
-    """A recursive schema (`$ref: "#"`) holds for `content`."""
+    """`content` matches a recursive schema (`$ref: "#"`)."""
     assert_matches(tree_document, schemas.TREE)
 
 
 @check("json_schema", MUST, GUIDE)
 def test_alternatives(shape_document: Chat) -> None:
-    """A schema with `anyOf` holds for `content`."""
+    """`content` matches a schema with `anyOf`."""
     assert_matches(shape_document, schemas.SHAPE)
 
 
 @check("json_schema", MUST, GUIDE)
 def test_lists_of_types(note_document: Chat) -> None:
-    """A schema with an array as `type` (one of two types) holds for `content`."""
+    """`content` matches a schema with an array as `type` (one of two types)."""
     assert_matches(note_document, schemas.NOTE)
 
 
 @check("json_schema", MUST, STRICT)
 def test_unicode(unicode_document: Chat, unicode_document_streamed: Chat) -> None:
-    """A schema whose keys and enums are not ASCII holds for `content`, plain and streamed."""
+    """`content` matches a schema whose keys and enums are not ASCII, plain and streamed."""
     assert_matches(unicode_document, schemas.UNICODE)
     assert_same_text(unicode_document_streamed.text, unicode_document.text, STREAMED)
 
 
 @check("json_schema", MUST, GUIDE)
 def test_deep_schemas(deep_document: Chat) -> None:
-    """A schema of eight nested objects holds for `content`."""
+    """`content` matches a schema of eight nested objects."""
     assert_matches(deep_document, schemas.DEEP)
 
 
 @check("json_schema", MUST, GUIDE)
 def test_wide_schemas(flags_document: Chat) -> None:
-    """A schema with forty required keys holds for `content`."""
+    """`content` matches a schema with forty required keys."""
     assert_matches(flags_document, schemas.FLAGS)
 
 
@@ -172,25 +172,25 @@ def assert_effect(answer: Chat, schema: Schema, keyword: str) -> None:
 
 @check("json_schema", SHOULD, GUIDE)
 def test_pattern(code_document: Chat) -> None:
-    """`pattern` in the schema holds for `content`, or is rejected."""
+    """`content` matches a schema with `pattern`, or the request is rejected."""
     assert_effect(code_document, schemas.CODE, "`pattern`")
 
 
 @check("json_schema", SHOULD, GUIDE)
 def test_minimum_and_maximum(range_document: Chat) -> None:
-    """`minimum` and `maximum` in the schema hold for `content`, or are rejected."""
+    """`content` matches a schema with `minimum` and `maximum`, or the request is rejected."""
     assert_effect(range_document, schemas.RANGE, "`minimum` or `maximum`")
 
 
 @check("json_schema", SHOULD, GUIDE)
 def test_min_items_and_max_items(words_document: Chat) -> None:
-    """`minItems` and `maxItems` in the schema hold for `content`, or are rejected."""
+    """`content` matches a schema with `minItems` and `maxItems`, or the request is rejected."""
     assert_effect(words_document, schemas.WORDS, "`minItems` or `maxItems`")
 
 
 @check("json_schema", SHOULD, GUIDE)
 def test_format(day_document: Chat) -> None:
-    """`format: date` in the schema holds for `content`, or is rejected."""
+    """`content` matches a schema with `format: date`, or the request is rejected."""
     assert_effect(day_document, schemas.DAY, "`format`")
     day = day_document.document["day"]
     ignored_unless(
@@ -231,7 +231,7 @@ def test_each_choice_fits_the_schema(person_twice: Chat) -> None:
 
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.logprobs")
 def test_logprobs_join_to_the_document(person: Chat, person_logprobs: Chat) -> None:
-    """With `logprobs`, `content` is the same document, and the tokens of `logprobs` join to it."""
+    """With `logprobs`, `content` is the same document, and the concatenated tokens of `logprobs` equal it."""
     inconclusive_unless(person.text.lstrip().startswith("{"), NO_DOCUMENT)
     inconclusive_unless(person_logprobs.choice.logprobs, "`choices[0].logprobs` is missing or empty")
     assert_same_text(person_logprobs.text, person.text, f"{CONTENT} with `logprobs`")

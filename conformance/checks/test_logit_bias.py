@@ -88,7 +88,7 @@ def test_value_counts(count: Chat, count_max_tokens: Chat, bias_forces: Chat, bi
 def test_ids_are_those_of_prompts(
     count: Chat, count_max_tokens: Chat, token_echo: Completion, bias_forces: Chat
 ) -> None:
-    """A token id in `logit_bias` is the same token as in a `prompt` of token ids."""
+    """A token id in `logit_bias` stands for the same token as in a `prompt` of token ids."""
     inconclusive_unless(count_max_tokens.said != count.said, NO_LIMIT)
     inconclusive_unless(
         token_echo.text[:FORCED_TOKENS] == token_echo.text[:1] * FORCED_TOKENS,

@@ -57,7 +57,7 @@ def assert_no_alternatives(answer: Chat) -> None:
 
 @check("logprobs", MUST, REQUEST, core=True)
 def test_come_for_each_token(capital: Chat, capital_logprobs: Chat) -> None:
-    """With `logprobs: true`, `logprobs.content` has an entry for each token, and the tokens join to `content`."""
+    """With `logprobs: true`, `logprobs.content` has an entry for each token, and they concatenate to `content`."""
     ignored_unless(capital_logprobs.choice.logprobs, MISSING)
     assert_equal(
         joined([e["token"] for e in capital_logprobs.logprobs], capital_logprobs.text),
@@ -85,7 +85,7 @@ def test_shape(every: Every) -> None:
 @check("logprobs", SHOULD, REQUEST)
 def test_absent_by_default(capital: Chat, capital_streamed: Chat, capital_logprobs: Chat) -> None:
     """Without the parameter `logprobs`, `choices[0].logprobs` is absent or `null`."""
-    inconclusive_unless(capital_logprobs.choice.logprobs, f"{MISSING} with `logprobs: true`, too")
+    inconclusive_unless(capital_logprobs.choice.logprobs, f"{MISSING} even with `logprobs: true`")
     assert_equal(capital.choice.logprobs, None, CONTENT)
     assert_equal(capital_streamed.choice.logprobs, None, f"{CONTENT} of the streamed response")
 
@@ -93,13 +93,13 @@ def test_absent_by_default(capital: Chat, capital_streamed: Chat, capital_logpro
 @check("logprobs", SHOULD, REQUEST)
 def test_false_means_none(capital_logprobs: Chat, logprobs_false: Chat) -> None:
     """With `logprobs: false`, `choices[0].logprobs` is absent or `null`."""
-    inconclusive_unless(capital_logprobs.choice.logprobs, f"{MISSING} with `logprobs: true`, too")
+    inconclusive_unless(capital_logprobs.choice.logprobs, f"{MISSING} even with `logprobs: true`")
     assert_equal(logprobs_false.choice.logprobs, None, CONTENT)
 
 
 @check("logprobs", MUST, ENTRY + ".logprob")
 def test_are_logarithms_of_probabilities(capital_logprobs: Chat, hot_logprobs: list[Chat]) -> None:
-    """Each `logprob` is a number that is at most 0, of the token and of its `top_logprobs`."""
+    """Each `logprob`, of a token and of its `top_logprobs`, is a number that is at most 0."""
     for entry in [e for answer in (capital_logprobs, *hot_logprobs) for e in answer.logprobs]:
         for value in [entry["logprob"], *(top["logprob"] for top in entry["top_logprobs"])]:
             assert isinstance(value, int | float), f"expected a number, got {shown(value)} ({LOGPROB})"
@@ -117,14 +117,14 @@ def test_tell_tokens_apart(hot_logprobs: list[Chat]) -> None:
 
 @check("logprobs", MUST, ENTRY + ".bytes")
 def test_bytes_spell_the_text(capital_logprobs: Chat, unicode_logprobs: Chat) -> None:
-    """The `bytes` of the tokens join to `content` in UTF-8, even where a character has several tokens."""
+    """The concatenated `bytes` of the tokens are `content` in UTF-8, even where a character has several tokens."""
     assert_spells(capital_logprobs)
     assert_spells(unicode_logprobs)
 
 
 @check("logprobs", MUST, ENTRY + ".bytes")
 def test_streamed_bytes_spell_the_text(unicode_logprobs_streamed: Chat) -> None:
-    """In a stream, too, the `bytes` of the tokens join to `content`, even where a character has several tokens."""
+    """The concatenated `bytes` of streamed tokens are `content` in UTF-8, even where a character has several tokens."""
     inconclusive_unless(unicode_logprobs_streamed.text, "the model wrote no `content`")
     assert_spells(unicode_logprobs_streamed)
 
@@ -173,7 +173,7 @@ def test_top_20(hot_logprobs: list[Chat]) -> None:
 def test_top_is_sorted(hot_logprobs: list[Chat]) -> None:
     """The entries of `top_logprobs` are different tokens, and the likeliest comes first."""
     tops = [entry["top_logprobs"] for answer in hot_logprobs for entry in answer.logprobs]
-    inconclusive_unless(any(len(top) > 1 for top in tops), f"{TOP_LOGPROBS} has fewer than two entries everywhere")
+    inconclusive_unless(any(len(top) > 1 for top in tops), f"no {TOP_LOGPROBS} has two entries")
     for top in tops:
         values = [token["logprob"] for token in top]
         assert_equal(values, sorted(values, reverse=True), f"`logprob` of the entries of {TOP_LOGPROBS}")
@@ -193,7 +193,7 @@ def test_token_is_among_the_top(capital_logprobs: Chat, count_logprobs_cut: Chat
 
 @check("logprobs", SHOULD, ENTRY + ".logprob")
 def test_token_agrees_with_the_top(hot_logprobs: list[Chat]) -> None:
-    """A token has the same `logprob` in its entry as in its `top_logprobs`, however likely it was."""
+    """A token has the same `logprob` in its entry as in its `top_logprobs`, whether it was likely or not."""
     entries = [e for answer in hot_logprobs for e in answer.logprobs]
     inconclusive_unless(any(entry["top_logprobs"] for entry in entries), NO_ALTERNATIVES)
     for entry in entries:
@@ -205,12 +205,12 @@ def test_token_agrees_with_the_top(hot_logprobs: list[Chat]) -> None:
 
 @check("logprobs", MUST, ENTRY)
 def test_unlikely_tokens_have_their_own(hot_logprobs: list[Chat]) -> None:
-    """A drawn token that was not the likeliest has a lower `logprob` than the likeliest one."""
+    """A sampled token that is not the likeliest has a lower `logprob` than the likeliest one."""
     entries = [entry for answer in hot_logprobs for entry in answer.logprobs]
     ignored_unless(all(entry["top_logprobs"] for entry in entries), f"{TOP_LOGPROBS} is empty for some token")
     likeliest = [max(entry["top_logprobs"], key=lambda top: top["logprob"]) for entry in entries]
     unlikely = [(e, best) for e, best in zip(entries, likeliest, strict=True) if best["token"] != e["token"]]
-    inconclusive_unless(unlikely, "every token that was drawn is the likeliest one")
+    inconclusive_unless(unlikely, "every sampled token is the likeliest one")
     for entry, best in unlikely:
         assert_at_most(entry["logprob"], best["logprob"], f"{LOGPROB} of a token that is not the likeliest")
 
@@ -263,7 +263,7 @@ def test_top_0_gives_the_token_only(capital_logprobs: Chat, top_logprobs_0: Chat
     """With `top_logprobs: 0`, each entry of `logprobs.content` has an empty `top_logprobs`."""
     inconclusive_unless(
         any(entry["top_logprobs"] for entry in capital_logprobs.logprobs),
-        f"{NO_ALTERNATIVES} with `top_logprobs: 3`, too",
+        f"{NO_ALTERNATIVES} even with `top_logprobs: 3`",
     )
     ignored_unless(top_logprobs_0.choice.raw.get("logprobs"), MISSING)
     assert_no_alternatives(top_logprobs_0)
@@ -274,7 +274,7 @@ def test_no_alternatives_unless_asked(capital_logprobs: Chat, logprobs_only: Cha
     """Without the parameter `top_logprobs`, each entry of `logprobs.content` has an empty `top_logprobs`."""
     inconclusive_unless(
         any(entry["top_logprobs"] for entry in capital_logprobs.logprobs),
-        f"{NO_ALTERNATIVES} with `top_logprobs: 3`, too",
+        f"{NO_ALTERNATIVES} even with `top_logprobs: 3`",
     )
     assert_no_alternatives(logprobs_only)
 

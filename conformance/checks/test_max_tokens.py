@@ -30,7 +30,7 @@ NO_EFFECT = "`max_tokens` has no effect"
 
 @check("max_tokens", MUST, OLD, core=True)
 def test_cuts_the_answer(count: Chat, count_max_tokens: Chat) -> None:
-    """`max_tokens` truncates `content`, which is then the beginning of the longer `content`."""
+    """`max_tokens` truncates `content` to the beginning of the `content` without this limit."""
     ignored_unless(count_max_tokens.said != count.said, f"{CONTENT} is as long as with a larger `max_tokens`")
     assert_same_text(count_max_tokens.said, count.said[: len(count_max_tokens.said)], f"{CONTENT} with `max_tokens: 4`")
 
@@ -43,9 +43,9 @@ def test_finish_reason_is_length(count_max_tokens: Chat) -> None:
 
 @check("max_tokens", MUST, OLD)
 def test_counts_tokens(count_logprobs: Chat, count_max_tokens: Chat) -> None:
-    """`content` has at most `max_tokens` tokens: the first ones of the longer `content`."""
+    """`content` has at most `max_tokens` tokens: the first ones of the `content` without this limit."""
     inconclusive_unless(
-        not count_max_tokens.reasoning, "the tokens are those of the reasoning, which has no entries in `logprobs`"
+        not count_max_tokens.reasoning, "the tokens belong to the reasoning, which has no entries in `logprobs`"
     )
     allowed = "".join(tokens(count_logprobs)[:4])
     where = f"{CONTENT}, compared with the first 4 tokens in `logprobs`"
@@ -64,7 +64,7 @@ def test_usage_is_the_limit(count: Chat, count_max_tokens: Chat, count_max_token
 
 @check("max_tokens", MUST, OLD)
 def test_may_be_1(count_max_tokens: Chat, count_max_tokens_1: Chat) -> None:
-    """`max_tokens: 1` gives the first token of the longer `content`, with `finish_reason` `length`."""
+    """`max_tokens: 1` gives the first token of the `content` without this limit, with `finish_reason` `length`."""
     inconclusive_unless(
         not count_max_tokens.reasoning or count_max_tokens_1.said,
         f"the only token begins the reasoning ({CONTENT} is empty)",
@@ -135,7 +135,7 @@ def test_text_is_refused(bad_max_tokens_text: Chat) -> None:
 
 @check("max_completion_tokens", MUST, NEW, core=True)
 def test_completion_cuts_the_answer(count: Chat, count_max_completion_tokens: Chat) -> None:
-    """`max_completion_tokens` truncates `content`, which is then the beginning of the longer `content`."""
+    """`max_completion_tokens` truncates `content` to the beginning of the `content` without this limit."""
     ignored_unless(
         count_max_completion_tokens.said not in (count.said, ""),
         f"{CONTENT} is as long as without `max_completion_tokens`, or empty",
@@ -191,7 +191,7 @@ def test_completion_limits_thoughts(think_max_completion_tokens: Chat) -> None:
 
 @check("max_completion_tokens", MAY, NEW)
 def test_completion_beside_max_tokens(count_both_limits: Chat) -> None:
-    """`max_completion_tokens` beside a larger `max_tokens` is rejected, as OpenAI does, or it is the limit."""
+    """`max_completion_tokens` with a larger `max_tokens` is the limit, or the request is rejected, as by OpenAI."""
     if not count_both_limits.cleanly_refused:
         assert_at_most(count_both_limits.tokens("completion"), 4, COMPLETION_TOKENS)
 

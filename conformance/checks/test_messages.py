@@ -114,19 +114,19 @@ def test_first_of_many_turns_is_remembered(name_recalled: Chat, name_recalled_la
 
 @check("conversation", MUST, "openapi:ChatCompletionRequestUserMessage.content")
 def test_earlier_question_is_read(two_turns: Chat, longer_first_question: Chat) -> None:
-    """The `content` of an earlier user message reaches the model: ten words more are ten tokens or more."""
+    """An earlier user message's `content` reaches the model: ten extra words add at least ten `usage.prompt_tokens`."""
     assert_words_added(longer_first_question, two_turns, len(TEN_WORDS.split()), "an earlier user message")
 
 
 @check("conversation", MUST, "openapi:ChatCompletionRequestAssistantMessage.content")
 def test_earlier_answer_is_read(two_turns: Chat, longer_first_answer: Chat) -> None:
-    """The `content` of an earlier assistant message reaches the model: ten words more are ten tokens or more."""
+    """An earlier assistant's `content` reaches the model: ten extra words add at least ten `usage.prompt_tokens`."""
     assert_words_added(longer_first_answer, two_turns, len(TEN_WORDS.split()), "an earlier assistant message")
 
 
 @check("conversation", MUST, "docs:guides/conversation-state append the message")
 def test_own_message_is_accepted(two_turns: Chat, longer_first_answer: Chat, two_turns_sent_back: Chat) -> None:
-    """The server's own `message` is accepted in `messages` as it came, like any assistant message."""
+    """The server accepts its own `message`, unchanged, in `messages`, like any assistant message."""
     inconclusive_unless(longer_first_answer.tokens("prompt") > two_turns.tokens("prompt"), NOT_READ)
     inconclusive_unless(
         "Paris" in str(two_turns_sent_back.sent["messages"][1].get("content")),
@@ -154,7 +154,7 @@ def test_empty_earlier_answer_is_accepted(two_turns: Chat, two_turns_empty: Chat
 
 @check("conversation", SHOULD, "openapi:CreateChatCompletionRequest.messages")
 def test_two_questions_in_a_row(name_unknown: Chat, two_questions: Chat) -> None:
-    """Two user messages in a row both reach the model: each word of the first adds a token or more."""
+    """Two user messages in a row both reach the model: each word of the first adds at least one token to the prompt."""
     assert_words_added(two_questions, name_unknown, 4, "an earlier user message")
 
 
@@ -169,14 +169,14 @@ def test_one_part_is_the_text(capital: Chat, capital_part: Chat) -> None:
 
 @check("chat", MUST, "openapi:ChatCompletionRequestUserMessage.content")
 def test_all_parts_are_read(capital_part: Chat, capital_parts: Chat, capital_parts_longer: list[Chat]) -> None:
-    """All text parts of a user message's `content` reach the model: ten words more are ten tokens or more."""
+    """Each text part of a user message reaches the model: ten extra words add at least ten `usage.prompt_tokens`."""
     for longer in capital_parts_longer:
         assert_words_added(longer, capital_parts, len(TEN_WORDS.split()), f"a text part of `{longer.name}`")
 
 
 @check("chat", SHOULD, "openapi:ChatCompletionRequestMessageContentPartText")
 def test_all_parts_of_any_message_are_read(parts_longer: list[Chat]) -> None:
-    """All text parts of system, assistant and tool messages reach the model, too."""
+    """All text parts in the `content` of system, assistant and tool messages reach the model."""
     plain, first, second = (answer.tokens("prompt") for answer in parts_longer)
     words = len(TEN_WORDS.split())
     assert_at_least(
@@ -210,7 +210,7 @@ def test_a_refusal_is_accepted(two_turns_empty: Chat, two_turns_refused: list[Ch
 
 @check("chat", MUST, "rfc:8259#8.1 JSON is UTF-8")
 def test_unicode_comes_back_whole(repeat_unicode: Chat) -> None:
-    """Letters with accents, Chinese characters and an emoji in `content` stay the same, in both directions."""
+    """Letters with accents, Chinese characters and an emoji in `content` reach the model and come back unchanged."""
     inconclusive_unless(
         repeat_unicode.finish_reason == "stop", "the model did not end by itself (`finish_reason` is not `stop`)"
     )

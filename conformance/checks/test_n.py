@@ -52,7 +52,7 @@ def test_choices_are_complete(capital_n_2: Chat, things_n_3: Chat) -> None:
 
 @check("n", MUST, REQUEST)
 def test_streams_as_many_choices(capital_n_2_streamed: Chat, things_n_3_streamed: Chat) -> None:
-    """With `n`, the chunks of a stream hold as many choices, told apart by `index`."""
+    """With `n`, a stream has `n` choices, distinguished by `index`."""
     ignored_unless(len(capital_n_2_streamed.choices) > 1, ONE_CHOICE)
     assert_equal(indices(capital_n_2_streamed), [0, 1], "`index` of the streamed choices")
     assert_equal(indices(things_n_3_streamed), [0, 1, 2], "`index` of the streamed choices")
@@ -78,7 +78,7 @@ def test_choices_are_not_copies(
     things_n_3_streamed: Chat,
     things_n_3_again_streamed: Chat,
 ) -> None:
-    """With `n`, each choice is sampled by itself: where responses vary, the choices vary too."""
+    """With `n`, each choice is sampled independently: where responses vary, `choices` also differ."""
     # The probe model's answers are the same three times by chance in 4 of 10 000 runs: twice in 1 of 6 million.
     inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
     for twice in ([things_n_3, things_n_3_again], [things_n_3_streamed, things_n_3_again_streamed]):
@@ -152,7 +152,7 @@ def test_seed_repeats_all_choices(
 
 @check("n", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs")
 def test_each_choice_has_its_logprobs(things_n_3: Chat, things_n_3_streamed: Chat) -> None:
-    """With `n`, the `logprobs` of each choice are those of its own tokens, in a stream as well."""
+    """With `n`, each choice has the `logprobs` of its own tokens, plain and streamed."""
     inconclusive_unless(len(things_n_3.choices) > 1 and len(things_n_3_streamed.choices) > 1, ONE_CHOICE)
     for choice in things_n_3.choices + things_n_3_streamed.choices:
         inconclusive_unless(choice.logprobs, "expected an array, got nothing (`choices[].logprobs.content`)")

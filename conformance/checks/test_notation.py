@@ -71,7 +71,7 @@ def test_text_after_a_call_is_kept(weather: Chat, call_then_say: Chat, call_then
 
 @check("tools", SHOULD, "de-facto:a truncated call is no text for the user")
 def test_a_truncated_call_is_not_in_content(weather: Chat, weather_cut: Chat, weather_cut_late: Chat) -> None:
-    """No part of a tool call that `max_tokens` truncates is in `content`, also where a notation has no markers."""
+    """No part of a tool call that `max_tokens` truncates is in `content`, even if its notation has no markers."""
     inconclusive_unless(weather.tool_calls and not weather.text.strip(), NO_CALL)
     inconclusive_unless(not markup_in(weather_cut.text), "markers in `content` are judged in `tools`")
     for answer in (weather_cut, weather_cut_late):
@@ -108,7 +108,7 @@ def test_calls_keep_their_order(cities: Chat, cities_reversed: Chat) -> None:
 def test_a_stream_is_the_plain_response(
     say_then_call: Chat, say_then_call_streamed: Chat, cities: Chat, cities_streamed: Chat
 ) -> None:
-    """A stream has the `content` and the `tool_calls` of the plain response, however tokens divide the markers."""
+    """A stream has the same `content` and `tool_calls` as the plain response, however tokens divide the markers."""
     pairs = [(say_then_call, say_then_call_streamed), (cities, cities_streamed)]
     accepted = [(plain, streamed) for plain, streamed in pairs if plain.ok]
     inconclusive_unless(any(plain.tool_calls for plain, _ in accepted), NO_CALL)
@@ -145,7 +145,7 @@ def test_digits_in_a_string_stay_a_string(call_label: Chat, call_label_streamed:
 
 @check("tools", SHOULD, CALLS)
 def test_a_hyphen_may_be_in_a_name(weather_hyphen: Chat, weather_hyphen_streamed: Chat) -> None:
-    """A function with a hyphen in its `name` is called like any other, in a stream as well."""
+    """A function with a hyphen in its `name` is called like any other, plain and streamed."""
     inconclusive_unless(weather_hyphen.tool_calls, NO_CALL)
     name = weather_hyphen.tool_calls[0].name
     called = "get-weather".startswith(name or "")
@@ -156,13 +156,13 @@ def test_a_hyphen_may_be_in_a_name(weather_hyphen: Chat, weather_hyphen_streamed
 
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.messages")
 def test_marks_in_a_question_are_text(marks_in_question: Chat) -> None:
-    """A user's text that has markers of a model's notation is answered, and is no server error."""
+    """A user message with markers of a model's notation gets a response, and not a server error."""
     assert_in(marks_in_question.finish_reason, ("stop", "tool_calls", "length"), "`choices[0].finish_reason`")
 
 
 @check("reasoning", MAY, "de-facto:reasoning_content or reasoning; some models do call tools before they end reasoning")
 def test_a_call_in_reasoning_is_no_call(capital: Chat, think_of_a_call: Chat, think_of_a_call_streamed: Chat) -> None:
-    """A tool call that a model writes into its reasoning stays there, and is not in `tool_calls`."""
+    """A tool call that a model quotes in its reasoning stays there, and is not in `tool_calls`."""
     for answer in (think_of_a_call, think_of_a_call_streamed):
         inconclusive_unless(answer.reasoning, "expected the model to reason, got no reasoning (`reasoning_content`)")
         # A model that calls after its reasoning gives no answer beside the call, and ends a sentence before it.

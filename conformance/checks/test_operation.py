@@ -20,46 +20,48 @@ PIECES = 3
 def cached(answer: Chat) -> int:
     """How many tokens of the prompt came from the cache, as the usage says."""
     found = (answer.usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-    inconclusive_unless(isinstance(found, int), "the usage has no `cached_tokens`")
+    inconclusive_unless(isinstance(found, int), "`usage` has no `cached_tokens`")
     return int(found or 0)
 
 
 @check("usage", MAY, CACHED)
 def test_a_repeated_prompt_is_cached(long_prompt_again: list[Chat]) -> None:
-    """`cached_tokens` has most of a prompt of a thousand tokens that was sent before."""
+    """`cached_tokens` counts most of a prompt of a thousand tokens that was sent before."""
     _, again, _ = long_prompt_again
-    inconclusive_unless(again.tokens("prompt") >= 1024, "the prompt has less than 1,024 tokens")
+    inconclusive_unless(again.tokens("prompt") >= 1024, "the prompt has fewer than 1,024 tokens")
     ignored_unless(2 * cached(again) > again.tokens("prompt"), "a repeated prompt is not cached (`cached_tokens`)")
 
 
 @check("usage", MAY, CACHED)
 def test_a_continued_prompt_is_cached(long_prompt_again: list[Chat]) -> None:
-    """`cached_tokens` has most of a conversation whose beginning was sent before."""
+    """`cached_tokens` counts most of a conversation whose beginning was sent before."""
     first, _, longer = long_prompt_again
-    inconclusive_unless(first.tokens("prompt") >= 1024, "the prompt has less than 1,024 tokens")
+    inconclusive_unless(first.tokens("prompt") >= 1024, "the prompt has fewer than 1,024 tokens")
     ignored_unless(2 * cached(longer) > first.tokens("prompt"), "a continued prompt is not cached (`cached_tokens`)")
 
 
 @check("usage", MAY, CACHED)
 def test_replayed_calls_stay_cached(long_loop_again: list[Chat]) -> None:
-    """`cached_tokens` has most of a conversation with tool calls, whatever the order and spaces of their arguments."""
+    """`cached_tokens` counts most of a repeated conversation, whatever the order and spaces of its `arguments`."""
     first, later = long_loop_again
-    inconclusive_unless(first.tokens("prompt") >= 1024, "the prompt has less than 1,024 tokens")
+    inconclusive_unless(first.tokens("prompt") >= 1024, "the prompt has fewer than 1,024 tokens")
     ignored_unless(4 * cached(later) > 3 * first.tokens("prompt"), "a continued tool loop is not cached")
 
 
 @check("chat", SHOULD, "openapi:CreateChatCompletionResponse.system_fingerprint")
 def test_the_fingerprint_stays(capital: Chat, count: Chat, capital_streamed: Chat) -> None:
-    """`system_fingerprint`, where there is one, is a string, and the same for one configuration."""
+    """`system_fingerprint`, if present, is a string, and stays the same for the same configuration."""
     values = [v for answer in (capital, count, capital_streamed) for v in answer.values("system_fingerprint")]
     given = [value for value in values if value is not None]
-    assert_none_of([value for value in given if not isinstance(value, str)], "`system_fingerprint` that is no string")
+    assert_none_of(
+        [value for value in given if not isinstance(value, str)], "values of `system_fingerprint` that are not strings"
+    )
     assert_at_most(len(set(given)), 1, f"different values of `system_fingerprint`: {shown(sorted(set(given)))}")
 
 
 @check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk.function.arguments")
 def test_arguments_come_in_pieces(call_flags_streamed: Chat) -> None:
-    """Arguments of some hundred tokens are streamed in several deltas."""
+    """`arguments` of about a hundred tokens are streamed in several deltas."""
     inconclusive_unless(call_flags_streamed.tool_calls, "the model called no tool")
     inconclusive_unless(len(call_flags_streamed.tool_calls[0].arguments) > 200, "the model's arguments are short")
     pieces = next(iter(call_flags_streamed.call_deltas().values()), [])
@@ -69,10 +71,10 @@ def test_arguments_come_in_pieces(call_flags_streamed: Chat) -> None:
 
 @check("streaming", SHOULD, "rfc:9110#12.5.3 a response to a client that accepts gzip is the same response")
 def test_compression_holds_nothing_back(long_streams: list[Chat], long_stream_gzip: Chat) -> None:
-    """A stream arrives chunk by chunk, also if the client accepts gzip."""
-    inconclusive_unless(all(len(answer.text) > 100 for answer in long_streams), "the model gave no long answer")
+    """A stream arrives chunk by chunk, even if the client accepts gzip."""
+    inconclusive_unless(all(len(answer.text) > 100 for answer in long_streams), "the model gave no long response")
     inconclusive_unless(
         all(len(set(answer.arrivals)) > 3 * PIECES for answer in long_streams), "no stream arrives chunk by chunk"
     )
-    inconclusive_unless(len(long_stream_gzip.text) > 100, "the model gave no long answer")
-    assert_at_least(len(set(long_stream_gzip.arrivals)), PIECES, "times at which parts of the stream arrived")
+    inconclusive_unless(len(long_stream_gzip.text) > 100, "the model gave no long response")
+    assert_at_least(len(set(long_stream_gzip.arrivals)), PIECES, "different times at which parts of the stream arrived")

@@ -44,7 +44,7 @@ def test_each_call_has_its_own_arguments(cities: Chat) -> None:
 
 @check("parallel_tools", MUST, "openapi:CreateChatCompletionResponse.choices.finish_reason")
 def test_several_calls_finish_as_one_does(cities: Chat, cities_streamed: Chat) -> None:
-    """`finish_reason` is `tool_calls` for a response with several tool calls, in a stream as well."""
+    """`finish_reason` is `tool_calls` for a response with several tool calls, plain and streamed."""
     inconclusive_unless(len(cities.tool_calls) > 1 and len(cities_streamed.tool_calls) > 1, ONE_CALL)
     assert_equal(cities.finish_reason, "tool_calls", "`choices[0].finish_reason`")
     assert_equal(cities_streamed.finish_reason, "tool_calls", "`choices[0].finish_reason` of the stream")

@@ -27,7 +27,7 @@ FREQUENCY = "openapi:CreateChatCompletionRequest.frequency_penalty"
 PRESENCE = "openapi:CreateChatCompletionRequest.presence_penalty"
 
 
-NO_EFFECT = "expected the penalty to change a response, got the same ones"
+NO_EFFECT = "expected the penalty to change a response, got the same responses"
 SAME = "expected other content than without the penalty, got the same (`choices[0].message.content`)"
 NO_SEPARATOR = "expected a separator 20 times in the content without a penalty, got fewer"
 REASONING = "expected no reasoning: its tokens count as used, and have no logprobs"
@@ -162,7 +162,7 @@ def test_presence_same_in_streams(
     unsure_presence_reward: list[Chat],
     unsure_presence_reward_streamed: list[Chat],
 ) -> None:
-    """With `presence_penalty`, a stream has the same content as the plain response, if it has so without."""
+    """With `presence_penalty`, a stream has the same content as the plain response, if both agree without it."""
     rewarded = zip(unsure, unsure_presence_reward, unsure_presence_reward_streamed, strict=True)
     changed = [(plain, streamed) for before, plain, streamed in rewarded if plain.said != before.said]
     for plain, streamed in changed:
@@ -210,7 +210,7 @@ def test_presence_is_about_used_tokens(
         for one, other in zip(unsure, unsure_presence_reward, strict=True)
         if (p := first_difference(one, other))
     ]
-    inconclusive_unless(penalized + rewarded, "expected a penalty of 2 to change a response, got the same ones")
+    inconclusive_unless(penalized + rewarded, "expected a penalty of 2 to change a response, got the same responses")
     wrong = [(one, other) for (before, gone, _), one, other in penalized if gone not in before]
     wrong += [(one, other) for (before, _, come), one, other in rewarded if come not in before]
     for one, other in wrong:

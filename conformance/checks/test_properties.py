@@ -30,7 +30,7 @@ TRUNCATED = "expected the model to end within `max_tokens`, got a truncated resp
 def test_any_stop_ends_the_text(
     count: Chat, count_stop: Chat, drawn_stops: list[Chat], drawn_stops_streamed: list[Chat]
 ) -> None:
-    """Any substring of `content`, sent as `stop`, ends generation before it, in a stream as well."""
+    """Any substring of `content`, sent as `stop`, ends generation before it, plain and streamed."""
     inconclusive_unless(count_stop.said != count.said, "expected `stop` to have an effect, got the same content")
     for answer in (*drawn_stops, *drawn_stops_streamed):
         stop = answer.sent["stop"]
@@ -43,7 +43,7 @@ def test_any_stop_ends_the_text(
 
 @check("max_tokens", MUST, f"{REQUEST}.max_tokens")
 def test_any_limit_gives_the_first_tokens(count: Chat, count_max_tokens: Chat, drawn_limits: list[Chat]) -> None:
-    """Any `max_tokens` gives the beginning of the longer response, with at most as many tokens."""
+    """Any `max_tokens` gives the beginning of the response without this limit, with at most that many tokens."""
     inconclusive_unless(
         count_max_tokens.said != count.said, "expected `max_tokens` to have an effect, got the same content"
     )
@@ -58,7 +58,7 @@ def test_any_limit_gives_the_first_tokens(count: Chat, count_max_tokens: Chat, d
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse")
 def test_any_stream_joins_to_the_text(drawn_words: list[Chat]) -> None:
-    """The deltas of a stream join to the plain `content`, whatever characters the question has."""
+    """The concatenated deltas of a stream equal the plain `content`, whatever characters the question has."""
     for plain, streamed in zip(drawn_words[::2], drawn_words[1::2], strict=True):
         question = plain.sent["messages"][0]["content"]
         if streamed.text or plain.text:
@@ -100,7 +100,7 @@ def test_any_function_is_called(drawn_tools: list[Chat]) -> None:
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingResponse.data.index")
 def test_any_order_permutes_the_vectors(drawn_permutations: list[Embeddings]) -> None:
-    """When `input` has another order, the same vectors come in that order (`data[].index`)."""
+    """When the strings of `input` are reordered, the same vectors come in the new order (`data[].index`)."""
     first, *others = drawn_permutations
     for answer in others:
         order = [BATCH.index(text) for text in answer.sent["input"]]
@@ -111,7 +111,7 @@ def test_any_order_permutes_the_vectors(drawn_permutations: list[Embeddings]) ->
 
 @check("errors", MUST, "rfc:9110#15.5 client errors and server errors")
 def test_nothing_wrong_breaks_the_server(bad_drawn: list[Answer], bad_drawn_json: list[Answer]) -> None:
-    """No invalid request gets a 5xx, or no response at all."""
+    """Every invalid request gets a response, and none gets a 5xx."""
     broken = [a.wire.request.body for a in (*bad_drawn, *bad_drawn_json) if a.status >= 500 and a.status != 501]
     assert_none_broken(broken, "invalid requests that got a 5xx")
 

@@ -67,7 +67,7 @@ def test_none_turns_thoughts_off(capital: Chat, think: Chat, think_none: Chat) -
 
 @check("reasoning", SHOULD, FIELD)
 def test_streamed_thoughts_are_the_same(think: Chat, think_streamed: Chat) -> None:
-    """The reasoning and content of a stream join to those of the plain response."""
+    """A stream has the same reasoning and `content` (concatenated) as the plain response."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     assert_same_text(think_streamed.reasoning.strip(), think.reasoning.strip(), "`delta.reasoning_content`, joined")
     if think_streamed.text or think.text:
@@ -115,7 +115,7 @@ def test_thoughts_are_counted(think: Chat) -> None:
 
 @check("reasoning", SHOULD, FIELD)
 def test_thoughts_can_be_sent_back(thought_in_history: Chat) -> None:
-    """An assistant message with reasoning is accepted in `messages` as the server sent it."""
+    """The server accepts its own message with reasoning, unchanged, in `messages`."""
     inconclusive_unless(thought_in_history.finish_reason != "length", ENDLESS)
     assert thought_in_history.text.strip(), EMPTY
 

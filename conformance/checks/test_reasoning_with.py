@@ -19,6 +19,7 @@ from conformance.kit import (
     inconclusive_unless,
     joined,
     markup_in,
+    shown,
     tokens,
 )
 from fixtures import schemas
@@ -37,17 +38,23 @@ ENDS = ("stop", "length", "tool_calls", "content_filter")
 
 def stays_apart(answer: Chat) -> None:
     """No reasoning and no marks in the text, and no calls in the reasoning."""
-    assert_none_of(markup_in(answer.text), f"marks of the model in `content` of {answer.name}")
+    assert_none_of(markup_in(answer.text), f"markers of the model's own notation in `content` of {answer.name}")
     inconclusive_unless(answer.reasoning, NO_REASONING)
-    assert_none_of(markup_in(answer.reasoning), f"marks of the model in the reasoning of {answer.name}")
-    assert answer.reasoning.strip() not in answer.text, f"`content` of {answer.name} repeats the reasoning"
+    assert_none_of(
+        markup_in(answer.reasoning), f"markers of the model's own notation in the reasoning of {answer.name}"
+    )
+    assert answer.reasoning.strip() not in answer.text, (
+        f"expected `content` without reasoning, got the reasoning again (`content` of {answer.name})"
+    )
 
 
 def called(answer: Chat) -> None:
     """The response must have a call, whose arguments are an object."""
     inconclusive_unless(answer.finish_reason != "length", ENDLESS)
     inconclusive_unless(answer.tool_calls, NO_CALL)
-    assert all(isinstance(arguments, dict) for _, arguments in answer.calls), "`arguments` is no JSON object"
+    assert all(isinstance(arguments, dict) for _, arguments in answer.calls), (
+        f"expected JSON objects, got {shown(answer.calls)} (`arguments`)"
+    )
     assert_equal(answer.finish_reason, "tool_calls", f"`finish_reason` of {answer.name}")
 
 
@@ -56,14 +63,14 @@ def called(answer: Chat) -> None:
 
 @check("reasoning", SHOULD, FIELD)
 def test_a_call_comes_after_reasoning(think_weather: Chat) -> None:
-    """A tool call after reasoning comes in `tool_calls`, and the reasoning apart from it."""
+    """A tool call after reasoning is in `tool_calls`, and the reasoning is in its own field."""
     stays_apart(think_weather)
     called(think_weather)
 
 
 @check("reasoning", SHOULD, FIELD)
 def test_a_streamed_call_comes_after_reasoning(think_weather: Chat, think_weather_streamed: Chat) -> None:
-    """In a stream, a tool call after reasoning and the reasoning are those of the plain response."""
+    """A stream has the same reasoning, and the same tool call after it, as the plain response."""
     stays_apart(think_weather_streamed)
     inconclusive_unless(think_weather.tool_calls, NO_CALL)
     assert_same_calls(think_weather_streamed, think_weather)
@@ -73,53 +80,57 @@ def test_a_streamed_call_comes_after_reasoning(think_weather: Chat, think_weathe
 
 @check("reasoning", SHOULD, "openapi:ChatCompletionToolChoiceOption")
 def test_required_forces_a_call_after_reasoning(think: Chat, think_required: Chat) -> None:
-    """`tool_choice: required` forces a call although the model reasons first."""
+    """`tool_choice: required` forces a call even if the model reasons first."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     inconclusive_unless(think_required.finish_reason != "length", ENDLESS)
     ignored_unless(think_required.tool_calls, "`tool_choice: required` gave no call (`tool_calls`)")
     called(think_required)
-    assert_none_of(markup_in(think_required.text), "marks of the model in `content`")
+    assert_none_of(markup_in(think_required.text), "markers of the model's own notation in `content`")
 
 
 @check("reasoning", SHOULD, "openapi:ChatCompletionToolChoiceOption")
 def test_required_forces_a_streamed_call_after_reasoning(think: Chat, think_required_streamed: Chat) -> None:
-    """In a stream, `tool_choice: required` forces a call although the model reasons first."""
+    """In a stream, `tool_choice: required` forces a call even if the model reasons first."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     inconclusive_unless(think_required_streamed.finish_reason != "length", ENDLESS)
     ignored_unless(think_required_streamed.tool_calls, "`tool_choice: required` gave no call (`tool_calls`)")
     called(think_required_streamed)
-    assert_none_of(markup_in(think_required_streamed.text), "marks of the model in `content`")
+    assert_none_of(markup_in(think_required_streamed.text), "markers of the model's own notation in `content`")
 
 
 @check("reasoning", SHOULD, EFFORT)
 def test_tools_are_called_without_reasoning(weather: Chat, think_none_weather: Chat) -> None:
-    """With `reasoning_effort: none` tool calls come in `tool_calls`, and text in `content`."""
+    """With `reasoning_effort: none`, tool calls are in `tool_calls`, and text is in `content`."""
     inconclusive_unless(weather.tool_calls, NO_CALL)
-    assert_none_of(markup_in(think_none_weather.text), "marks of the model in `content`")
+    assert_none_of(markup_in(think_none_weather.text), "markers of the model's own notation in `content`")
     if not think_none_weather.tool_calls:
-        assert think_none_weather.text.strip(), "neither `tool_calls` nor `content` has anything"
+        assert think_none_weather.text.strip(), "expected text or a tool call, got neither (`content`, `tool_calls`)"
 
 
 @check("reasoning", SHOULD, EFFORT)
 def test_tools_are_called_without_reasoning_in_streams(
     think_none_weather: Chat, think_none_weather_streamed: Chat
 ) -> None:
-    """With `reasoning_effort: none` a streamed call is that of the plain response."""
+    """With `reasoning_effort: none`, a stream has the same tool call as the plain response."""
     inconclusive_unless(think_none_weather.tool_calls, NO_CALL)
     assert_same_calls(think_none_weather_streamed, think_none_weather)
-    assert_none_of(markup_in(think_none_weather_streamed.text), "marks of the model in `content`")
+    assert_none_of(markup_in(think_none_weather_streamed.text), "markers of the model's own notation in `content`")
 
 
 @check("reasoning", SHOULD, FIELD)
 def test_an_answer_follows_a_tool_result(think: Chat, think_result: Chat, think_result_streamed: Chat) -> None:
-    """After a tool result the answer is in `content`, and reasoning stays apart, in a stream as well."""
+    """After a tool result, the answer is in `content`, and reasoning is in its own field, plain and streamed."""
     inconclusive_unless(think.text.strip(), "the model gives no answer after its reasoning")
     for answer in (think_result, think_result_streamed):
-        assert_none_of(markup_in(answer.text), f"marks of the model in `content` of {answer.name}")
+        assert_none_of(markup_in(answer.text), f"markers of the model's own notation in `content` of {answer.name}")
         inconclusive_unless(answer.finish_reason != "length", ENDLESS)
-        assert answer.text.strip() or answer.tool_calls, f"`content` of {answer.name} is empty"
+        assert answer.text.strip() or answer.tool_calls, (
+            f"expected a string with text, got an empty one (`content` of {answer.name})"
+        )
         inconclusive_unless(answer.reasoning, NO_REASONING)
-        assert answer.reasoning.strip() not in answer.text, f"`content` of {answer.name} repeats the reasoning"
+        assert answer.reasoning.strip() not in answer.text, (
+            f"expected `content` without reasoning, got the reasoning again (`content` of {answer.name})"
+        )
 
 
 # Formats
@@ -127,7 +138,7 @@ def test_an_answer_follows_a_tool_result(think: Chat, think_result: Chat, think_
 
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.response_format")
 def test_the_document_comes_after_reasoning(think: Chat, think_person: Chat) -> None:
-    """With `json_schema`, `content` is the document alone, and reasoning comes apart from it."""
+    """With `json_schema`, `content` is only the document, and reasoning is in its own field."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     inconclusive_unless(think_person.finish_reason != "length", ENDLESS)
     assert_matches_schema(think_person.document, schemas.PERSON)
@@ -135,7 +146,7 @@ def test_the_document_comes_after_reasoning(think: Chat, think_person: Chat) -> 
 
 @check("json_schema", SHOULD, "openapi:CreateChatCompletionRequest.response_format")
 def test_the_streamed_document_comes_after_reasoning(think: Chat, think_person_streamed: Chat) -> None:
-    """In a stream with `json_schema`, `content` is the document alone, and reasoning comes apart from it."""
+    """In a stream with `json_schema`, `content` is only the document, and reasoning is in its own field."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     inconclusive_unless(think_person_streamed.finish_reason != "length", ENDLESS)
     assert_matches_schema(think_person_streamed.document, schemas.PERSON)
@@ -143,24 +154,26 @@ def test_the_streamed_document_comes_after_reasoning(think: Chat, think_person_s
 
 @check("reasoning", SHOULD, FIELD)
 def test_a_schema_leaves_reasoning_on(think: Chat, think_person: Chat) -> None:
-    """A model that reasons before text reasons before a document, too."""
+    """`json_schema` does not turn reasoning off: a model that reasons without it also reasons with it."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     inconclusive_unless(think_person.finish_reason != "length", ENDLESS)
-    ignored_unless(think_person.reasoning, "with `response_format` the reasoning is gone")
-    assert_none_of(markup_in(think_person.reasoning), "marks of the model in the reasoning")
+    ignored_unless(think_person.reasoning, "with `response_format`, the model no longer reasons")
+    assert_none_of(markup_in(think_person.reasoning), "markers of the model's own notation in the reasoning")
 
 
 @check("json_mode", SHOULD, "openapi:ResponseFormatJsonObject")
 def test_json_mode_comes_after_reasoning(think: Chat, think_object: Chat) -> None:
-    """With `json_object`, `content` is a JSON object alone, and reasoning comes apart from it."""
+    """With `json_object`, `content` is only a JSON object, and reasoning is in its own field."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     inconclusive_unless(think_object.finish_reason != "length", ENDLESS)
-    assert isinstance(think_object.document, dict), f"`content` is no JSON object: {think_object.text[:80]}"
+    assert isinstance(think_object.document, dict), (
+        f"expected a JSON object, got {shown(think_object.text, 80)} (`content`)"
+    )
 
 
 @check("json_schema", SHOULD, EFFORT)
 def test_the_document_comes_without_reasoning(think_none_person: Chat, think_none_person_streamed: Chat) -> None:
-    """With `reasoning_effort: none` and `json_schema`, `content` is the document, in a stream as well."""
+    """With `reasoning_effort: none` and `json_schema`, `content` is the document, plain and streamed."""
     for answer in (think_none_person, think_none_person_streamed):
         inconclusive_unless(answer.finish_reason != "length", ENDLESS)
         assert_matches_schema(answer.document, schemas.PERSON)
@@ -171,27 +184,33 @@ def test_the_document_comes_without_reasoning(think_none_person: Chat, think_non
 
 @check("reasoning", MAY, "openapi:StopConfiguration")
 def test_stop_is_not_for_reasoning(think: Chat, think_stop: Chat) -> None:
-    """`stop` ends the text: a stop string that only the reasoning has does not end the response before its text."""
+    """`stop` applies to `content`: a stop string in the reasoning does not end the response."""
     inconclusive_unless(think.reasoning and think.text.strip(), NO_REASONING)
-    inconclusive_unless(think_stop.sent["stop"] != ["###"], "the reasoning has no word of its own")
-    assert think_stop.text.strip(), "the stop string ended the response inside of its reasoning: `content` is empty"
+    inconclusive_unless(think_stop.sent["stop"] != ["###"], "the reasoning has no word that the text lacks")
+    assert think_stop.text.strip(), (
+        "expected text after the reasoning, got none: `stop` ended the response inside its reasoning (`content`)"
+    )
     assert_same_text(think_stop.text.strip(), think.text.strip())
 
 
 @check("reasoning", SHOULD, "openapi:CreateChatCompletionRequest.n")
 def test_each_choice_has_its_own_reasoning(think: Chat, think_twice: Chat, think_twice_streamed: Chat) -> None:
-    """With `n: 2` the reasoning of each choice stays apart from its text, in a stream as well."""
+    """With `n: 2`, plain or streamed, the reasoning of each choice is in its own field, and not in `content`."""
     inconclusive_unless(think.reasoning and think.text.strip(), NO_REASONING)
     begins = think.reasoning.strip()[:BEGINNING]
     for answer in (think_twice, think_twice_streamed):
-        inconclusive_unless(len(answer.choices) > 1, "there is one choice only")
+        inconclusive_unless(len(answer.choices) > 1, "expected 2 choices, got 1 (`choices`)")
         for choice in answer.choices:
             where = f"`choices[{choice.index}]` of {answer.name}"
-            assert_none_of(markup_in(choice.text), f"marks of the model in `content` of {where}")
-            assert not choice.text.strip().startswith(begins), f"`content` begins with the reasoning ({where})"
+            assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
+            assert not choice.text.strip().startswith(begins), (
+                f"expected `content` without reasoning, got the reasoning at its beginning ({where})"
+            )
             inconclusive_unless(choice.reasoning and choice.finish_reason != "length", NO_REASONING)
-            assert choice.reasoning.strip() not in choice.text, f"`content` repeats the reasoning ({where})"
-            assert choice.text.strip(), f"`content` is empty ({where})"
+            assert choice.reasoning.strip() not in choice.text, (
+                f"expected `content` without reasoning, got the reasoning again ({where})"
+            )
+            assert choice.text.strip(), f"expected a string with text, got an empty one (`content` of {where})"
 
 
 @check("logprobs", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs.content")
@@ -212,7 +231,7 @@ def test_streamed_logprobs_are_of_the_content(think_logprobs_streamed: Chat) -> 
 
 @check("usage", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_streamed_reasoning_is_counted(think: Chat, think_with_usage: Chat) -> None:
-    """The usage of a stream counts reasoning as that of the plain response does."""
+    """`usage` of a stream counts reasoning tokens as `usage` of the plain response does."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     assert_same_text(think_with_usage.said, think.said)
     for kind in ("prompt", "completion"):
@@ -224,7 +243,7 @@ def test_streamed_reasoning_is_counted(think: Chat, think_with_usage: Chat) -> N
 
 @check("reasoning", SHOULD, FIELD)
 def test_truncated_reasoning_stays_apart_in_streams(think: Chat, think_cut_in_a_stream: Chat) -> None:
-    """Reasoning that `max_tokens` truncates is no part of a stream's `content`, and `finish_reason` is `length`."""
+    """Reasoning that `max_tokens` truncates is not in `content` of a stream, and `finish_reason` is `length`."""
     inconclusive_unless(think.reasoning and think.tokens("completion") > 8, NO_REASONING)
     assert_equal(think_cut_in_a_stream.text.strip(), "", "`content` of the deltas")
     assert_equal(think_cut_in_a_stream.finish_reason, "length", "`finish_reason`")
@@ -232,7 +251,7 @@ def test_truncated_reasoning_stays_apart_in_streams(think: Chat, think_cut_in_a_
 
 @check("reasoning", SHOULD, "openapi:ChatCompletionResponseMessage.content")
 def test_content_is_there_without_text(think: Chat, think_cut: Chat) -> None:
-    """A message that has nothing but reasoning has `content` nevertheless: null or an empty string."""
+    """A message that has only reasoning still has the field `content`: null or an empty string."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     assert_contains(think_cut.choice.raw["message"], "content", "`choices[0].message`")
 
@@ -244,7 +263,7 @@ def test_every_effort_is_accepted_or_rejected(efforts: list[Chat]) -> None:
         effort = answer.sent["reasoning_effort"]
         if not answer.cleanly_refused:
             assert_in(answer.finish_reason, ENDS, f"`finish_reason` with `reasoning_effort: {effort}`")
-            assert_none_of(markup_in(answer.text), f"marks of the model in `content` with `{effort}`")
+            assert_none_of(markup_in(answer.text), f"markers of the model's own notation in `content` with `{effort}`")
 
 
 # Streams
@@ -258,7 +277,7 @@ def test_streamed_reasoning_leaves_no_marks(think_streamed: Chat) -> None:
 
 @check("reasoning", SHOULD, FIELD)
 def test_reasoning_comes_in_several_deltas(think_streamed: Chat) -> None:
-    """Reasoning is streamed while it is made, not in one delta."""
+    """Reasoning is streamed in several deltas as it is generated, not in one delta."""
     inconclusive_unless(len(think_streamed.reasoning) > 40, NO_REASONING)
     deltas = think_streamed.deltas(think_streamed.choice.index)
     pieces = [delta for delta in deltas if delta.get("reasoning_content") or delta.get("reasoning")]
@@ -270,28 +289,30 @@ def test_reasoning_comes_in_several_deltas(think_streamed: Chat) -> None:
 
 @check("responses_tools", SHOULD, "openapi:Response.output")
 def test_a_response_calls_after_reasoning(response_think_weather: Response) -> None:
-    """A function call after reasoning is an output item of its own, and the text has no marks of the model."""
-    assert_none_of(markup_in(response_think_weather.text), "marks of the model in the output text")
+    """A `function_call` after reasoning is its own `output` item, and the text has no markers of the notation."""
+    assert_none_of(markup_in(response_think_weather.text), "markers of the model's own notation in the output text")
     inconclusive_unless(response_think_weather.tool_calls, NO_CALL)
     kinds = [item.get("type") for item in response_think_weather.output]
     assert_contains(kinds, "function_call", "`type` of the output items")
     inconclusive_unless("reasoning" in kinds, NO_REASONING)
-    assert_at_most(kinds.index("reasoning"), kinds.index("function_call"), "place of the reasoning item in `output`")
+    assert_at_most(kinds.index("reasoning"), kinds.index("function_call"), "index of the reasoning item in `output`")
 
 
 @check("responses_tools", SHOULD, "openapi:Response.output")
 def test_a_streamed_response_calls_after_reasoning(
     response_think_weather: Response, response_think_weather_streamed: Response
 ) -> None:
-    """In a stream, the function call after reasoning is that of the plain response."""
+    """A `/responses` stream has the same `function_call` after reasoning as the plain response."""
     inconclusive_unless(response_think_weather.tool_calls, NO_CALL)
     assert_same_calls(response_think_weather_streamed, response_think_weather)
-    assert_none_of(markup_in(response_think_weather_streamed.text), "marks of the model in the output text")
+    assert_none_of(
+        markup_in(response_think_weather_streamed.text), "markers of the model's own notation in the output text"
+    )
 
 
 @check("responses_format", SHOULD, "openapi:ResponseTextParam.format")
 def test_a_response_document_comes_after_reasoning(think: Chat, response_think_person: Response) -> None:
-    """With `text.format`, the output text is the document alone, and reasoning is an item of its own."""
+    """With `text.format`, the output text is only the document, and reasoning is its own item."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     inconclusive_unless(not response_think_person.truncated, ENDLESS)
     assert_matches_schema(response_think_person.document, schemas.PERSON)

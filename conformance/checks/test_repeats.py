@@ -23,21 +23,21 @@ A_COUNT = re.compile(r"\W*1\W+2\W+3\W+4\W+5\W+6\W+7\W+8\W+9\W+10\W*")
 
 @check("chat", SHOULD, "openapi:CreateChatCompletionResponse has no error")
 def test_a_good_response_has_no_error(every: Every) -> None:
-    """A plain 2xx response has no `error` member, not even a null one: clients look for it to tell errors apart."""
+    """A plain 2xx response has no `error` field, not even null: clients take its presence for an error."""
     for answer in every.accepted(Generated, streamed=False, malformed=True):
         assert_none_of([key for key in answer.body if key == "error"], "`error` beside `choices`")
 
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse has no error")
 def test_a_good_chunk_has_no_error(every: Every) -> None:
-    """A chunk has no `error` member, not even a null one: clients look for it to tell errors apart."""
+    """A chunk has no `error` field, not even null: clients take its presence for an error."""
     for answer in every.accepted(Generated, streamed=True):
         assert_none_of([chunk["error"] for chunk in answer.chunks if "error" in chunk], "`error` of chunks")
 
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.usage")
 def test_usage_is_in_one_chunk(every: Every) -> None:
-    """At most one chunk of any stream has a `usage`: clients that add up would count twice."""
+    """At most one chunk of any stream has a `usage`: clients that add them up would count twice."""
     for answer in every.accepted(Generated, streamed=True):
         counted = [chunk["usage"] for chunk in answer.chunks if chunk.get("usage")]
         assert_none_of(counted[1:], "further chunks with `usage`")
@@ -45,7 +45,7 @@ def test_usage_is_in_one_chunk(every: Every) -> None:
 
 @check("tools", SHOULD, "openapi:ChatCompletionStreamResponseDelta.tool_calls")
 def test_deltas_have_no_empty_list_of_calls(every: Every) -> None:
-    """A delta without tool calls has no `tool_calls`, and not an empty array, which some clients take for a call."""
+    """A delta without tool calls has no `tool_calls`: some clients take an empty array for a call."""
     for answer in every.accepted(Chat, streamed=True):
         for choice in answer.choices:
             empty = [delta for delta in answer.deltas(choice.index) if delta.get("tool_calls") == []]
@@ -54,7 +54,7 @@ def test_deltas_have_no_empty_list_of_calls(every: Every) -> None:
 
 @check("tools", SHOULD, f"{DELTA}.id")
 def test_later_pieces_have_no_identity(every: Every) -> None:
-    """After the first delta of a tool call, `id` and `function.name` are absent, and not empty strings."""
+    """After the first delta of a tool call, `id` and `function.name` are absent, not empty strings."""
     calls = False
     for answer in every.accepted(Chat, streamed=True):
         for choice in answer.choices:
@@ -68,7 +68,7 @@ def test_later_pieces_have_no_identity(every: Every) -> None:
 
 @check("tools", SHOULD, "openapi:ChatCompletionResponseMessage.tool_calls")
 def test_a_call_is_not_its_own_text(every: Every) -> None:
-    """`content` beside `tool_calls` is not the same call once more, as JSON."""
+    """`content` does not repeat the calls of `tool_calls` as JSON."""
     calls = False
     for answer in every.accepted(Chat):
         for choice in answer.choices:
@@ -81,7 +81,7 @@ def test_a_call_is_not_its_own_text(every: Every) -> None:
 
 @check("reasoning", MAY, FIELD)
 def test_reasoning_is_in_one_field(every: Every) -> None:
-    """Reasoning comes in `reasoning_content` or in `reasoning`, and not in both: clients that read both join them."""
+    """Reasoning is in `reasoning_content` or in `reasoning`, not in both: clients that read both would join them."""
     reasoned = False
     for answer in every.accepted(Chat):
         for one in answer.objects:
@@ -95,17 +95,17 @@ def test_reasoning_is_in_one_field(every: Every) -> None:
 
 @check("reasoning", SHOULD, FIELD)
 def test_the_answer_is_in_content(count: Chat, count_streamed: Chat) -> None:
-    """The answer of a model that does not reason comes in `content`, and not in a field for reasoning."""
+    """The answer of a model that does not reason is in `content`, and not in a field for reasoning."""
     for answer in (count, count_streamed):
         inconclusive_unless(answer.said, "the model wrote nothing")
         if not answer.text:
-            inconclusive_unless(A_COUNT.fullmatch(answer.reasoning), "the model did not come to its answer")
+            inconclusive_unless(A_COUNT.fullmatch(answer.reasoning), "the model was truncated before its answer")
             assert_equal(answer.text, answer.reasoning, f"`content` of {answer.name}")
 
 
 @check("errors", SHOULD, "openapi:Error.message a human-readable description")
 def test_the_message_is_no_json(every: Every) -> None:
-    """`error.message` is a sentence for people, and not another JSON object in a string."""
+    """`error.message` is a sentence for people, and not a JSON object in a string."""
     for answer in every.rejected():
         nested = _object_in(answer.error_message)
         assert_none_of(nested, f"JSON in `error.message` of {answer.name}")

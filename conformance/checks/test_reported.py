@@ -52,7 +52,7 @@ def refused_together(answers: Sequence[Answer], names: Sequence[str]) -> list[st
 
 @check("tools", SHOULD, CALLS)
 def test_tools_are_accepted_beside_other_parameters(cities: Chat, tools_crossed: list[Chat]) -> None:
-    """Tools are accepted with `tool_choice`, `stream`, `n` and `logprobs` together if they are with each of them."""
+    """If `tools` are accepted with each of `tool_choice`, `stream`, `n` and `logprobs`, they are with all of them."""
     names = ("tool_choice", "stream", "n", "logprobs")
     found = refused_together([cities, *tools_crossed], names)
     assert_none_of(found, "requests that are rejected although each of their parameters is accepted beside `tools`")
@@ -60,7 +60,7 @@ def test_tools_are_accepted_beside_other_parameters(cities: Chat, tools_crossed:
 
 @check("tool_choice", SHOULD, "openapi:ChatCompletionToolChoiceOption")
 def test_a_forced_call_ends(cities: Chat, tools_crossed: list[Chat]) -> None:
-    """After the calls that `required` or a name as `tool_choice` forces, the response ends."""
+    """The response ends after the calls that `tool_choice: required`, or a name, forces."""
     inconclusive_unless(
         cities.tool_calls and cities.finish_reason == "tool_calls", "the model called no tool by itself"
     )
@@ -68,7 +68,7 @@ def test_a_forced_call_ends(cities: Chat, tools_crossed: list[Chat]) -> None:
         if answer.sent.get("tool_choice") not in (None, "none") and not answer.cleanly_refused:
             inconclusive_unless(
                 MANY * cities.tokens("completion") <= answer.sent["max_tokens"],
-                "the same calls leave no room by themselves",
+                "without `tool_choice`, the same calls already need most of `max_tokens`",
             )
             for choice in answer.choices:
                 asked = len(choice.tool_calls) <= len(cities.tool_calls)
@@ -85,9 +85,9 @@ def test_legacy_parameters_go_together(
     prompt_token_lists: Completion,
     completions_crossed: list[Completion],
 ) -> None:
-    """`echo`, `n`, `logprobs`, `stream` and each form of `prompt` are accepted together if they are separately."""
+    """If `echo`, `n`, `logprobs`, `stream` and each form of `prompt` are accepted alone, they are accepted together."""
     broken = [form(answer, LEGACY) for answer in completions_crossed if answer.status >= 500]
-    assert_none_broken(broken, "requests that are answered with 5xx")
+    assert_none_broken(broken, "requests that got a 5xx")
     found = refused_together([both_counts, prompt_tokens, prompt_token_lists, *completions_crossed], LEGACY)
     assert_none_of(found, "requests that are rejected although each of their parameters is accepted")
 
@@ -96,7 +96,7 @@ def test_legacy_parameters_go_together(
 def test_legacy_parameters_hold_together(
     continuation: Completion, continuation_echo: Completion, completions_crossed: list[Completion]
 ) -> None:
-    """Beside each other, `n` gives as many choices for each prompt, `echo` the prompt, and `logprobs` logprobs."""
+    """Sent together, `n` gives that many choices per prompt, `echo` the prompt, and `logprobs` the logprobs."""
     works = bool(continuation_echo.text.startswith(continuation.sent["prompt"]))
     read = [answer for answer in completions_crossed if answer.ok]
     inconclusive_unless(read, "no such request was accepted")
@@ -109,9 +109,13 @@ def test_legacy_parameters_hold_together(
         for choice in answer.choices:
             prompt = prompts[choice.index // number]
             if works and answer.sent.get("echo") and isinstance(prompt, str):
-                assert choice.text.startswith(prompt), f"`choices[{choice.index}].text` has no prompt {where}"
+                assert choice.text.startswith(prompt), (
+                    f"expected the prompt, got text without it (`choices[{choice.index}].text` {where})"
+                )
             if answer.sent.get("logprobs") and not answer.streamed:
-                assert choice.raw.get("logprobs"), f"no `choices[{choice.index}].logprobs` {where}"
+                assert choice.raw.get("logprobs"), (
+                    f"expected logprobs, got none (`choices[{choice.index}].logprobs` {where})"
+                )
 
 
 # What is null, or cannot be
@@ -119,7 +123,7 @@ def test_legacy_parameters_hold_together(
 
 @check("max_tokens", SHOULD, "openapi:CreateChatCompletionRequest.max_tokens")
 def test_a_limit_may_be_null(limits_null: list[Answer]) -> None:
-    """A limit of tokens that is `null` is accepted at each endpoint, as if it were not given."""
+    """At each endpoint, a token limit that is `null` is accepted, as if it were absent."""
     for answer in limits_null:
         assert answer.ok or answer.cleanly_refused, (
             f"expected 2xx, got {answer.status} (`{answer.exchange.request.path}`)"
@@ -140,7 +144,7 @@ def test_tools_and_formats_are_refused_before_a_stream(bad_tools_and_formats: li
 def test_calls_come_after_many_rounds(
     weather_result_then_question: Chat, weather_after_rounds: Chat, weather_after_rounds_streamed: Chat
 ) -> None:
-    """After four rounds of call and result, a call comes in `tool_calls`, plain and in a stream."""
+    """After four rounds of call and result, a call is in `tool_calls`, plain and streamed."""
     inconclusive_unless(weather_result_then_question.tool_calls, "the model calls no tool after one round")
     for answer in (weather_after_rounds, weather_after_rounds_streamed):
         found = [*markup_in(answer.text), *calls_in(answer.text, {"get_weather"})]
@@ -150,7 +154,7 @@ def test_calls_come_after_many_rounds(
 
 @check("conversation", SHOULD, "openapi:ChatCompletionRequestAssistantMessage.content")
 def test_empty_answers_may_be_followed(two_turns: Chat, empty_answers: list[Chat]) -> None:
-    """After an assistant message whose `content` is empty, a stream has the text of the plain response."""
+    """After an assistant message whose `content` is empty, a stream has the same text as the plain response."""
     inconclusive_unless(two_turns.text.strip(), "the model wrote no text")
     for plain, streamed in [*pairwise(empty_answers)][::2]:
         if plain.ok:
@@ -163,25 +167,23 @@ def test_empty_answers_may_be_followed(two_turns: Chat, empty_answers: list[Chat
 
 @check("responses", SHOULD, "openapi:OutputMessage.status")
 def test_truncated_items_are_incomplete(every: Every) -> None:
-    """If `max_output_tokens` truncates a response, `status` of its last item is `incomplete`, as the response's."""
+    """`output[-1].status` is `incomplete` in a response that `max_output_tokens` truncates, if it has a `status`."""
     truncated = False
     for answer in every.accepted(Response):
         reason = (answer.object.get("incomplete_details") or {}).get("reason")
         if answer.truncated and reason == "max_output_tokens" and answer.output and answer.output[-1].get("status"):
             truncated = True
             assert_equal(answer.output[-1]["status"], "incomplete", f"`output[-1].status` of {answer.name}")
-    inconclusive_unless(truncated, "no response was truncated that has an item with `status`")
+    inconclusive_unless(truncated, "no truncated response has an item with `status`")
 
 
 @check("responses_state", SHOULD, "openapi:CreateResponse.previous_response_id")
 def test_stored_calls_are_part_of_the_conversation(
     respond_weather: Response, respond_result_by_id: Response, respond_result_replayed: Response
 ) -> None:
-    """With `previous_response_id` a result follows all that was said: the call is read as if it were sent back."""
+    """With `previous_response_id`, the model reads the stored call before its result, as if the client sent it back."""
     inconclusive_unless(respond_weather.tool_calls, "the model called no tool")
     sent = respond_result_replayed.tokens("input")
-    inconclusive_unless(sent > respond_weather.tokens("input"), "a call that is sent back is not counted")
+    inconclusive_unless(sent > respond_weather.tokens("input"), "a call that the client sends back adds no tokens")
     found = respond_result_by_id.tokens("input")
-    assert_at_least(
-        found, sent, "`usage.input_tokens`, compared with the request that has the call and its result itself"
-    )
+    assert_at_least(found, sent, "`usage.input_tokens`, compared with a request that contains the call and its result")

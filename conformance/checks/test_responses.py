@@ -116,7 +116,7 @@ def test_created_at_is_now(every: Every) -> None:
 
 @check("responses", SHOULD, f"{RESPONSE}.completed_at")
 def test_completed_at_is_after_created_at(respond_count: Response) -> None:
-    """`completed_at` is the time when the response was completed, in Unix seconds, not before `created_at`."""
+    """`completed_at` is the time when the response was completed, in Unix seconds, and is not before `created_at`."""
     inconclusive_unless(respond_count.state != "incomplete", ENDLESS)
     completed, created = _time(respond_count, "completed_at"), _time(respond_count, "created_at")
     assert_at_least(completed, created, "`completed_at`, which must not be before `created_at`")
@@ -139,21 +139,21 @@ def test_a_completed_response_has_no_error(respond_capital: Response) -> None:
 
 @check("responses", SHOULD, f"{RESPONSE}.metadata")
 def test_metadata_is_repeated(respond_books: Response) -> None:
-    """`metadata` of the response is that of the request."""
+    """The response repeats `metadata` of the request."""
     got = respond_books.body.get("metadata")
     ignored_unless(got == {"a": "b"}, f'expected {{"a": "b"}}, got {shown(got)} (`metadata` of the response)')
 
 
 @check("responses", SHOULD, RESPONSE)
 def test_settings_are_repeated(respond_books: Response) -> None:
-    """`temperature`, `top_p`, `max_output_tokens` and `truncation` of the response are those of the request."""
+    """The response repeats `temperature`, `top_p`, `max_output_tokens` and `truncation` of the request."""
     for setting in ("temperature", "top_p", "max_output_tokens", "truncation"):
         assert_equal(respond_books.body.get(setting), respond_books.sent[setting], f"`{setting}` of the response")
 
 
 @check("responses", SHOULD, f"{REQUEST}.safety_identifier")
 def test_books_change_nothing(respond_capital: Response, respond_books: Response) -> None:
-    """`metadata`, `safety_identifier`, other bookkeeping fields and distant limits do not change the output."""
+    """`metadata`, `safety_identifier`, other bookkeeping fields and limits that are not reached change no output."""
     inconclusive_unless(respond_capital.state != "incomplete", ENDLESS)
     assert_same_text(respond_books.text, respond_capital.text, "`output_text`")
 
@@ -188,7 +188,7 @@ def test_instructions_are_a_system_message(banana_system: Chat, respond_banana: 
 
 @check("responses", MUST, ITEM)
 def test_a_text_is_a_message(respond_capital: Response, respond_message: Response) -> None:
-    """A string as `input` is the same as one user message with that string."""
+    """A string as `input` has the same effect as one user message with that string."""
     assert_same_text(respond_message.text, respond_capital.text, "`output_text`")
     assert_equal(respond_message.tokens("input"), respond_capital.tokens("input"), INPUT)
 
@@ -210,7 +210,7 @@ def test_a_conversation_goes_on_as_in_chat(name_recalled: Chat, respond_turns: R
 
 @check("responses", MUST, "docs:guides/conversation-state")
 def test_output_can_be_sent_back(respond_two_questions: Response, respond_output_back: Response) -> None:
-    """Items of `output` are accepted in `input` as the server sent them, and reach the model."""
+    """The server accepts its own `output` items, unchanged, in `input`, and they reach the model."""
     counts = respond_two_questions.tokens("input"), respond_output_back.tokens("input")
     ignored_unless(counts[1] > counts[0], _more(counts, "the output in `input`"))
     assert respond_output_back.text.strip(), EMPTY
@@ -247,7 +247,7 @@ def test_input_is_never_cut(respond_overflow: Response) -> None:
 
 @check("responses", MUST, f"{REQUEST}.max_output_tokens", core=True)
 def test_max_output_tokens_cuts(respond_count: Response, respond_count_cut: Response) -> None:
-    """`max_output_tokens` truncates the output: it has at most as many tokens, and the same beginning."""
+    """`max_output_tokens` truncates the output to its beginning, with at most that many tokens."""
     inconclusive_unless(respond_count.tokens("output") > 16, SHORT)
     ignored_unless(
         respond_count_cut.said != respond_count.said,
@@ -296,7 +296,7 @@ def test_tokens_are_counted(every: Every) -> None:
 
 @check("responses", SHOULD, SAME_MODEL)
 def test_counts_as_chat_does(capital: Chat, respond_capital: Response) -> None:
-    """The same question has the same number of tokens as in `/chat/completions`."""
+    """`usage.input_tokens` of a question equals `usage.prompt_tokens` of the same question in `/chat/completions`."""
     assert_equal(respond_capital.tokens("input"), capital.tokens("prompt"), INPUT)
 
 
@@ -363,6 +363,6 @@ def test_effort_none_turns_thoughts_off(
 
 @check("responses", MUST, "docs:guides/function-calling reasoning items")
 def test_thoughts_can_be_sent_back(respond_think: Response, respond_think_back: Response) -> None:
-    """A `reasoning` item is accepted in `input` as the server sent it, and the next question is answered."""
+    """The server accepts its own `reasoning` item, unchanged, in `input`, and responds to the next question."""
     inconclusive_unless(respond_think.reasoning, NO_REASONING)
     assert respond_think_back.text.strip(), EMPTY

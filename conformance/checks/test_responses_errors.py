@@ -49,7 +49,7 @@ def test_unknown_format_is_refused(respond_capital: Response, bad_respond_format
 
 @check("responses_tools", SHOULD, "openapi:FunctionTool.name")
 def test_tool_without_name_is_refused(respond_weather: Response, bad_respond_tool: Response) -> None:
-    """A tool in chat's form, without `name` at its top level, is rejected with 400."""
+    """A tool in the form of `/chat/completions`, without `name` at its top level, is rejected with 400."""
     expect_rejection(bad_respond_tool)
 
 

@@ -29,7 +29,7 @@ def test_the_text_fits_the_schema(respond_no_json: Response, respond_person: Res
 
 @check("responses_format", MUST, SCHEMA)
 def test_a_stream_fits_the_schema(respond_no_json: Response, respond_person_streamed: Response) -> None:
-    """With `text.format` of type `json_schema`, the deltas of a stream join to text that matches the schema."""
+    """With `text.format` of type `json_schema`, the concatenated deltas of a stream match the schema."""
     inconclusive_unless("{" not in respond_no_json.text, JSON_ANYWAY)
     ignored_unless(respond_person_streamed.text != respond_no_json.text, SAME)
     inconclusive_unless(respond_person_streamed.state != "incomplete", ENDLESS)
@@ -47,6 +47,6 @@ def test_json_object_makes_an_object(respond_no_json: Response, respond_object: 
 
 @check("responses_format", SHOULD, "openapi:Response.text.format")
 def test_the_format_is_repeated(respond_person: Response) -> None:
-    """`text.format` of the response is that of the request."""
+    """The response repeats `text.format` of the request."""
     said = (respond_person.body.get("text") or {}).get("format") or {}
     assert_equal(said.get("type"), "json_schema", "`text.format.type` of the response")

@@ -38,7 +38,7 @@ def test_a_conversation_goes_on(respond_name_unknown: Response, respond_name_rec
 
 @check("responses_state", SHOULD, "openapi:Response.previous_response_id")
 def test_the_previous_response_is_named(respond_name_recalled: Response) -> None:
-    """`previous_response_id` of the response is that of the request."""
+    """The response repeats `previous_response_id` of the request."""
     got, sent = respond_name_recalled.body.get("previous_response_id"), respond_name_recalled.sent
     assert_equal(got, sent["previous_response_id"], "`previous_response_id` of the response")
 
@@ -136,6 +136,6 @@ def test_a_deletion_says_so(deleted: list[Response]) -> None:
 
 @check("responses_state", MAY, "openapi:CreateResponse.background")
 def test_background_is_honoured_or_refused(respond_background: Response) -> None:
-    """`background: true` gets a response with `status` `queued` or `in_progress` at once, or is rejected."""
+    """`background: true` gets `status` `queued` or `in_progress` at once, or is rejected."""
     honoured = respond_background.cleanly_refused or respond_background.state in ("queued", "in_progress")
     ignored_unless(honoured, "expected `queued` or `in_progress` at once, got the finished response (`status`)")

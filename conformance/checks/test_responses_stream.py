@@ -37,13 +37,13 @@ def last_item(answer: Response) -> list[Any]:
 
 @check("responses_stream", MUST, STREAM, core=True)
 def test_text_is_that_of_the_plain_response(respond_count: Response, respond_count_streamed: Response) -> None:
-    """The `delta`s of `response.output_text.delta` join to the text of the plain response."""
+    """The concatenated `response.output_text.delta`s equal the text of the plain response."""
     assert_same_text(respond_count_streamed.text, respond_count.text, "`response.output_text.delta`, joined")
 
 
 @check("responses_stream", MUST, STREAM, core=True)
 def test_text_comes_in_pieces(respond_count_streamed: Response) -> None:
-    """A text of some tens of tokens comes in several `response.output_text.delta` events."""
+    """A text of a few dozen tokens comes in several `response.output_text.delta` events."""
     inconclusive_unless(
         len(respond_count_streamed.written) > 20, "expected a text of more than 20 characters, got a shorter one"
     )
@@ -60,7 +60,7 @@ def test_only_when_asked(every: Every) -> None:
 
 @check("responses_stream", SHOULD, STREAM)
 def test_same_as_the_plain_response(every: Every) -> None:
-    """A stream has the text, reasoning and `status` of the plain response to the same request."""
+    """A stream has the same text, reasoning and `status` as the plain response to the same request."""
     for plain, streamed in every.pairs(Response):
         if streamed.said or plain.said:
             assert_same_text(streamed.said, plain.said, "reasoning and text of the stream")
@@ -147,7 +147,7 @@ def test_numbers_begin_at_the_beginning(every: Every) -> None:
 
 @check("responses_stream", MUST, "sdk:openai-python responses.stream() appends deltas to items that were added")
 def test_a_text_is_wrapped(respond_count_streamed: Response) -> None:
-    """A text begins with the events of its item and part, and ends with those of text, part and item."""
+    """A text has `output_item.added`, `content_part.added`, deltas, and three `done` events: of text, part and item."""
     expected = [
         "response.output_item.added",
         "response.content_part.added",
@@ -161,7 +161,7 @@ def test_a_text_is_wrapped(respond_count_streamed: Response) -> None:
 
 @check("responses_stream", MUST, "sdk:openai-python responses.stream() appends deltas to items that were added")
 def test_a_call_is_wrapped(respond_weather_streamed: Response) -> None:
-    """A tool call begins with the event of its item, and ends with those of its arguments and item."""
+    """A tool call has `output_item.added`, deltas, `function_call_arguments.done` and `output_item.done`, in order."""
     inconclusive_unless(respond_weather_streamed.tool_calls, "expected a tool call, got none")
     expected = [
         "response.output_item.added",
@@ -243,7 +243,7 @@ def test_done_items_are_those_of_the_response(every: Every) -> None:
 
 @check("responses_stream", MUST, "openapi:ResponseTextDeltaEvent.item_id")
 def test_events_name_their_item(every: Every) -> None:
-    """All events of an item have the `item_id` with which it was added, also in the final `output`."""
+    """All events of an item have the `item_id` that `response.output_item.added` gave it, as has the final `output`."""
     for answer in every.accepted(Response, streamed=True):
         assert_equal(list(answer.by_item), list(answer.added), "`item_id` of the events, each once")
         final = [item.get("id", at) for at, item in enumerate(answer.output)]
@@ -269,7 +269,7 @@ def test_the_response_keeps_its_id(every: Every) -> None:
 
 @check("responses_stream", SHOULD, "openapi:ResponseTextDeltaEvent.logprobs")
 def test_logprobs_are_streamed(respond_logprobs: Response, respond_logprobs_streamed: Response) -> None:
-    """`logprobs` of the deltas are those of the tokens of the text."""
+    """`logprobs` of the deltas have the tokens of the text."""
     plain = [entry for part in respond_logprobs.parts for entry in part.get("logprobs") or []]
     inconclusive_unless(plain, "expected `logprobs` in the plain response, got none")
     assert_same_text(respond_logprobs_streamed.said, respond_logprobs.said, "reasoning and text of the stream")

@@ -24,7 +24,7 @@ CALL = "openapi:FunctionToolCall"
 CHOICE = "openapi:CreateResponse.tool_choice"
 RESULT = "openapi:FunctionCallOutputItemParam"
 NO_CALL = "expected a tool call, got none (`output`)"
-ONE_CALL = "expected several tool calls, got one at most (`output`)"
+ONE_CALL = "expected several tool calls, got at most one (`output`)"
 CALLED = "expected no tool call, got one (`output`)"
 ARGUMENTS = "`arguments` of the `function_call`"
 EMPTY = "expected a string with text, got an empty one (`output_text`)"
@@ -138,14 +138,14 @@ def test_none_gives_a_message(respond_weather: Response, respond_weather_none: R
 
 @check("responses_tools", MUST, CHOICE, core=True)
 def test_required_forces_a_call(respond_capital_required: Response) -> None:
-    """With `tool_choice: required`, a function is called, although none fits the question."""
+    """With `tool_choice: required`, a function is called, even if none fits the question."""
     ignored_unless(respond_capital_required.tool_calls, NO_CALL)
     assert_matches_schema(respond_capital_required.tool_calls[0].args, WEATHER["parameters"], ARGUMENTS)
 
 
 @check("responses_tools", MUST, "openapi:ToolChoiceFunction.name")
 def test_a_named_function_is_called(respond_weather_named: Response) -> None:
-    """The function that `tool_choice` names is called, although another one fits the question."""
+    """The function that `tool_choice` names is called, even if another one fits the question."""
     called = {call.name for call in respond_weather_named.tool_calls}
     ignored_unless(
         called == {"get_stock_price"}, f"expected a call of `get_stock_price`, got {shown(sorted(called))} (`output`)"
@@ -166,7 +166,7 @@ def test_only_allowed_tools_are_called(respond_weather_allowed: Response) -> Non
 
 @check("responses_tools", MUST, f"{RESULT}.output", core=True)
 def test_a_result_reaches_the_model(respond_result_longer: Response, respond_result: Response) -> None:
-    """The model reads a `function_call` and its `function_call_output`: ten more words are ten or more tokens."""
+    """A `function_call_output` reaches the model: ten extra words add at least ten `usage.input_tokens`."""
     more = respond_result_longer.tokens("input") - respond_result.tokens("input")
     ignored_unless(
         more >= len(TEN_WORDS.split()),
@@ -190,7 +190,7 @@ def test_a_result_is_answered_as_in_chat(weather_result: Chat, respond_result: R
 
 @check("responses_tools", MUST, "docs:guides/function-calling")
 def test_the_own_call_can_be_sent_back(respond_weather: Response, respond_result_own_call: Response) -> None:
-    """A `function_call` is accepted in `input` as the server sent it, with its result."""
+    """The server accepts its own `function_call`, unchanged, in `input`, together with its result."""
     inconclusive_unless(respond_weather.tool_calls, NO_CALL)
     inconclusive_unless(not respond_result_own_call.tool_calls, CALLED)
     assert respond_result_own_call.text.strip(), EMPTY
@@ -198,7 +198,7 @@ def test_the_own_call_can_be_sent_back(respond_weather: Response, respond_result
 
 @check("responses_tools", MUST, f"{RESULT}.output")
 def test_a_result_may_have_parts(respond_result: Response, respond_result_part: Response) -> None:
-    """`output` of a `function_call_output` may be an array of parts, the same as their text."""
+    """`output` of a `function_call_output` may be an array of parts, with the same effect as a string."""
     assert_same_text(respond_result_part.text, respond_result.text, "`output_text`")
 
 
@@ -212,7 +212,7 @@ def test_streamed_calls_are_the_same(
     respond_cities: Response,
     respond_cities_streamed: Response,
 ) -> None:
-    """The deltas of streamed `arguments` join to those of the plain response."""
+    """The concatenated deltas of streamed `arguments` equal those of the plain response."""
     inconclusive_unless(respond_weather.tool_calls, NO_CALL)
     assert_same_calls(respond_weather_streamed, respond_weather)
     assert_same_calls(respond_cities_streamed, respond_cities)
@@ -220,7 +220,7 @@ def test_streamed_calls_are_the_same(
 
 @check("responses_tools", MUST, "openapi:ResponseFunctionCallArgumentsDoneEvent.arguments")
 def test_streamed_arguments_end_whole(respond_cities_streamed: Response) -> None:
-    """`response.function_call_arguments.done` and the finished item have the whole `arguments`."""
+    """`response.function_call_arguments.done` and the finished item have the complete `arguments`."""
     inconclusive_unless(respond_cities_streamed.tool_calls, NO_CALL)
     joined = [call.arguments for call in respond_cities_streamed.tool_calls]
     ended = respond_cities_streamed.typed("response.function_call_arguments.done")

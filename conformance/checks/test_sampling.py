@@ -10,7 +10,7 @@ from conformance.kit import (
 
 @check("chat", MUST, "openapi:CreateChatCompletionRequest")
 def test_null_is_as_not_given(capital: Chat, all_null: Chat, all_null_streamed: Chat) -> None:
-    """An optional sampling parameter may be null, which is the same as leaving it out."""
+    """An optional sampling parameter that is `null` has the same effect as one that is absent."""
     for answer in (all_null, all_null_streamed):
         assert_equal(len(answer.choices), len(capital.choices), "length of `choices`")
         assert_equal(len(capital.choices), 1, "length of `choices` without the parameters")

@@ -31,14 +31,14 @@ def test_reads_chat(every: Every) -> None:
 
 @check("sdk_node", MUST, SDK, core=True)
 def test_reads_chat_streams(every: Every) -> None:
-    """OpenAI's Node SDK reads every chat stream, and its chunks join to the whole."""
+    """OpenAI's Node SDK reads every chat stream, and puts its chunks together to one message."""
     for answer in every.accepted(Chat, streamed=True, malformed=True):
         assert_reads_alike(read_by_node(answer), reading(answer), NODE)
 
 
 @check("completions", MUST, SDK)
 def test_reads_completions(continuation: Completion, every: Every) -> None:
-    """OpenAI's Node SDK reads every legacy completion, plain and streamed."""
+    """OpenAI's Node SDK reads every response of `/completions`, plain and streamed."""
     for answer in every.accepted(Completion, malformed=True):
         assert_reads_alike(read_by_node(answer), reading(answer), NODE)
 
@@ -66,7 +66,7 @@ def test_reads_responses(respond_count: Response, respond_count_streamed: Respon
 
 @check("errors", MUST, "sdk:openai-node README#handling-errors")
 def test_raises_what_was_refused(bad_model: Chat, every: Every) -> None:
-    """OpenAI's Node SDK raises the exception of a rejection's HTTP status, with `error.message` if there is one."""
+    """OpenAI's Node SDK raises the exception for a rejection's HTTP status, with `error.message` if there is one."""
     for answer in every.of(Answer, is_rejected, what="rejected"):
         assert_reads_alike(read_by_node(answer), reading(answer), NODE)
 
@@ -81,7 +81,7 @@ def test_helper_for_streams(
     weather_streamed: Chat,
     cities_streamed: Chat,
 ) -> None:
-    """The stream helper of OpenAI's Node SDK ends with the whole message: content, tool calls, token counts."""
+    """The stream helper of OpenAI's Node SDK ends with a complete message: content, tool calls, token counts."""
     for answer in (count_streamed, count_with_usage, weather_streamed, cities_streamed):
         assert_reads_alike(read_by_node(answer, helper=True), reading(answer), f"{NODE}'s stream helper")
 

@@ -44,14 +44,14 @@ def test_reads_chat(every: Every) -> None:
 
 @check("sdk_python", MUST, SDK, core=True)
 def test_reads_chat_streams(every: Every) -> None:
-    """OpenAI's Python SDK reads every chat stream, and its chunks join to the whole."""
+    """OpenAI's Python SDK reads every chat stream, and puts its chunks together to one message."""
     for answer in every.accepted(Chat, streamed=True, malformed=True):
         assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
 
 @check("completions", MUST, SDK)
 def test_reads_completions(continuation: Completion, every: Every) -> None:
-    """OpenAI's Python SDK reads every legacy completion, plain and streamed."""
+    """OpenAI's Python SDK reads every response of `/completions`, plain and streamed."""
     for answer in every.accepted(Completion, malformed=True):
         assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
@@ -79,7 +79,7 @@ def test_reads_responses(respond_count: Response, respond_count_streamed: Respon
 
 @check("errors", MUST, "sdk:openai-python README#handling-errors")
 def test_raises_what_was_refused(bad_model: Chat, every: Every) -> None:
-    """OpenAI's Python SDK raises the exception of a rejection's HTTP status, with `error.message` if there is one."""
+    """OpenAI's Python SDK raises the exception for a rejection's HTTP status, with `error.message` if there is one."""
     for answer in every.of(Answer, is_rejected, what="rejected"):
         assert_reads_alike(read_by_python(answer), reading(answer), PYTHON)
 
@@ -101,7 +101,7 @@ def test_helper_for_streams(
     weather_streamed: Chat,
     cities_streamed: Chat,
 ) -> None:
-    """The stream helper of OpenAI's Python SDK ends with the whole message: content, tool calls, token counts."""
+    """The stream helper of OpenAI's Python SDK ends with a complete message: content, tool calls, token counts."""
     streams = count_streamed, count_with_usage, weather_streamed, cities_streamed
     whole = [answer for answer in streams if not answer.ok or answer.finish_reason != "length"]
     inconclusive_unless(whole, ENDLESS)
@@ -117,7 +117,7 @@ def test_parses_to_a_class(capital: Chat, capital_person: Chat, sdk_person: Chat
     inconclusive_unless(capital_person.text != capital.text, NO_FORMAT)
     inconclusive_unless(sdk_person.finish_reason != "length", ENDLESS)
     parsed = answered(sdk_calls.person, sdk_person)
-    assert_equal(parsed, sdk_calls.Person(**sdk_person.document), "what `parse` makes of `content`")
+    assert_equal(parsed, sdk_calls.Person(**sdk_person.document), "object that `parse` makes of `content`")
 
 
 @check("sdk_python", SHOULD, f"{HELPERS}#streaming-helpers")
@@ -128,7 +128,7 @@ def test_streams_to_a_class(capital: Chat, capital_person: Chat, sdk_person_stre
     inconclusive_unless(capital_person.text != capital.text, NO_FORMAT)
     inconclusive_unless(sdk_person_streamed.finish_reason != "length", ENDLESS)
     parsed = answered(sdk_calls.person_streamed, sdk_person_streamed)
-    assert_equal(parsed, sdk_calls.Person(**sdk_person_streamed.document), "what the helper makes of the stream")
+    assert_equal(parsed, sdk_calls.Person(**sdk_person_streamed.document), "object that the helper makes of the stream")
 
 
 @check("sdk_python", SHOULD, f"{HELPERS}#auto-parsing-function-tool-calls")
@@ -141,7 +141,7 @@ def test_parses_arguments_to_a_class(sdk_weather: Chat, sdk_weather_streamed: Ch
         parsed = answered(call, answer)
         inconclusive_unless(answer.tool_calls, "expected a tool call, got none (`tool_calls`)")
         expected = [sdk_calls.get_weather(**one.args) for one in answer.tool_calls]
-        assert_equal(parsed, expected, "what `parse` makes of `tool_calls[].function.arguments`")
+        assert_equal(parsed, expected, "object that `parse` makes of `tool_calls[].function.arguments`")
 
 
 @check("sdk_python", SHOULD, f"{HELPERS}#structured-outputs-parsing-helpers")
@@ -150,7 +150,7 @@ def test_parses_responses_to_a_class(sdk_respond_person: Response) -> None:
     from fixtures import sdk_calls
 
     parsed = answered(sdk_calls.respond_person, sdk_respond_person)
-    assert_equal(parsed, sdk_calls.Person(**sdk_respond_person.document), "what `parse` makes of `output_text`")
+    assert_equal(parsed, sdk_calls.Person(**sdk_respond_person.document), "object that `parse` makes of `output_text`")
 
 
 @check("embeddings", MUST, "sdk:openai-python asks for base64")

@@ -40,19 +40,25 @@ def test_special_tokens_in_a_text_are_text(unmarked: Chat, marked: list[Chat]) -
     each = [(answer.tokens("prompt") - bare) / TIMES for answer in marked]
     pairs = zip(MARKS, each[::2], each[1::2], strict=True)
     obeyed = [mark for (mark, _), real, other in pairs if real < 1.2 and other > 2.2]
-    assert_none_of(obeyed, "marks in `content` that take one token or none, where strings like them take several")
+    assert_none_of(
+        obeyed,
+        "special tokens in a user's `content` that count as one token or none, where similar strings count as several",
+    )
 
 
 @check("errors", SHOULD, INJECTION)
 def test_a_quoted_turn_is_no_turn(
     capital: Chat, banana_before_capital: Chat, injected_text: Chat, injected_turn: Chat
 ) -> None:
-    """A conversation that a user's message quotes is text: a system message in it is not obeyed."""
+    """A conversation quoted in a user's message is text: the model does not obey a system message in it."""
     obeyed = banana_before_capital.text.strip()
-    inconclusive_unless(obeyed and obeyed != capital.text.strip(), "the model obeys no system message")
-    inconclusive_unless(injected_text.text.strip() != obeyed, "the model obeys what a user quotes, whatever the marks")
+    inconclusive_unless(obeyed and obeyed != capital.text.strip(), "the model does not obey system messages")
+    inconclusive_unless(
+        injected_text.text.strip() != obeyed,
+        "the model obeys any system message that a user quotes, even as plain text",
+    )
     assert injected_turn.text.strip() != obeyed, (
-        f"a system message inside of a user's `content` was obeyed: the response is {shown(obeyed)}"
+        f"expected the model to read a quoted system message as text, got {shown(obeyed)}: it obeyed (`content`)"
     )
 
 
@@ -61,8 +67,8 @@ def test_a_quoted_turn_is_no_turn(
 
 @check("api_key", SHOULD, "docs:guides/error-codes#401")
 def test_guards_all_that_generates(no_key: Chat, wrong_key: Chat, generating_without_key: list[Answer]) -> None:
-    """No path of the server generates without the API key, its own paths included."""
-    inconclusive_unless(not (no_key.ok and wrong_key.ok), "the server wants no key")
+    """No path generates text without the API key, including paths that only this server has."""
+    inconclusive_unless(not (no_key.ok and wrong_key.ok), "the server requires no API key")
     opened = [answer.exchange.request.path.removeprefix("/..") for answer in generating_without_key if answer.ok]
     assert_none_of(opened, "paths that answer 200 without the API key")
 
@@ -82,7 +88,7 @@ def test_errors_tell_nothing_of_the_server(every: Every) -> None:
 
 @check("vision", SHOULD, "de-facto:OpenAI rejects URLs of other schemes than https, http and data")
 def test_files_of_the_server_are_no_images(bad_image_file: list[Chat]) -> None:
-    """An image URL that is a file of the server's machine is rejected."""
+    """An `image_url` that names a file on the server's machine is rejected."""
     for answer in bad_image_file:
         expect_rejection(answer)
 
@@ -97,8 +103,8 @@ def allows(answer: Answer) -> bool:
 
 @check("errors", MAY, "sdk:dangerouslyAllowBrowser")
 def test_preflights_need_no_key(preflight: Answer, preflights: list[Answer]) -> None:
-    """A preflight request is answered without an API key, which browsers do not send."""
-    inconclusive_unless(preflight.ok and allows(preflight), "no page of another origin is allowed")
+    """A preflight request (`OPTIONS`), which browsers send without an API key, gets 2xx."""
+    inconclusive_unless(preflight.ok and allows(preflight), "the server allows no pages of other origins")
     refused = [f"{answer.exchange.request.path}: {answer.status}" for answer in preflights if not answer.ok]
     assert_none_of(refused, "preflight requests that were rejected")
 
@@ -106,7 +112,7 @@ def test_preflights_need_no_key(preflight: Answer, preflights: list[Answer]) -> 
 @check("errors", MAY, "sdk:dangerouslyAllowBrowser")
 def test_preflights_allow_what_the_sdk_sends(preflight: Answer, preflights: list[Answer]) -> None:
     """A preflight response allows the origin, the method, and each header that OpenAI's SDK sends."""
-    inconclusive_unless(preflight.ok and allows(preflight), "no page of another origin is allowed")
+    inconclusive_unless(preflight.ok and allows(preflight), "the server allows no pages of other origins")
     for answer in preflights:
         wanted = dict(answer.exchange.request.headers)["access-control-request-method"]
         where = f"of the preflight request for {wanted} {answer.exchange.request.path}"
@@ -118,7 +124,9 @@ def test_preflights_allow_what_the_sdk_sends(preflight: Answer, preflights: list
         assert_none_of(missing, f"headers that are not in `Access-Control-Allow-Headers` {where}")
         methods = [one.strip() for one in (answer.wire.header("access-control-allow-methods") or "").split(",")]
         if wanted == "DELETE":
-            assert {"*", wanted} & {*methods}, f"`Access-Control-Allow-Methods` lacks {wanted} {where}"
+            assert {"*", wanted} & {*methods}, (
+                f"expected {wanted}, got a list without it (`Access-Control-Allow-Methods` {where})"
+            )
         if "authorization" not in allowed:
             lenient(
                 "`Access-Control-Allow-Headers: *` stands for `Authorization` in Chromium, not in the Fetch standard"
@@ -130,15 +138,19 @@ def test_pages_may_read_streams_and_errors(
     preflight: Answer, cross_origin_stream: Chat, bad_cross_origin: Chat
 ) -> None:
     """Streams and errors have `Access-Control-Allow-Origin`, as other responses do."""
-    inconclusive_unless(preflight.ok and allows(preflight), "no page of another origin is allowed")
+    inconclusive_unless(preflight.ok and allows(preflight), "the server allows no pages of other origins")
     for answer in (cross_origin_stream, bad_cross_origin):
-        assert allows(answer), f"no `Access-Control-Allow-Origin` in the response to {answer.name} ({answer.status})"
+        assert allows(answer), (
+            f"expected `Access-Control-Allow-Origin`, got none (headers of {answer.name}, HTTP status {answer.status})"
+        )
 
 
 @check("errors", MAY, "sdk:dangerouslyAllowBrowser")
 def test_pages_may_read_why_a_key_is_refused(preflight: Answer, cross_origin_without_key: Chat) -> None:
     """A response with 401 has `Access-Control-Allow-Origin`, as other responses do."""
-    inconclusive_unless(preflight.ok and allows(preflight), "no page of another origin is allowed")
+    inconclusive_unless(preflight.ok and allows(preflight), "the server allows no pages of other origins")
     status = cross_origin_without_key.status
     inconclusive_unless(status == 401, f"expected 401 for a request without a key, got {status} (HTTP status)")
-    assert allows(cross_origin_without_key), "no `Access-Control-Allow-Origin` in a 401"
+    assert allows(cross_origin_without_key), (
+        "expected `Access-Control-Allow-Origin`, got none (headers of a response with 401)"
+    )

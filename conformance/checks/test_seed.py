@@ -45,7 +45,7 @@ def test_others_give_other_answers(hot: list[Chat], sampled: list[Chat], sampled
 def test_same_in_streams(
     hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat], sampled_streamed: list[Chat]
 ) -> None:
-    """A stream gives the same response to a `seed` as a plain request."""
+    """With the same `seed`, a stream has the same content as a plain response."""
     inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
     inconclusive_unless(reproduced(sampled, sampled_again, sampled, hot) >= 3, NOT_REPEATED)
     assert_mostly_same(sampled_streamed, sampled)
@@ -68,7 +68,7 @@ def test_may_be_negative(hot: list[Chat], seed_negative: list[Chat]) -> None:
     first, again = seed_negative[:3], seed_negative[3:]
     ignored_unless(
         reproduced(first, again, first, again, hot) >= 2,
-        "expected the same responses to the same negative `seed`s, got others",
+        "expected the same responses to the same negative `seed`s, got different ones",
     )
 
 
@@ -79,7 +79,7 @@ def test_may_be_large(hot: list[Chat], seed_large: list[Chat]) -> None:
     first, again = seed_large[:3], seed_large[3:]
     ignored_unless(
         reproduced(first, again, first, again, hot) >= 2,
-        "expected the same responses to the same `seed`s of 41 bits, got others",
+        "expected the same responses to the same `seed`s of 41 bits, got different ones",
     )
 
 

@@ -96,7 +96,7 @@ def test_an_error_leaves_nothing(after_error: list[Chat]) -> None:
 
 @check("responses", SHOULD, SOURCE)
 def test_instructions_leave_nothing(after_instructions: list[Response]) -> None:
-    """`instructions` and `text.format` of a response have no effect on one that does not go on from it."""
+    """`instructions` and `text.format` of a response have no effect on a later response that does not continue it."""
     before, between, after = after_instructions
     inconclusive_unless(
         between.ok, f"expected `{between.name}` to be accepted, got {between.exchange.status} (HTTP status)"
@@ -108,9 +108,11 @@ def test_instructions_leave_nothing(after_instructions: list[Response]) -> None:
 def test_a_seed_leaves_nothing(sampled: list[Chat], sampled_again: list[Chat], after_seed: list[Chat]) -> None:
     """`seed` of a request has no effect on later requests without one: their responses still vary."""
     inconclusive_unless(len({answer.said for answer in sampled}) == len(sampled), "the model's responses do not vary")
-    inconclusive_unless(reproduced(sampled, sampled_again, sampled) >= 3, "the same seed does not give the same answer")
+    inconclusive_unless(
+        reproduced(sampled, sampled_again, sampled) >= 3, "the same `seed` does not give the same response"
+    )
     seeded, *unseeded = after_seed
     same = [answer.said for answer in unseeded if answer.said == seeded.said]
     assert len(same) < len(unseeded), (
-        f"expected responses that vary without `seed`, got the one of the seed before in all {len(same)} (`content`)"
+        f"expected responses that vary without `seed`, got that of the earlier `seed` in all {len(same)} (`content`)"
     )

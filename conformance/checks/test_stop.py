@@ -87,7 +87,7 @@ def test_four_strings_count(count: Chat, count_stop_four: Chat) -> None:
 
 @check("stop", MUST, REQUEST)
 def test_ends_at_several_tokens(count: Chat, count_stop_across: Chat) -> None:
-    """`stop` may be a string of several tokens, and `content` ends before its first one."""
+    """`stop` may be a string of several tokens, and `content` ends before the first of them."""
     expected = before(count, count_stop_across.sent["stop"])
     ignored_unless(count_stop_across.text != count.text, SAME)
     assert_same_text(count_stop_across.text, expected)
@@ -105,7 +105,7 @@ def test_no_part_is_streamed(count: Chat, count_stop_across_streamed: Chat) -> N
 def test_beginning_is_no_end(
     count: Chat, count_stop: Chat, count_stop_almost: Chat, count_stop_almost_streamed: Chat
 ) -> None:
-    """Text that only begins like a `stop` string stays whole, and `stop` ignores the prompt, in a stream as well."""
+    """Text that only begins like a `stop` string stays complete, and `stop` ignores the prompt, plain and streamed."""
     inconclusive_unless(count_stop.said != count.said, NO_EFFECT)
     inconclusive_unless(
         count_stop_almost.sent["stop"][-1] not in count.text, "expected none of the question in the content, got some"

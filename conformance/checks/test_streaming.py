@@ -33,7 +33,7 @@ SHORT = "expected more than 100 characters of content, got fewer"
 
 @check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream", core=True)
 def test_text_is_that_of_the_plain_answer(count: Chat, count_streamed: Chat) -> None:
-    """The `content` of all deltas joins to the `content` of the plain response."""
+    """The concatenated `content` of all deltas equals the `content` of the plain response."""
     assert_same_text(count_streamed.text, count.text, "`choices[0].delta.content`, joined")
 
 
@@ -64,7 +64,7 @@ def test_pieces_arrive_while_they_are_made(long_streams: list[Chat]) -> None:
 
 @check("streaming", MUST, "openapi:CreateChatCompletionRequest.stream")
 def test_no_stream_unless_asked(stream_off: list[Chat]) -> None:
-    """`stream: false` or `stream: null` gives a plain response, not an event stream."""
+    """With `stream: false` or `stream: null`, the response is one JSON object, not an event stream."""
     for answer in stream_off:
         message = answer.choice.raw.get("message")
         assert isinstance(message, dict), f"expected an object, got {shown(message)} (`choices[0].message`)"
@@ -97,7 +97,7 @@ def test_chunks_have_one_id(every: Every) -> None:
 
 @check("streaming", SHOULD, "openapi:CreateChatCompletionStreamResponse.created")
 def test_chunks_have_one_time(every: Every) -> None:
-    """All chunks of a stream have the same `created`, or at most the time of the chunk."""
+    """`created` is the same in all chunks of a stream, or differs by at most the duration of the stream."""
     for answer in every.accepted(Chat, streamed=True):
         times = [float(created) for created in answer.values("created")]
         took = 1 + answer.arrivals[-1]
@@ -184,7 +184,7 @@ def test_usage_comes_last(count_with_usage: Chat) -> None:
 
 @check("streaming", MUST, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_usage_comes_once(count_with_usage: Chat) -> None:
-    """With `include_usage`, exactly one chunk has `usage`: clients that add up would count twice."""
+    """With `include_usage`, exactly one chunk has `usage`: clients that add them up would count twice."""
     counted = [chunk["usage"] for chunk in count_with_usage.chunks if chunk.get("usage")]
     assert_equal(len(counted), 1, "number of chunks with `usage`")
 

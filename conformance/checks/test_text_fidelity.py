@@ -23,36 +23,38 @@ TOP = "openapi:ChatCompletionTokenLogprob.top_logprobs"
 
 def assert_exact(answer: Chat) -> None:
     """End the check unless each string of the document is the only one that its schema allows."""
-    inconclusive_unless(answer.finish_reason == "stop", "the document did not come to its end")
+    inconclusive_unless(answer.finish_reason == "stop", "the document was truncated before its end")
     found = answer.document
-    inconclusive_unless(isinstance(found, dict) and found.keys() == VALUES.keys(), "the document has other keys")
+    inconclusive_unless(
+        isinstance(found, dict) and found.keys() == VALUES.keys(), "the document does not have the keys of the schema"
+    )
     for name, text in VALUES.items():
         assert_equal(found[name], text, f"`{name}` of the document in `content`")
 
 
 @check("json_schema", SHOULD, "docs:guides/structured-outputs enum")
 def test_forced_strings_arrive_as_they_are(exact_values: Chat) -> None:
-    """A string that the schema forces arrives as it is: line breaks, spaces, marks, emoji and `data: [DONE]`."""
+    """A string that the schema forces arrives unchanged: line breaks, spaces, markers, emoji and `data: [DONE]`."""
     assert_exact(exact_values)
 
 
 @check("streaming", SHOULD, CONTENT)
 def test_forced_strings_stream_as_they_are(exact_values: Chat, exact_values_streamed: Chat) -> None:
-    """In a stream, too, a string that the schema forces arrives as it is."""
+    """In a stream, a string that the schema forces arrives unchanged."""
     inconclusive_unless(exact_values.ok, "the schema is rejected")
     assert_exact(exact_values_streamed)
 
 
 @check("streaming", SHOULD, CONTENT)
 def test_layout_is_streamed(layout_logprobs: Chat, layout_logprobs_streamed: Chat) -> None:
-    """`content` of a stream has the line breaks, tabs and spaces of the plain response."""
+    """`content` of a stream has the same line breaks, tabs and spaces as the plain response."""
     inconclusive_unless("".join(layout_logprobs.text.split()), "the model wrote nothing")
     assert_same_text(layout_logprobs_streamed.text, layout_logprobs.text)
 
 
 @check("tools", SHOULD, CONTENT)
 def test_layout_is_streamed_beside_tools(layout_tools: Chat, layout_tools_streamed: Chat) -> None:
-    """While tools are offered, `content` of a stream is that of the plain response, line breaks and spaces included."""
+    """With `tools`, `content` of a stream equals that of the plain response, line breaks and spaces included."""
     called = layout_tools.tool_calls or layout_tools_streamed.tool_calls
     inconclusive_unless(not called and "".join(layout_tools.text.split()), "the model wrote no text")
     assert_same_text(layout_tools_streamed.text, layout_tools.text)
@@ -70,7 +72,7 @@ def assert_tokens_make_the_text(answer: Chat) -> None:
         if written == answer.text.replace("\ufffd", ""):
             return
     raise Fail(
-        "`content` is not the text of the tokens in `logprobs`",
+        "expected `content` to be the concatenated tokens of `logprobs`, got other text",
         expected=ascii(b"".join(pieces).decode(errors="replace")),
         actual=ascii(answer.text),
     )
@@ -136,20 +138,20 @@ def test_an_echo_is_the_prompt(layout_echo: Completion) -> None:
 
 @check("completions", MAY, "openapi:CreateCompletionRequest.echo")
 def test_a_streamed_echo_is_the_prompt(layout_echo_streamed: Completion) -> None:
-    """With `echo`, the chunks of a stream, too, begin with the prompt as it was sent."""
+    """With `echo`, `text` of a stream begins with the prompt as it was sent, line breaks and tabs included."""
     _echoed(layout_echo_streamed)
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionResponse.choices.text")
 def test_a_stream_begins_as_the_text(prose: Completion, prose_streamed: Completion) -> None:
-    """`text` of a legacy stream is that of the plain response, with the space at its beginning."""
+    """`text` of a `/completions` stream equals that of the plain response, including a space at its beginning."""
     inconclusive_unless(prose.text.strip(), "the model wrote nothing")
     assert_same_text(prose_streamed.text, prose.text)
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionResponse.choices.logprobs.tokens")
 def test_text_is_what_the_tokens_say(prose: Completion) -> None:
-    """`text` of a legacy response is that of its tokens in `logprobs`, with the space at its beginning."""
+    """`text` in `/completions` equals the concatenated tokens of `logprobs`, including a space at its beginning."""
     told = prose.choice.raw.get("logprobs")
     inconclusive_unless(
         isinstance(told, dict) and told.get("tokens"), "expected `choices[0].logprobs.tokens`, got none"
@@ -179,10 +181,12 @@ def test_a_limit_within_a_character_holds(
 @check("streaming", SHOULD, CONTENT)
 def test_a_cut_character_is_left_out(emoji: Chat, face_cut_streamed: list[Chat]) -> None:
     """A character that `max_tokens` splits is left out of a stream: no chunk has U+FFFD in its place."""
-    inconclusive_unless("\ufffd" not in emoji.text, "the model writes U+FFFD without `max_tokens`, too")
+    inconclusive_unless("\ufffd" not in emoji.text, "the model also writes U+FFFD without `max_tokens`")
     for answer in face_cut_streamed:
-        inconclusive_unless("👍" not in answer.text, "the model needs fewer tokens for the character")
+        inconclusive_unless("👍" not in answer.text, "the character has too few tokens for `max_tokens` to split it")
         begun = answer.text.rstrip("\ufffd")
-        inconclusive_unless(emoji.text.startswith(begun), "the model writes another text than without `max_tokens`")
+        inconclusive_unless(
+            emoji.text.startswith(begun), "the model does not write the same text as without `max_tokens`"
+        )
         pieces = [delta["content"] for delta in answer.deltas() if "\ufffd" in (delta.get("content") or "")]
         assert_equal(pieces, [], "chunks with U+FFFD in `delta.content`")

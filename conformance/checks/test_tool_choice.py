@@ -81,7 +81,7 @@ def test_required_forces_a_streamed_call(
 def test_a_forced_stream_has_no_markup(
     capital_required: Chat, capital_required_streamed: Chat, weather_named: Chat, weather_named_streamed: Chat
 ) -> None:
-    """With a `tool_choice` that forces a call, `delta.content` has no marks of it that the plain response lacks."""
+    """When `tool_choice` forces a call, `delta.content` has no markers of it, unless the plain response has them."""
     inconclusive_unless(capital_required.tool_calls, NOT_FORCED)
     pairs = [(capital_required, capital_required_streamed), (weather_named, weather_named_streamed)]
     forced = [(plain, streamed) for plain, streamed in pairs if plain.tool_calls and streamed.tool_calls]
@@ -114,7 +114,7 @@ def test_none_gives_a_message(weather: Chat, weather_none: Chat) -> None:
     """With `tool_choice: none`, `content` is a message, without a call in the model's own notation."""
     inconclusive_unless(
         weather.tool_calls and not weather_none.tool_calls,
-        "expected calls without `tool_choice: none` only, got them with it or never",
+        "expected calls without `tool_choice: none` and none with it, got other responses",
     )
     assert weather_none.text.strip(), "expected a string with text, got an empty one (`choices[0].message.content`)"
     assert_none_of(markup_in(weather_none.text), MARKUP)

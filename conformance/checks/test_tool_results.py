@@ -71,7 +71,7 @@ def test_a_streamed_answer_is_the_same(
 
 @check("conversation", MUST, "docs:guides/conversation-state append the message")
 def test_the_own_call_can_be_sent_back(weather: Chat, weather_result_own_call: Chat) -> None:
-    """An assistant message with `tool_calls` is accepted in `messages` as the server sent it."""
+    """The server accepts its own message with `tool_calls`, unchanged, in `messages`."""
     inconclusive_unless(weather.tool_calls, NO_CALL)
     inconclusive_unless(not weather_result_own_call.tool_calls, CALLED)
     assert weather_result_own_call.text.strip(), EMPTY
@@ -112,7 +112,7 @@ def test_every_result_reaches_the_model(cities_results: Chat, cities_results_lon
 def test_a_call_may_have_an_empty_content(
     weather_result: Chat, weather_result_other: Chat, weather_result_call_content_empty: Chat
 ) -> None:
-    """An assistant message with `tool_calls` may have an empty `content`, the same as null."""
+    """An assistant message with `tool_calls` may have an empty `content`, with the same effect as null."""
     inconclusive_unless(is_read(weather_result, weather_result_other), UNREAD)
     assert_equal(weather_result_call_content_empty.tokens("prompt"), weather_result.tokens("prompt"), PROMPT)
 
@@ -121,14 +121,14 @@ def test_a_call_may_have_an_empty_content(
 def test_a_call_may_have_no_content(
     weather_result: Chat, weather_result_other: Chat, weather_result_call_content_absent: Chat
 ) -> None:
-    """An assistant message with `tool_calls` may have no `content`, the same as null."""
+    """An assistant message with `tool_calls` may have no `content`, with the same effect as null."""
     inconclusive_unless(is_read(weather_result, weather_result_other), UNREAD)
     assert_equal(weather_result_call_content_absent.tokens("prompt"), weather_result.tokens("prompt"), PROMPT)
 
 
 @check("conversation", MUST, f"{CALL}.content")
 def test_a_call_may_have_a_text(weather_result: Chat, weather_result_call_content_text: Chat) -> None:
-    """An assistant message with `tool_calls` may have a `content` too. Whether it is read is up to the template."""
+    """An assistant message with `tool_calls` may also have `content`, which the template may include or leave out."""
     with_text = weather_result_call_content_text.tokens("prompt")
     assert_at_least(with_text, weather_result.tokens("prompt"), f"{PROMPT} with `content` beside a tool call")
     inconclusive_unless(
@@ -154,7 +154,7 @@ def test_calls_reach_the_model(
 
 @check("conversation", MUST, "openapi:CreateChatCompletionRequest.messages")
 def test_rounds_can_follow_each_other(weather_result: Chat, weather_result_twice: Chat) -> None:
-    """A second tool call and its result may follow the first at once, and the model reads them."""
+    """A second tool call and its result may follow the first immediately, and the model reads them."""
     ignored_unless(
         weather_result_twice.tokens("prompt") > weather_result.tokens("prompt"),
         f"expected more tokens with a second call and result, got no more ({PROMPT})",
@@ -181,7 +181,7 @@ def test_tools_need_not_be_offered_again(weather_result_without_tools: Chat) -> 
 
 @check("conversation", SHOULD, f"{RESULT}.content")
 def test_a_result_may_have_parts(weather_result: Chat, weather_result_other: Chat, weather_result_parts: Chat) -> None:
-    """`content` of a tool message may be an array of text parts, the same as their text."""
+    """`content` of a tool message may be an array of text parts, with the same effect as a string."""
     inconclusive_unless(is_read(weather_result, weather_result_other), UNREAD)
     assert_equal(weather_result_parts.tokens("prompt"), weather_result.tokens("prompt"), PROMPT)
 
@@ -203,7 +203,7 @@ def test_broken_arguments_are_no_server_error(weather_result_broken_arguments: C
 
 @check("conversation", MAY, "openapi:ChatCompletionRequestFunctionMessage")
 def test_a_function_may_have_a_result(weather_result: Chat, function_result: Chat) -> None:
-    """The deprecated `function_call` and its result of role `function` reach the model."""
+    """The deprecated `function_call` and its result, a message with the role `function`, reach the model."""
     inconclusive_unless("sunny" in weather_result.text, NO_SUNNY)
     ignored_unless(says(function_result, "sunny"), NO_SUNNY)
 

@@ -40,7 +40,7 @@ def arguments(answer: Chat) -> dict[str, Any]:
     """The arguments of the first call."""
     answer.assert_accepted()
     inconclusive_unless(
-        answer.finish_reason != "length" or len(answer.tool_calls) > 1, "the model's arguments do not end"
+        answer.finish_reason != "length" or len(answer.tool_calls) > 1, "the model's arguments were truncated"
     )
     inconclusive_unless(answer.tool_calls, "the model called no tool")
     return answer.tool_calls[0].args
@@ -56,7 +56,7 @@ def enforced(answer: Chat, keyword: str) -> None:
 
 def document_enforced(answer: Chat, keyword: str) -> None:
     """The document must be valid against the response format."""
-    inconclusive_unless(answer.finish_reason != "length", "the model's document does not end")
+    inconclusive_unless(answer.finish_reason != "length", "the model's document was truncated")
     schema = answer.sent["response_format"]["json_schema"]["schema"]
     problems = validate_against(answer.document, schema)
     ignored_unless(
@@ -354,14 +354,14 @@ def unharmed(answer: Chat) -> None:
 
 @check("tools", SHOULD, STRICT)
 def test_values_escapes(call_of_escapes: Chat, call_of_escapes_streamed: Chat) -> None:
-    """Quotes, backslashes, line breaks and control characters survive in `arguments`, in a stream as well."""
+    """Quotes, backslashes, line breaks and control characters stay unchanged in `arguments`, plain and streamed."""
     unharmed(call_of_escapes)
     unharmed(call_of_escapes_streamed)
 
 
 @check("tools", SHOULD, STRICT)
 def test_values_characters(call_of_characters: Chat, call_of_characters_streamed: Chat) -> None:
-    """Emoji, combining marks, line separators and characters beyond the first plane survive in `arguments`."""
+    """Emoji, combining marks, line separators and characters beyond U+FFFF stay unchanged in `arguments`."""
     unharmed(call_of_characters)
     unharmed(call_of_characters_streamed)
 
@@ -382,13 +382,13 @@ def test_values_numbers(call_of_numbers: Chat, call_of_numbers_streamed: Chat) -
 
 @check("tools", SHOULD, STRICT)
 def test_values_nested(call_of_nested: Chat) -> None:
-    """Empty arrays and objects in arrays and objects survive in `arguments`."""
+    """Empty arrays and objects inside arrays and objects stay unchanged in `arguments`."""
     unharmed(call_of_nested)
 
 
 @check("tools", SHOULD, STRICT)
 def test_values_long(call_of_long: Chat, call_of_long_streamed: Chat) -> None:
-    """A string of 600 characters survives in `arguments`, in a stream as well."""
+    """A string of 600 characters stays unchanged in `arguments`, plain and streamed."""
     unharmed(call_of_long)
     unharmed(call_of_long_streamed)
 
@@ -398,7 +398,7 @@ def test_values_long(call_of_long: Chat, call_of_long_streamed: Chat) -> None:
 
 @check("tools", SHOULD, "openapi:FunctionObject.name")
 def test_a_name_has_up_to_64_characters(call_long_name: Chat) -> None:
-    """A function's `name` may have 64 letters, digits, underscores and hyphens, and comes back whole."""
+    """A function's `name` may have 64 letters, digits, underscores and hyphens, and comes back unchanged."""
     enforced(call_long_name, "the schema")
     expected = call_long_name.sent["tools"][0]["function"]["name"]
     assert_equal(call_long_name.tool_calls[0].name, expected, "`function.name`")
@@ -429,10 +429,12 @@ def test_any_characters_may_describe_a_function(weather: Chat, weather_described
 
 @check("tools", SHOULD, PARAMETERS)
 def test_schemas_reach_the_model(weather_typed: list[Chat]) -> None:
-    """What `parameters` say of a property reaches the model: `description` and `enum` add tokens to the prompt."""
+    """`description` and `enum` of a property in `parameters` reach the model: each raises `usage.prompt_tokens`."""
     plain, described, enumerated = (answer.tokens("prompt") for answer in weather_typed)
     lost = [name for name, size in (("description", described), ("enum", enumerated)) if size <= plain]
-    ignored_unless(not lost, f"{', '.join(lost)} of a property adds no tokens to the prompt (`usage.prompt_tokens`)")
+    ignored_unless(
+        not lost, f"a property with {' or '.join(lost)} adds no tokens to the prompt (`usage.prompt_tokens`)"
+    )
 
 
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.tools")
@@ -447,19 +449,21 @@ def test_a_hundred_tools_may_be_offered(calls_of_many: list[Chat]) -> None:
 
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.tools")
 def test_large_definitions_are_never_truncated(tools_of_30_kb: Chat) -> None:
-    """Definitions of 30 kB reach the model as a whole, or the request is rejected."""
+    """Definitions of 30 kB reach the model in full, or the request is rejected."""
     if not tools_of_30_kb.cleanly_refused:
         assert_at_least(tools_of_30_kb.tokens("prompt"), 4000, "`usage.prompt_tokens` with 30 kB of tools")
 
 
 @check("tools", SHOULD, PARAMETERS)
 def test_no_keyword_keeps_the_model_from_answering(capital: Chat, capital_odd_tools: Chat) -> None:
-    """A request is answered although a function that need not be called has a keyword that grammars lack."""
+    """A request gets a response even if a function that it need not call has a schema keyword that grammars lack."""
     capital_odd_tools.assert_accepted()
     ignored_unless(
         capital_odd_tools.tokens("prompt") > capital.tokens("prompt") + 100, "the tools are not in the prompt"
     )
-    assert capital_odd_tools.text.strip() or capital_odd_tools.tool_calls, "neither `content` nor `tool_calls`"
+    assert capital_odd_tools.text.strip() or capital_odd_tools.tool_calls, (
+        "expected text or a tool call, got neither (`content`, `tool_calls`)"
+    )
 
 
 # What must be refused

@@ -155,7 +155,7 @@ def test_no_tools_are_an_empty_list(capital: Chat, capital_no_tools: Chat) -> No
 
 @check("tools", MUST, DELTA)
 def test_streamed_calls_are_the_same(weather: Chat, weather_streamed: Chat) -> None:
-    """The deltas of a streamed tool call join to the call of the plain response."""
+    """The concatenated deltas of a streamed tool call equal the call of the plain response."""
     inconclusive_unless(weather.tool_calls, NO_CALL)
     assert_same_calls(weather_streamed, weather)
     assert_equal(weather_streamed.finish_reason, weather.finish_reason, f"{REASON} of the stream")
@@ -163,7 +163,7 @@ def test_streamed_calls_are_the_same(weather: Chat, weather_streamed: Chat) -> N
 
 @check("tools", MUST, "sdk:accumulate_delta")
 def test_streamed_id_and_name_come_once(cities_streamed: Chat) -> None:
-    """The first delta of a tool call has its whole `id` and `function.name`, and no other delta repeats them."""
+    """The first delta of a tool call has its complete `id` and `function.name`, and no other delta repeats them."""
     inconclusive_unless(cities_streamed.calls, NO_CALL)
     for at, deltas in cities_streamed.call_deltas().items():
         functions = [delta.get("function") or {} for delta in deltas]
@@ -192,7 +192,7 @@ def test_streamed_text_has_no_markup(weather_streamed: Chat) -> None:
 
 @check("tools", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
 def test_streamed_usage_is_the_same(weather: Chat, weather_streamed: Chat) -> None:
-    """`usage` of a streamed tool call is that of the plain response."""
+    """A streamed tool call has the same `usage` as the plain response."""
     inconclusive_unless(weather_streamed.tool_calls, NO_CALL)
     counts = weather_streamed.tokens("prompt"), weather.tokens("prompt")
     assert_equal(counts[0], counts[1], "`usage.prompt_tokens` of the stream")
@@ -205,11 +205,11 @@ def test_streamed_usage_is_the_same(weather: Chat, weather_streamed: Chat) -> No
 def test_unicode_arguments_arrive_whole(
     weather_unicode: Chat, weather_unicode_streamed: Chat, repeat_unicode: Chat
 ) -> None:
-    """Characters of several bytes in `arguments` stay whole, in a stream as well."""
+    """Characters of several bytes in `arguments` stay complete, plain and streamed."""
     inconclusive_unless(weather_unicode.tool_calls, NO_CALL)
     arguments = weather_unicode.tool_calls[0].arguments
     if "\ufffd" in arguments:
-        inconclusive_unless("🚀" in repeat_unicode.text, "the model writes '🚀' in no text either")
+        inconclusive_unless("🚀" in repeat_unicode.text, "the model does not write '🚀' in plain text either")
     assert "\ufffd" not in arguments, f"expected whole characters, got U+FFFD in {shown(arguments)} ({ARGUMENTS})"
     inconclusive_unless("🚀" in str(weather_unicode.calls), f"expected '🚀', got arguments without it ({ARGUMENTS})")
     assert_same_calls(weather_unicode_streamed, weather_unicode)
@@ -217,7 +217,7 @@ def test_unicode_arguments_arrive_whole(
 
 @check("tools", MUST, f"{CALL}.function.arguments")
 def test_long_streamed_arguments_are_the_same(call_flags: Chat, call_flags_streamed: Chat) -> None:
-    """Streamed `arguments` of some hundred tokens join to those of the plain response."""
+    """Streamed `arguments` of about a hundred tokens, concatenated, equal those of the plain response."""
     inconclusive_unless(
         call_flags.tool_calls and call_flags.finish_reason != "length",
         "expected a complete tool call, got none or a truncated one",

@@ -29,7 +29,7 @@ def test_tiny_is_greedy(greedy: list[Chat], hot: list[Chat], hot_top_p_tiny: lis
 
 @check("top_p", MUST, REQUEST)
 def test_same_in_streams(greedy: list[Chat], hot: list[Chat], hot_top_p_tiny_streamed: list[Chat]) -> None:
-    """`top_p` near 0 leaves only the likeliest token in a stream as well."""
+    """In a stream, `top_p` near 0 leaves only the likeliest token."""
     inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
     ignored_unless(reproduced_at_most(greedy, hot_top_p_tiny_streamed, hot) >= 3, VARIES)
 

@@ -48,7 +48,7 @@ def test_equal_prompts_count_the_same(capital_twice: list[Chat]) -> None:
 def test_completion_tokens_grow_with_the_answer(capital: Chat, count: Chat) -> None:
     """`usage.completion_tokens` is larger for a longer response."""
     inconclusive_unless(
-        len(count.text) > 2 * len(capital.text), "expected responses of different length, got similar ones"
+        len(count.text) > 2 * len(capital.text), "expected responses of different lengths, got similar ones"
     )
     assert_more(count.tokens("completion"), capital.tokens("completion"), f"{COMPLETION} of a longer response")
 

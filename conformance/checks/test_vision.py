@@ -65,25 +65,25 @@ def test_a_stream_sees_the_same(look_red: Chat, look_blue: Chat, look_red_stream
 
 @check("vision", MUST, "docs:guides/images-vision image input requirements")
 def test_jpeg_is_seen(look_at_nothing: Chat, look_red: Chat, look_jpeg: Chat) -> None:
-    """A JPEG in `image_url` is seen as the same image in PNG is."""
+    """A JPEG in `image_url` has the same effect as the same image as a PNG."""
     assert_sees_red(look_jpeg, look_red, look_at_nothing)
 
 
 @check("vision", SHOULD, GUIDE)
 def test_webp_is_seen(look_at_nothing: Chat, look_red: Chat, look_webp: Chat) -> None:
-    """A WebP in `image_url` is seen as the same image in PNG is."""
+    """A WebP in `image_url` has the same effect as the same image as a PNG."""
     assert_sees_red(look_webp, look_red, look_at_nothing)
 
 
 @check("vision", SHOULD, GUIDE)
 def test_gif_is_seen(look_at_nothing: Chat, look_red: Chat, look_gif: Chat) -> None:
-    """A GIF without animation in `image_url` is seen as the same image in PNG is."""
+    """A GIF without animation in `image_url` has the same effect as the same image as a PNG."""
     assert_sees_red(look_gif, look_red, look_at_nothing)
 
 
 @check("vision", MUST, IMAGE)
 def test_an_image_may_come_first(look_at_nothing: Chat, look_red: Chat, look_image_first: Chat) -> None:
-    """An `image_url` part may come before the text part."""
+    """An `image_url` part may come before the text part, and still reaches the model."""
     assert_sees_red(look_image_first, look_red, look_at_nothing)
 
 
@@ -110,7 +110,7 @@ def test_images_keep_their_order(look_red: Chat, look_blue: Chat, look_red_blue:
 
 @check("vision", MUST, "openapi:CreateChatCompletionRequest.messages")
 def test_an_earlier_image_stays_in_sight(look_red: Chat, look_back_at_nothing: Chat, look_back: Chat) -> None:
-    """The `image_url` of an earlier message is still part of the prompt."""
+    """The `image_url` of an earlier message still reaches the model."""
     more = look_back.tokens("prompt") - look_back_at_nothing.tokens("prompt")
     ignored_unless(more > 1, f"expected more tokens with the earlier image, got {more} more ({PROMPT})")
 

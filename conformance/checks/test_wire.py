@@ -85,7 +85,7 @@ def test_framing_loses_nothing(every: Every) -> None:
 
 @check("connections", MUST, "rfc:9112#8 a message that ends early is incomplete")
 def test_answers_are_complete(every: Every) -> None:
-    """Each request gets a response, and no connection closes before its end."""
+    """Each request gets a response, and no connection closes before the response ends."""
     assert_none_of(every.fatal, "requests during which the server stopped answering")
     late = []
     for answer in every.of(Answer):
@@ -186,7 +186,7 @@ def test_ids_are_unique(every: Every) -> None:
     for answer in every.accepted(Generated):
         for one in answer.values("id"):
             owner = owners.setdefault(hash(str(one)), answer.name)
-            assert owner == answer.name, f"expected a new `id`, got {shown(one)}, the one of {owner}"
+            assert owner == answer.name, f"expected a new `id`, got {shown(one)} again, the one of {owner}"
 
 
 @check("chat", SHOULD, "openapi:CreateChatCompletionResponse.created")
@@ -282,15 +282,15 @@ def test_error_shape(every: Every) -> None:
 
 @check("errors", SHOULD, "openapi:Error")
 def test_full_error_shape(every: Every) -> None:
-    """A rejection has every published field of `error`: `message`, `type`, `param` and a `code` that is no number."""
+    """A rejection has all published fields of `error`: `message`, `type`, `param`, and `code`, not as a number."""
     for answer in every.rejected():
         assert_matches_schema(answer.json, "error.full")
 
 
 @check("errors", MUST, "rfc:9110#15.5")
 def test_no_request_breaks_the_server(every: Every) -> None:
-    """No request, valid or not, gets a 5xx or stops the server; 501 is an honest rejection."""
+    """No request, valid or not, gets a 5xx other than 501, or stops the server."""
     assert_none_of(every.fatal, "requests during which the server stopped answering")
     for answer in every.of(Answer, lambda a: a.exchange.status is not None):
         status = answer.exchange.status or 0
-        assert status < 500 or status == 501, f"expected below 500, or 501, got {status} (HTTP status)"
+        assert status < 500 or status == 501, f"expected a status below 500, or 501, got {status} (HTTP status)"

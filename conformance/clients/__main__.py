@@ -16,10 +16,12 @@ def main(argv: list[str], prog: str = "python -m conformance.clients") -> int:
     """Run a command; the exit code is 1 if a client cannot be installed, 2 if it was called wrongly."""
     parser = argparse.ArgumentParser(prog=prog, description="Real clients that --clients runs against a server.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="print which clients there are, and which are installed")
+    commands.add_parser("list", help="list the clients, and which of them are installed")
     installing = commands.add_parser("install", help="install clients in your cache, from lock files with hashes")
     installing.add_argument("names", nargs="+", metavar="NAME", help=f"a client, or {data.ALL}")
-    trouble = commands.add_parser("retries", help="measure what clients do with a server that only answers errors")
+    trouble = commands.add_parser(
+        "retries", help="measure what clients do with a server that responds only with errors"
+    )
     trouble.add_argument("names", nargs="+", metavar="NAME")
     writing = commands.add_parser("page", help="print docs/clients.md from results")
     writing.add_argument("results", nargs="+", type=Path, metavar="RESULTS")

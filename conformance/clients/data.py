@@ -27,7 +27,7 @@ class Client:
     """A client, as its file describes it.
 
     `package` is its name at PyPI (`language` python) or npm (node), whose version the lock file has. `program` runs one
-    task; its language is that of its file. `apis` are what it can be pointed at: chat, responses. A task takes at most
+    task; its language is that of its file. `apis` are the APIs that it can use: chat, responses. A task takes at most
     `seconds`, and more than `requests` requests are a storm of retries. `env` goes to the program. `prompt` is the
     request of the tools task, if the client has tools of its own, `tool` the one of them that it asks for, and
     `harmless` says that a model may be made to call it.

@@ -1,7 +1,7 @@
-"""Whether a client did its task with a server, from what went over the wire, and then from what it shows.
+"""Whether a client did its task with a server, by its requests and responses, and then by its output.
 
-Every function is pure: exchanges and output in, a verdict out. What the model may be the reason of never counts
-against the server.
+Every function is pure: exchanges and output in, a verdict out. A failure for which the model may be the reason never
+counts against the server.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from conformance.outcomes import Outcome
 from conformance.outcomes.comparisons import shown
 
 BUSY = (408, 425, 429, 503)
-"""Statuses that say nothing of what the server supports."""
+"""Statuses that do not show what the server supports."""
 
 TOOLS = "tools"
 
@@ -93,7 +93,9 @@ def settle(on_server: Judged, on_reference: Judged | None, why_none: str = "") -
 def _text(had: list[Turn], did: Did) -> Judged:
     if refused := _refused(had):
         unasked = any(turn.calls for turn in had)
-        return _inconclusive(f"the model calls tools unasked; then {refused.message}") if unasked else refused
+        return (
+            _inconclusive(f"the model calls tools without being asked; then {refused.message}") if unasked else refused
+        )
     if not any(turn.text.strip() for turn in had):
         return _inconclusive("the model wrote nothing")
     if ended := _ended(did):
@@ -140,7 +142,7 @@ def _tools(had: list[Turn], did: Did, tool: str) -> Judged:
     if refused := _refused(after[:1]):
         return refused
     if after[-1].calls or not after[-1].accepted:
-        return _inconclusive("the model calls tools again, and does not end")
+        return _inconclusive("the model calls tools again and again")
     if ended := _ended(did):
         return ended
     text = after[-1].text
@@ -198,7 +200,7 @@ def _document_problem(turn: Turn, asked: Asked) -> Judged | None:
 
 
 def _errors(had: list[Turn], did: Did) -> Judged:
-    """An unknown model is rejected, and the user sees why, soon; or the server takes any name."""
+    """An unknown model is rejected, and the user soon sees why; or the server accepts any name."""
     refused = had[0]
     if refused.accepted:
         return Judged(
@@ -275,7 +277,7 @@ def _of_the_model(turn: Turn, call: Call) -> str:
         return ""
     schema = turn.tools[call.name]
     problem = _unfit(call.arguments, schema if isinstance(schema, dict) else {})
-    return f"the model's arguments do not fit: {problem}" if problem else ""
+    return f"the model's arguments do not match the schema: {problem}" if problem else ""
 
 
 def _unfit(document: str, schema: dict[str, Any]) -> str:
@@ -310,7 +312,7 @@ def seen_by_user(did: Did, message: str) -> bool:
 
 
 def _shows(output: str, text: str) -> bool:
-    """Whether the client's output has the text, whatever became of white space and quotes."""
+    """Whether the client's output has the text, apart from white space and quotes."""
     return _bare(text)[-COMPARED:] in _bare(output)
 
 
@@ -323,7 +325,7 @@ def _last_text(had: list[Turn]) -> str:
 
 
 def _last_line(did: Did) -> str:
-    """What a user sees of an error: a line that names it, or the last of what was printed."""
+    """The line in which a user sees an error: one that names it, or the last line of the output."""
     lines = [line.strip() for line in (did.ended.errors or did.ended.output).splitlines() if line.strip(" {}[]|,\t")]
     named = [line for line in lines if re.search(r"\b\w*(?:error|exception)\b.*:", line, re.IGNORECASE)]
     return (named or lines or [""])[-1][:300]

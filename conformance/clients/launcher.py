@@ -1,7 +1,7 @@
 """Start a program in a network of its own, which has only this machine's loopback: `python launcher.py FD PROGRAM …`.
 
-FD is a socket to the starter. It gets the socket that listens in that network, or `-` where there can be none, and
-gives the address that the program is to talk to. Needs nothing but the standard library.
+FD is a socket to the starter, which receives the socket that listens in the new network (`-` if there is none), and
+returns the address for the program. Needs nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GET_FLAGS, SET_FLAGS, UP = 0x8913, 0x8914, 1
 DIE_WITH_PARENT = 1
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy")
 DEAD = "http://127.0.0.1:9"
-"""A proxy that is not there: for programs that can have no network of their own."""
+"""The address of a proxy that does not exist: for programs that cannot have a network of their own."""
 
 LARGEST_FILE = 256 << 20
 
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
 
 
 def _can_have_a_network() -> bool:
-    """Tried by another process: some systems allow the first step and refuse the next, and there is no way back."""
+    """Another process tries it: some systems allow the first step and not the next, and the first cannot be undone."""
     tries = os.fork()
     if tries == 0:
         try:

@@ -127,8 +127,7 @@ def measure(
 
 
 def forcing(row: Row, did: Did) -> Change | None:
-    """Have the model call a tool: only one is offered, and it is required. None for a client of which the tool could
-    do harm."""
+    """Make the model call a tool: one is offered, and it is required. None for a client whose tool could do harm."""
     offered = [name for turn in turns(did.exchanges) for name in turn.tools]
     kept = row.client.tool or next(iter(offered), "")
     if kept not in offered or (row.client.prompt and not row.client.harmless):

@@ -27,37 +27,38 @@ HEAD = """\
 # Real clients
 
 Users do not call an API, they run a client. The suite runs real clients against a server, through a relay that records
-what goes over the wire, and judges that: exit codes mislead. Nothing of this runs by default.
+requests and responses. It judges these, because exit codes mislead. No client runs by default.
 
     openai-conformance clients list                        # which there are
     openai-conformance clients install ai-sdk opencode     # in your cache, from lock files with hashes
     openai-conformance http://127.0.0.1:8000/v1 --clients=ai-sdk,opencode -m clients
 
-Without `-m clients` the checks run, too, and the report links each cause to its check. `--clients=all` takes every
-client; `--clients=ai-sdk.responses` one with one of its APIs. A client that is not installed is `blocked`.
+Without `-m clients`, the checks also run, and the report links each cause to its check. `--clients=all` runs every
+client; `--clients=ai-sdk.responses` runs one client with one of its APIs. A client that is not installed is `blocked`.
 
-A client runs in a scratch directory, with an environment of its own, and bounded in time and requests. Where Linux
-allows it, it has a network of its own, in which there is only the relay; elsewhere its proxy is one that is not there.
-What it started ends with it. It has a key that is of no use: the relay sends yours.
+A client runs in a scratch directory, with its own environment, and with limited time and requests. Where Linux
+allows it, the client has its own network, which contains only the relay; elsewhere, its proxy settings name an address
+where nothing listens. Processes that it started end with it. Its API key is useless: the relay sends yours.
 
 | task | the client works if |
 |---|---|
-| plain, streamed | the request is answered, and the client shows the text |
-| tools | the server calls a tool, a request has the result under the same id, it is answered, and the loop ends |
+| plain, streamed | the request gets a response, and the client shows the text |
+| tools | the response calls a tool, a request with its result under the same id gets a response, and the loop ends |
 | structured | the response matches the schema of the request, and the client shows it |
-| errors | the server rejects an unknown `model`, and the user sees its message; `lenient`: the server takes any name |
+| errors | the server rejects an unknown `model`, and the user sees its message; `lenient` if it accepts any name |
 
 - **The server, not the client.** A failure counts against the server only if the same client does the same task on the
   [reference](../tests/reference/README.md) in the same run. Otherwise the task is `blocked`.
 - **The server, not the model.** If the model calls no tool, the relay forces it (`tool_choice: required`, one tool);
-  the evidence says so. A shell is never forced. A schema that is not `strict`, arguments that do not fit, a truncated
-  response or an empty one are `inconclusive`.
-- **Not by chance.** A failure must come again in a second run. What follows a model's own calls is not judged.
+  the evidence says so. A shell is never forced. A schema that is not `strict`, arguments that do not match
+  it, and a truncated or empty response are `inconclusive`.
+- **Not by chance.** A failure must occur again in a second run. What happens after calls that the model chose itself is
+  not judged.
 - **Causes are proved.** Where a known deviation may be the reason, the relay mends it and runs the client again. It
   names the fewest repairs with which the client works, and the checks that find these deviations.
 
-Codex has no other tool than a shell: what the model writes runs in its read-only sandbox, in an empty directory and
-without network, but can read files of the user. Run it against servers that you trust.
+Codex has only one tool, a shell: commands of the model run in its read-only sandbox, in an empty directory and
+without network, but they can read the user's files. Run it against servers that you trust.
 
 This page was written by `python -m conformance.clients page RESULTS`.
 """
@@ -95,7 +96,7 @@ def text(results: Sequence[Results]) -> str:
 ADD = """
 ## Add a client
 
-`fixtures/clients/NAME/` has all of a client:
+`fixtures/clients/NAME/` contains a client's files:
 
 | file | what |
 |---|---|
@@ -111,8 +112,8 @@ becomes the command. It must do every task on the reference:
 """
 
 TROUBLE = f"""\
-What each client does where every request gets a 500, or a 400 that says that the context is too long. A client that
-is stopped after {retries.REQUESTS} requests or {retries.SECONDS:g} s would go on. This is about the client, not about
+What each client does if every request gets a 500, or a 400 that says that the context is too long. A client that was
+stopped after {retries.REQUESTS} requests or {retries.SECONDS:g} s would go on. This is about the client, not about
 any server.
 """
 

@@ -1,7 +1,7 @@
-"""What a client does with a server in trouble: how often it asks again, when it ends, and what its user sees.
+"""What a client does with a server in trouble: how often it sends requests, when it ends, and what its user sees.
 
-This says something of the client alone, so it is measured once, with a server of our own: `python -m
-conformance.clients retries all` writes `retries.json`.
+This depends only on the client, so it is measured once, with our own server: `python -m conformance.clients retries
+all` writes `retries.json`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TROUBLES: dict[str, tuple[int, dict[str, Any]]] = {
         },
     ),
 }
-"""What the server always answers: an error of its own, and that the context is too long."""
+"""The responses of the server: an error of its own, or that the context is too long."""
 
 
 def measure(row: Row) -> dict[str, dict[str, Any]]:

@@ -59,7 +59,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Did:
-    """What a client did in one task. `stopped` says why it was ended by us; empty if it ended by itself."""
+    """What a client did in one task. `stopped` says why the suite stopped it; empty if it ended by itself."""
 
     ended: Ended
     exchanges: tuple[Exchange, ...]
@@ -164,7 +164,7 @@ def _waited(program: subprocess.Popen[bytes], until: float, storm: threading.Eve
 
 
 def _kill(program: subprocess.Popen[bytes]) -> None:
-    """End it with its whole group, also what it left running."""
+    """End it with its whole process group, including programs that it left running."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(program.pid, signal.SIGKILL)
     program.wait()
@@ -194,7 +194,7 @@ def _command(row: Row, home: Path) -> list[str]:
 
 
 def _environment(row: Row, home: Path) -> dict[str, str]:
-    """Nothing of ours but the path of programs."""
+    """None of our environment variables except the path of programs."""
     node = shutil.which("node")
     path = [str(Path(node).parent)] if node else []
     return {

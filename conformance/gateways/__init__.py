@@ -1,1 +1,1 @@
-"""What a gateway does to what goes through it: both sides of each request, matched and compared."""
+"""How a gateway changes requests and responses: both sides of each request, matched and compared."""

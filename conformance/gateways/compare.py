@@ -21,7 +21,7 @@ MOST_NAMED = 12
 """Members that the sentence of a change lists."""
 
 ITS_OWN = ("GET /models", "HEAD ", "OPTIONS ")
-"""Requests that a gateway answers itself, as it should: it knows its models, and what browsers may ask."""
+"""Requests that a gateway may answer itself: it knows its models, and handles preflight requests of browsers."""
 
 Directly = Callable[[str], Exchange | None]
 """The exchange of this name, sent to the upstream without the gateway; None if it was not sent."""
@@ -101,7 +101,7 @@ def _of_passage(passage: Passage, replaced: dict[str, str], has_own_key: bool, d
 
 
 def _without_the_upstream(sent: Sent, directly: Directly) -> Iterator[Seen]:
-    """A gateway may answer what the upstream would answer likewise."""
+    """A gateway may answer a request itself if the upstream would give the same answer."""
     client = sent.exchange
     if client.status is None or client.request.hangs_up:
         return
@@ -110,7 +110,7 @@ def _without_the_upstream(sent: Sent, directly: Directly) -> Iterator[Seen]:
     if client.status < 400:
         yield Seen(
             side="response", what="answered", legal=True, client=answered, named=asked,
-            sentence="requests are answered by the gateway itself, and do not reach the upstream",
+            sentence="the gateway itself responds to requests, which do not reach the upstream",
         )  # fmt: skip
         return
     other = None if asked.startswith(ITS_OWN) else directly(sent.name)

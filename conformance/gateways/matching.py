@@ -1,8 +1,8 @@
 """Which requests at the upstream came from which request of the suite.
 
-A gateway may reorder, repeat, rename and drop. Time only rules out: what arrived before a request was sent, or after
-its response had ended, does not belong to it. Among the rest, the content decides: the members of the request, and how
-much of the upstream's response is in the client's. Requests with the same content are alike, and any of them will do.
+A gateway may reorder, repeat, rename and drop. Time only excludes: an arrival before a request was sent, or after its
+response had ended, does not belong to it. Among the rest, the content decides: the members of the request, and how much
+of the upstream's response is in the client's. Requests with the same content are alike, and any of them will do.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from backends.wire import Exchange
 from conformance.gateways.members import leaves
 
 EARLY, LATE = 0.02, 1.0
-"""Seconds by which an arrival may seem to be before its request, or after its response: rounding, and what a gateway
-sends when its client has gone."""
+"""Seconds by which an arrival may seem too early or too late: times are rounded, and clients may leave early.
+"""
 
 ALIKE, DOUBTFUL = 0.6, 0.1
 """How alike the content of a request and an arrival must be at least, from 0 to 1; and if the response is proof."""
@@ -31,7 +31,7 @@ PROOF = 1.0
 """How much of the upstream's response the client's must have, as `_answered_with` counts it, to be proof."""
 
 AGAIN = 0.9
-"""How alike two arrivals are of which the second is the first, sent again."""
+"""How similar two arrivals are if the second is a repetition of the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +163,7 @@ def _within(begun: Sequence[float], one: Sent) -> Iterable[int]:
 
 
 def _share(of: Counter[Any], other: Counter[Any]) -> float:
-    """How much of the one is in the other."""
+    """The share of the one that is in the other."""
     return (of & other).total() / of.total() if of else _overlap(of, other)
 
 

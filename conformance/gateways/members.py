@@ -24,7 +24,7 @@ OPAQUE = frozenset(
 class Difference:
     """A member that is on one side only, or has another value there; `null` is as if it were not there.
 
-    `path` has `[]` for any element of an array. `empty`: what is on one side says nothing, or the same as nothing.
+    `path` has `[]` for any element of an array. `empty`: the value means nothing, or the same as no value.
     """
 
     how: How

@@ -19,7 +19,7 @@ HOPS = frozenset(
 """Headers of a connection or a proxy, and one that is compared by itself."""
 
 NEEDED = frozenset({"retry-after", "retry-after-ms"})
-"""Headers without which a client does something else."""
+"""Headers that change what a client does."""
 
 OWN = frozenset({"created", "created_at", "completed_at", "model", "system_fingerprint", "service_tier"})
 """Members for which a gateway may have values of its own."""
@@ -29,7 +29,7 @@ NOT_NEEDED = frozenset({"system_fingerprint", "service_tier"})
 SAID = frozenset(
     {"content", "reasoning_content", "refusal", "text", "arguments", "tool_calls", "finish_reason", "usage"}
 )
-"""Members that a client acts on: one that the upstream did not send is invented."""
+"""Members that clients act on: a gateway must not invent them."""
 
 
 def changes(client: Exchange, arrival: Arrival) -> Iterator[Seen]:
@@ -70,7 +70,11 @@ def _headers(client: Exchange, upstream: Exchange) -> Iterator[Seen]:
     kinds = [one.get("content-type", "").partition(";")[0].strip().lower() for one in (before, after)]
     if kinds[0] != kinds[1] and kinds[0]:
         yield _seen(
-            "changed header content-type", "`content-type` is another one for the client", False, kinds[1], kinds[0]
+            "changed header content-type",
+            "the client gets another `content-type` than the upstream sent",
+            False,
+            kinds[1],
+            kinds[0],
         )
     for name in sorted(before.keys() - after.keys() - HOPS):
         sentence = "headers of the response do not reach the client"
@@ -129,7 +133,7 @@ def _body(client: Exchange, upstream: Exchange) -> Iterator[Seen]:
     for own, forms in pairs.items():
         if len(forms) > 1:
             where = " and ".join(f"`{path}`" for path in dict.fromkeys(places[own]))
-            sentence = f"an id is not replaced alike in all places of a response ({where})"
+            sentence = f"the gateway replaces an id differently in several places of a response ({where})"
             yield _seen(f"id in one place {where}", sentence, False, sorted(forms), own)
     replaced = [given for some in pairs.values() for given in some]
     if len(set(replaced)) < len(pairs):

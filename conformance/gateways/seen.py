@@ -24,7 +24,7 @@ LONGEST = 400
 
 
 REASONING = frozenset({"reasoning", "reasoning_content"})
-"""What is not in OpenAI's document, but is how every server takes the reasoning of earlier messages."""
+"""Fields that are not in OpenAI's document, but that servers read as reasoning of earlier messages."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A stream as one value: what a client has of it at the end, however it was divided into chunks."""
+"""A stream as one value: what a client has received at the end, however the stream was divided into chunks."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ def entries(answer: Chat) -> list[dict[str, Any]]:
     told = [dict(entry) for entry in answer.logprobs]  # Reading what an Entry lacks would end the check.
     inconclusive_unless(
         not violations({"content": told}, "logprobs"),
-        f"{answer.name}: expected logprobs that clients can read, got others (`choices[0].logprobs.content`)",
+        f"{answer.name}: expected logprobs that clients can read, got malformed ones (`choices[0].logprobs.content`)",
     )
     return answer.logprobs
 
 
 def joined(pieces: Sequence[AnyStr], text: AnyStr) -> AnyStr:
-    """The tokens put together, without a last one for the end of the response if that gives the text.
+    """The tokens joined; without the last one if it only ends the response, and the others give the text.
 
     Some servers have an entry for the token that ends the response; another check judges that.
     """
@@ -38,7 +38,7 @@ def joined(pieces: Sequence[AnyStr], text: AnyStr) -> AnyStr:
 
 
 def certainty(answer: Chat) -> float:
-    """The smallest lead that any token had over the next likely one, as a difference of logarithms."""
+    """The smallest difference of log probabilities between a likeliest token and the next one."""
     return min(map(lead, entries(answer)))
 
 

@@ -15,7 +15,7 @@ from fixtures.scenario import SCENARIOS
 A = TypeVar("A", bound=Answer)
 
 LARGE = 64 << 10
-"""Bytes of a body from which it is not kept while others are read."""
+"""A body with more bytes is not kept in memory while others are read."""
 
 
 class Every:

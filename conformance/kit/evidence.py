@@ -1,4 +1,4 @@
-"""Whether a pass has evidence: a server that rejects every request shows nothing by rejecting a bad one."""
+"""Whether a pass has evidence: if a server rejects every request, its rejection of a bad one shows nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLAIN = {
 """The plain request to each endpoint."""
 
 AN_IMAGE = "look_red"
-"""The plain request with an image: a server that rejects every image shows nothing by rejecting a bad one."""
+"""The plain request with an image: if a server rejects every image, its rejection of a bad one shows nothing."""
 
 
 def plain_requests(arguments: dict[str, Any]) -> list[str]:

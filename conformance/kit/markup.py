@@ -27,7 +27,7 @@ def markup_in(text: str) -> list[str]:
 
 
 def calls_in(text: str, names: Iterable[str]) -> list[str]:
-    """The calls of these functions that stand in a string in a notation without markers: JSON, Python, after `>>>`."""
+    """The calls of these functions that a string contains, in a notation without markers: JSON, Python, after `>>>`."""
     found = []
     for name in map(re.escape, names):
         forms = (

@@ -35,11 +35,9 @@ def expect_rejection(answer: Answer, status: int = 400, *, or_leniently: tuple[i
 
 
 def assert_streams_rejected(pairs: Iterable[tuple[Answer, Answer]]) -> None:
-    """Of plain and streamed responses to the same invalid requests: a stream must have the HTTP status with which the
-    plain request was rejected. `inconclusive` if none was.
-    """
+    """If a plain request was rejected, it must get the same HTTP status as a stream; else `inconclusive`."""
     rejected = [(plain, streamed) for plain, streamed in pairs if plain.cleanly_refused]
-    inconclusive_unless(rejected, "none of these requests is rejected without `stream`, either")
+    inconclusive_unless(rejected, "none of these requests is rejected without `stream` either")
     for plain, streamed in rejected:
         assert_equal(streamed.status, plain.status, f"HTTP status of {streamed.name}")
 

@@ -64,9 +64,9 @@ def violations(instance: object, name: str) -> list[Problem]:
 def validate_against(instance: object, schema: Mapping[str, Any] | bool) -> list[Problem]:
     """Judge a decoded JSON value by a schema that a request carried: a tool's parameters, a response format.
 
-    In: the value and the schema, read as draft 2020-12 whatever its `$schema` says; `format` asserts nothing,
-    and no reference is ever fetched. Out: as `violations`. Raises ValueError if the schema is none
-    (`check_schema` says why), or refers to something that is not in it, or to itself without end.
+    In: the value and the schema, read as draft 2020-12 whatever its `$schema` says; `format` asserts nothing, and no
+    reference is ever fetched. Out: as `violations`. Raises ValueError if the schema is not valid (`check_schema` says
+    why), refers to something that is not in it, or refers to itself endlessly.
     """
     broken = check_schema(schema)
     if broken:
@@ -76,11 +76,11 @@ def validate_against(instance: object, schema: Mapping[str, Any] | bool) -> list
     except Unresolvable as missing:
         raise ValueError(f"the schema refers to {missing.ref!r}, which is not in it") from missing
     except RecursionError as endless:
-        raise ValueError("the schema refers to itself without end, or the value is too deep") from endless
+        raise ValueError("the schema refers to itself endlessly, or the value is nested too deeply") from endless
 
 
 def check_schema(schema: object) -> str | None:
-    """Why a value is no JSON Schema of draft 2020-12, in one sentence; None if it is one."""
+    """Why a value is not a JSON Schema of draft 2020-12, in one sentence; None if it is one."""
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
@@ -161,7 +161,7 @@ def _of(error: ValidationError) -> Iterator[Problem]:
 
 
 def _nearest(error: ValidationError) -> list[ValidationError]:
-    """Of several allowed forms, the complaints of the only one that the value's type fits, else the best match."""
+    """The problems of one of several allowed forms: the only one with the value's type, else the best match."""
     forms: dict[Any, list[ValidationError]] = {}
     for inner in error.context or ():
         forms.setdefault(inner.schema_path[0], []).append(inner)

@@ -50,6 +50,6 @@ def misshapen(answer: Answer) -> Verdict | None:
 
 
 def _logprobs(one: dict[str, Any], schema: str) -> list[Any]:
-    """The logprobs in a chat object. Its schema leaves them out: wrong ones lower only their own row."""
+    """The logprobs in a chat object. The object's schema leaves them out, so they lower only their own row."""
     told = [choice.get("logprobs") for choice in one["choices"]] if schema == "chat.completion" else []
     return [logprobs for logprobs in told if logprobs is not None]

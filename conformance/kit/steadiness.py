@@ -6,7 +6,7 @@ model.
 
 Responses must be the same first. If they are not, the judge looks at the target's controls: identical requests,
 repeated. If their responses differ too, the judge runs the check again, `tolerant`, and the difference is
-`inconclusive`. If the controls differ only when they are sent at once, only texts with a common beginning are excused.
+`inconclusive`. If the controls differ only when they are sent at once, only texts with a common beginning may differ.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def is_used_by(check: Check) -> bool:
 
 
 def assert_same_text(text: str, other: str, where: str = "`choices[0].message.content`") -> None:
-    """Both responses must have the same text. Two empty ones show nothing, and are `inconclusive`.
+    """Both responses must have the same text. Two empty texts show nothing: the check is `inconclusive`.
 
     `where` is the field of the first text, as in `conformance/outcomes/comparisons.py`.
     """
@@ -74,7 +74,7 @@ def assert_same_calls(answer: Chat | Response, other: Chat | Response) -> None:
 
 
 def assert_mostly_same(some: Sequence[Written], others: Sequence[Written]) -> None:
-    """All responses but one must say what their counterparts say."""
+    """All responses but one must have the same text as their counterparts."""
     pairs = [(one.said, other.said) for one, other in zip(some, others, strict=True)]
     differ = [pair for pair in pairs if pair[0] != pair[1]]
     if len(differ) > 1:
@@ -112,7 +112,7 @@ def changed_seeded(before: Sequence[Generated], again: Sequence[Generated], afte
 
 
 def says(answer: Written, words: str) -> bool:
-    """Whether the response has these words, which a response to much the same prompt has.
+    """Whether the response has these words, which the response to a nearly identical prompt has.
 
     For an unsteady target, a response without them is `inconclusive`.
     """
@@ -157,7 +157,10 @@ def _parts(one: str, other: str, least: int) -> bool:
 
 
 def _excused(alike: str, least: int = 0) -> bool:
-    """Whether a difference after `alike` may be the target's drift. It also notes the difference for the judge."""
+    """Whether a difference after the common beginning `alike` may be the target's drift.
+
+    Also notes the difference for the judge.
+    """
     noted = notes.current()
     noted.parted.append(alike)
     return noted.drift is not None and (noted.drift.early or _counts(alike, least))

@@ -44,10 +44,10 @@ def data() -> dict[str, Any]:
 
 def _lines() -> Iterator[str]:
     rows = coverage()
-    yield "# What of OpenAI's API is covered"
+    yield "# Which parts of OpenAI's API are covered"
     yield ""
     yield "Every parameter, field, event and error of these endpoints in OpenAI's OpenAPI document, with the checks"
-    yield "that cover it, or why none does; below them what only the newer types of its Python SDK have."
+    yield "that cover it, or the reason why none does. Below them are the names that only OpenAI's Python SDK has."
     yield "Made by `python -m conformance.ledger` from `conformance/ledger/`; with `--json FILE` as data."
     yield ""
     yield "| endpoint | names | covered | excluded | open |"
@@ -65,7 +65,7 @@ def _lines() -> Iterator[str]:
         yield from ("", "Not covered:", "")
         for why in dict.fromkeys(row.why for row in of if row.why):
             yield f"* {why} {', '.join(f'`{row.name}`' for row in _topmost([r for r in of if r.why == why]))}"
-    yield from ("", "## Rules that are about no name", "")
+    yield from ("", "## Rules that are not about a name", "")
     for about, checks in general().items():
         yield f"* {about}: {_shortened(resolve(checks))}"
     yield from ("", "## Sources", "", "Where each requirement comes from.", "", "| source | checks |", "|---|---|")

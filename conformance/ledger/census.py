@@ -155,7 +155,7 @@ def _lines() -> Iterator[str]:
     sent = [one for one in total if counts(one[0])[one[1:]]]
     yield "# Which forms of each parameter are sent"
     yield ""
-    yield "Each cell says how many requests have the parameter in that form; a letter is the reason why none has."
+    yield "Each cell says how many requests have the parameter in that form. A letter is the reason why none has."
     yield "The last table is about the messages of chat requests: it counts messages, by role and member."
     yield f"Of {len(total)} forms {len(sent)} are sent. Requests that are made from earlier responses are not counted."
     yield "Made by `python -m conformance.ledger` from the scenarios and `conformance/ledger/census.toml`."

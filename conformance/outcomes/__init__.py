@@ -69,7 +69,7 @@ class Ignored(Verdict):
 
 
 class Unvaried(Ignored):
-    """Random draws are all the same. The judge looks whether the model is so sure that they may be."""
+    """Random draws are all the same. The judge tests whether the model's probabilities explain that."""
 
 
 class Inconclusive(Verdict):
@@ -85,7 +85,10 @@ class Blocked(Verdict):
 
 
 class EndpointAbsent(Blocked):
-    """The server has no such endpoint, as `sentence` says. In the endpoint's own `rows` that is a rejection."""
+    """The server has no such endpoint, as `sentence` says.
+
+    For checks of the endpoint's own `rows`, this is a rejection.
+    """
 
     def __init__(self, sentence: str, rows: tuple[str, ...]) -> None:
         super().__init__(f"not judged: {sentence}")
@@ -121,7 +124,10 @@ def ignored_unless(observed: object, otherwise: str, *, expected: Any = None, ac
 
 
 def ignored_unless_varied(varied: object, otherwise: str) -> None:
-    """Random responses must have varied. Outcome: `ignored`, or `inconclusive` if the model is too sure to vary."""
+    """Random responses must have varied.
+
+    Outcome: `ignored`, or `inconclusive` if the model's probabilities leave no room for variation.
+    """
     if not varied:
         raise Unvaried(f"accepted, but {otherwise}")
 

@@ -65,7 +65,7 @@ def assert_none_of(found: Any, where: str) -> None:
 
 
 def assert_none_broken(found: Any, where: str) -> None:
-    """No request may have broken the server: `found` must be empty. What the model did elsewhere excuses nothing."""
+    """No request may break the server: `found` must be empty. What the model did in other responses is no excuse."""
     _assert(not found, "none", found, where, Broken)
 
 

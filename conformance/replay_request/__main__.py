@@ -48,7 +48,7 @@ class Failure:
 
     @property
     def gist(self) -> tuple[str, str]:
-        """What is the same in another response with the same failure."""
+        """The part of a failure that is the same in another response with this failure."""
         return self.id, without_numbers(self.message)
 
 

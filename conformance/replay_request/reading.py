@@ -26,7 +26,7 @@ _DROPPED = re.compile(
 _WITH_VALUE = {"-m", "-o", "-A", "-b", "-e", "-x", "-u", "-c", "-w", "--max-time", "--output", "--user-agent"} | {
     "--cookie", "--referer", "--proxy", "--user", "--connect-timeout", "--cacert", "--retry", "--write-out",
 }  # fmt: skip
-"""Options of curl whose value says nothing of the request, or is a secret."""
+"""Options of curl whose value is not part of the request, or is a secret."""
 
 
 class Unreadable(Exception):

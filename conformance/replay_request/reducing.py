@@ -12,7 +12,7 @@ Path = tuple[str | int, ...]
 NEEDED = {"model", "messages", "prompt", "input", "role", "content", "type", "function", "name", "id", "call_id"} | {
     "tool_call_id", "arguments", "output", "image_url", "url", "json_schema", "schema", "text", "summary",
 }  # fmt: skip
-"""Keys that the API requires where they stand; they go only with all that they are part of."""
+"""Required keys: they are removed only together with the object that contains them."""
 
 
 def reduced(body: Any, fails: Callable[[Any], bool], most: int) -> tuple[Any, int]:
@@ -39,7 +39,7 @@ def reduced(body: Any, fails: Callable[[Any], bool], most: int) -> tuple[Any, in
 
 
 def consistent(body: Any) -> bool:
-    """Whether each result of a tool call still has its call, and each conversation a message."""
+    """Whether each tool result still has its call, and each conversation a message."""
     messages = body.get("messages", body.get("input")) if isinstance(body, dict) else None
     if not isinstance(messages, list):
         return True

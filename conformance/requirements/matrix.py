@@ -15,7 +15,7 @@ CLAIM_SOURCES = {"guide": "the compatibility guide", "own": "the server's own do
 class Feature:
     """One row. `claims` maps a source of `CLAIM_SOURCES` to what it says of each backend: yes, partial or no.
 
-    `also` are other names under which a document has the same row; `cores` names its core checks, where it has several.
+    `also` are other names of the row in documents; `cores` names its core checks, where it has several.
     """
 
     id: str

@@ -44,7 +44,7 @@ def label(id: str) -> str:
 
 
 def of_model(id: str) -> bool:
-    """Whether the document leaves to the model what a check asks for."""
+    """Whether the document lets the model decide whether it supports what a check requires."""
     return any(fnmatchcase(id, pattern) for pattern in left_to_model())
 
 

@@ -111,7 +111,7 @@ def write(name: str, frozen: str, suite: str, checks: Iterable[Required], folder
     """Freeze checks under a name, and return the file. Raises BadRevision if there is one already."""
     file = folder / f"{name}.json"
     if file.exists():
-        raise BadRevision(f"{name} is frozen already: choose another name.")
+        raise BadRevision(f"{name} already exists: choose another name.")
     if not name.replace("-", "").isdigit():
         raise BadRevision(f"{name}: name a revision by its month or day, as 2026-11 or 2026-11-30.")
     kept = {one.id: {key: getattr(one, key) for key in KEYS} for one in sorted(checks, key=lambda one: one.id)}
@@ -122,7 +122,7 @@ def write(name: str, frozen: str, suite: str, checks: Iterable[Required], folder
 
 
 def digest(checks: Mapping[str, Any]) -> str:
-    """A hash of frozen checks, which shows that nobody changed them afterwards."""
+    """A hash of frozen checks, which shows whether they were changed afterwards."""
     return hashlib.sha256(json.dumps(checks, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,9 +1,8 @@
-"""The results file: JSON Lines, the only truth about a run, described by `results.schema.json`.
+"""The results file: JSON Lines with everything about a run, described by `results.schema.json`.
 
 A header, then `exchange`, `check`, `client`, `finding` and `gateway` lines in the order in which they happened, then a
-footer.
-Lines are flushed as they are written, so a run that is cut leaves a readable file: one without its footer, which
-readers call incomplete.
+footer. Lines are flushed as they are written, so an interrupted run leaves a readable file. It has no footer, and
+readers call it incomplete.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from conformance.results.clients import ClientResult
 from conformance.results.gateways import Gateway
 
 FORMAT = 1
-"""Version of the results format; a reader refuses files of a later one."""
+"""Version of the results format; readers reject files of a later version."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +65,7 @@ class CheckResult:
     later: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The `check` line, without what is empty."""
+        """The `check` line, without empty values."""
         data = {k: v for k, v in vars(self).items() if v not in ("", [], None) and (k, v) != ("later", False)}
         return {"kind": "check", **data, "level": str(self.level), "outcome": str(self.outcome)}
 
@@ -168,7 +167,7 @@ class Results:
         return list(self.header["targets"])
 
     def with_not_run(self) -> list[CheckResult]:
-        """The checks, with a `not-run` for each that was selected and has no line: the honest denominator."""
+        """The checks, with a `not-run` for each selected check without a line, so that totals are right."""
         seen = {(c.id, c.target) for c in self.checks}
         reason = (self.footer or {}).get("stopped") or "the run was cut before this check"
         return self.checks + [
@@ -236,7 +235,7 @@ class Writer:
         self._write(result.to_json())
 
     def gateway(self, found: Gateway) -> None:
-        """What a gateway did to what went through it."""
+        """How a gateway changed requests and responses."""
         self._write(found.to_json())
 
     def footer(self, *, duration: float, exit_code: int, stopped: str | None) -> None:

@@ -83,7 +83,7 @@ class Cause:
 
     @property
     def told(self) -> bool:
-        """Whether reports show it by default: an honest rejection is shown only on request."""
+        """Whether reports show it by default: a clean rejection is shown only on request."""
         return bool(self.violations) or self.kind in ("absent", "gateway", "finding")
 
     @property
@@ -118,8 +118,8 @@ def causes(
 ) -> list[Cause]:
     """Fold the results of one target: MUST before SHOULD before MAY, then the cause with most checks first.
 
-    Checks that passed, or that the server did not keep from being decided, belong to no cause. `listed` are the known
-    deviations of the target's version, `changes` what a gateway does that it may not do.
+    Checks that passed, and undecided checks for which the server is not the reason, belong to no cause. `listed` are
+    the known deviations of the target's version, `changes` what a gateway does that it may not do.
     """
     changes = sorted((one for one in changes if not one.legal), key=lambda one: (one.by_itself, len(one.exchanges)))
     folds: dict[tuple[str, ...], _Fold] = {
@@ -165,7 +165,7 @@ def shown_by(check: CheckResult) -> list[str]:
 
 
 def gist(check: CheckResult) -> str:
-    """A check's message without what differs from check to check: names of exchanges, counts, numbers, ids.
+    """A check's message without the parts that differ from check to check: names of exchanges, counts, numbers, ids.
 
     An HTTP status stays, since 400 and 500 are two causes. So do the values of a comparison.
     """

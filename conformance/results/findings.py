@@ -19,12 +19,13 @@ _ENDS = re.compile(
     rb'"type"\s*:\s*"(response\.(completed|incomplete|failed)|error)"',
     re.MULTILINE,
 )
-"""What tells the client of a stream that it has all of it, or why it has not."""
+"""What tells a client that a stream is complete, or why it is not."""
 
 
 def told(recording: dict[str, Any]) -> dict[str, Any]:
-    """What `findings` reads of a recording: instead of the bodies of its responses, which would add up in memory,
-    whether each `ends_early`."""
+    """The parts of a recording that `findings` reads: instead of bodies, which would fill the memory, whether each
+    `ends_early`.
+    """
     wires = [
         {**wire, "response": {**wire["response"], "body": None, "reads": []}, "ends_early": _ends_early(wire)}
         for wire in recording.get("exchanges", [])

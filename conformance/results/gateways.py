@@ -1,4 +1,4 @@
-"""What a gateway does to what goes through it, as a line of a results file."""
+"""How a gateway changes requests and responses, as a line of a results file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conformance.outcomes import Level
 Side = Literal["request", "response"]
 
 COMMON = ("messages", "input", "tools", "error")
-"""Parameters that most requests have: a check is about what is in them."""
+"""Parameters that most requests have: a check is about their contents."""
 
 
 @dataclass(frozen=True, kw_only=True)

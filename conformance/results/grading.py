@@ -68,8 +68,8 @@ def grade(results: Iterable[Graded], cores: Mapping[str, str] | None = None) -> 
     was ignored, else `no`. If one was not decided, or there is none: `unknown`. If all passed: `partial` if a MUST
     failed, was ignored or rejected; else `unknown` if a MUST was not decided; else `yes`.
 
-    Two things never lower a cell: accepted bad input, unless the row is about bad input; and a clean rejection of what
-    the document leaves to the model.
+    Two things never lower a cell: accepted bad input, unless the row is about bad input; and a clean rejection of
+    parameters that the document leaves to the model.
     """
     results = sorted(results, key=_rank)
     core = [r for r in results if r.core]

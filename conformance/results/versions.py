@@ -27,7 +27,7 @@ LETTERS = {
 OUTCOMES = {letter: outcome for outcome, letter in LETTERS.items()}
 
 DECIDED = (Outcome.PASS, Outcome.LENIENT, Outcome.FAIL, Outcome.IGNORED, Outcome.REJECTED)
-"""Outcomes that say what a version does. A busy machine may cause all others, a timeout too."""
+"""Outcomes that say what a version does. A busy machine may cause all others, including a timeout."""
 
 
 def load(file: Path) -> dict[str, Any]:

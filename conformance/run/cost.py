@@ -22,7 +22,7 @@ USUAL = (1, 24)
 """Requests and tokens of a scenario that the file lacks."""
 
 A_REQUEST = 4
-"""The tokens that take as long as all of a request but its response."""
+"""The number of tokens that take as long as the rest of a request."""
 
 _TOKENS = re.compile(r'"(?:completion_tokens|output_tokens)\\*": ?(\d{1,9})\b')
 _CHUNK = re.compile(r'"(?:chat\.completion\.chunk|text_completion|response\.output_text\.delta)\\*"')

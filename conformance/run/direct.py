@@ -1,4 +1,4 @@
-"""The same requests without the gateway: a check that does not pass there, too, does not count against the gateway."""
+"""The same requests without the gateway: a check that also does not pass there does not count against the gateway."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERY = "every"
 
 
 class Direct:
-    """A reference of its own, which is asked what is in doubt. `target` starts it, when it is first needed."""
+    """A separate reference, to which requests of failed checks are sent. `target` starts it when it is first needed."""
 
     def __init__(
         self, target: Callable[[], Target | None], directory: Path, timeout: float, needed: Sequence[str]
@@ -54,7 +54,9 @@ class Direct:
         )  # fmt: skip
         if direct.outcome.good:
             return result
-        why = f"not judged: without the gateway the check is {direct.outcome}, too ({direct.message}); {result.message}"
+        why = (
+            f"not judged: without the gateway, the check is also {direct.outcome} ({direct.message}); {result.message}"
+        )
         return replace(result, outcome=Outcome.BLOCKED, message=why, breaks=[], expected="", actual="")
 
     def exchange(self, name: str) -> Exchange | None:

@@ -10,17 +10,17 @@ from conformance.kit.every import is_bad
 from conformance.outcomes import Verdict
 
 UNLIMITED = ("/chat/completions", "/responses")
-"""Endpoints where a request that sets no limit may be answered until the context is full."""
+"""Endpoints where a response to a request without a limit may fill the context."""
 
 MARKS = 4
-"""Tokens around a reasoning that a server may count beside it."""
+"""Tokens around the reasoning that a server may also count."""
 
 LONG = 1000
 """Tokens after which a response without a limit counts as endless."""
 
 
 def excuse(answers: Iterable[Answer]) -> str | None:
-    """One sentence on the first response in which the model explains the outcome; None if no model does.
+    """One sentence about the first response in which the model's behaviour explains the outcome; None if there is none.
 
     A model never explains that a server accepted an invalid request.
     """
@@ -58,15 +58,15 @@ def _excuse(answer: Generated | Response) -> str | None:
     if _says_nothing(answer) and completion_tokens(answer) in (0, 1) and "stop" not in answer.sent:
         return "the model wrote nothing"
     if isinstance(answer, Chat | Response) and _is_all_reasoning(answer):
-        return "all that the model wrote is reasoning"
+        return "the model wrote only reasoning"
     return None
 
 
 def _is_all_reasoning(answer: Chat | Response) -> bool:
-    """Whether the model ended after its reasoning, or wrote its answer without the marks that end it.
+    """Whether the model ended after its reasoning, or wrote its answer without the markers that end reasoning.
 
-    `usage` must confirm it where it counts both: what a server has left out of `content` was generated. What a request
-    forces, or what ends a response in the middle, is the server's.
+    `usage` must confirm this where it counts both, because text that a server drops from `content` was generated. The
+    server is responsible for forced output, and for responses that end in the middle.
     """
     if answer.truncated or not answer.reasoning or _has_answer(answer) or _ends_or_forces(answer):
         return False

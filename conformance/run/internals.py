@@ -1,4 +1,4 @@
-"""All that the suite uses of pytest beyond its documented interface, in one place."""
+"""All undocumented parts of pytest that the suite uses, in one place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from _pytest.mark.expression import Expression
 
 
 def misspelt(expression: str) -> str | None:
-    """Why `-k` or `-m` cannot read an expression; None if it can. pytest itself looks after a server was started."""
+    """Why an expression of `-k` or `-m` is invalid, or None; pytest checks this only after a server was started."""
     try:
         Expression.compile(expression or "any")
     except SyntaxError as wrong:

@@ -76,7 +76,8 @@ class Judge:
         """The result of a check that ended with `problem`; None: it returned.
 
         If responses that must be the same differ, and `source` shows that the target's responses to identical requests
-        differ too, the check is run again, `tolerant`. What only the model can explain is `inconclusive`.
+        differ too, the check is run again, `tolerant`. If the model's behaviour explains the outcome, the result is
+        `inconclusive`.
         """
         outcome, message, expected, actual = self._ending(problem, arguments)
         cause = ""
@@ -176,9 +177,9 @@ class Judge:
     def _tolerantly(
         self, check: Check, arguments: dict[str, Any], drift: Drift, every: Every | None
     ) -> tuple[Outcome, str, str, str]:
-        """How the check ends, run again, if responses that differ may differ because of the target's drift.
+        """How the check ends when it is run again, if the target's drift may be why responses differ.
 
-        What a check says of the generated text, or the number of tokens, of several responses may be by chance then.
+        Then any statement of a check about the text or the number of tokens of several responses may be due to chance.
         """
         self._notes.lenient.clear()
         self._notes.generated.clear()
@@ -187,7 +188,7 @@ class Judge:
         if outcome is Outcome.FAIL and drift.early and len(self._notes.generated) > 1 and not every:
             outcome = Outcome.INCONCLUSIVE
         if message:
-            message = f"{message}; identical requests get different responses too ({' and '.join(drift.shows)})"
+            message = f"{message}; identical requests also get different responses ({' and '.join(drift.shows)})"
         return outcome, message, expected, actual
 
     def _breaking(
@@ -195,8 +196,9 @@ class Judge:
     ) -> tuple[dict[str, tuple[Outcome, str, str, str]], int]:
         """The endings of a rule on each exchange that breaks it, by name, and the number of exchanges that it judges.
 
-        The check is run on each exchange by itself; one that the model explains does not break the rule. If the
-        exchange that the check ended on passes by itself, the rule is about all together, and the result is empty.
+        The check is run on each exchange separately; an exchange that the model's behaviour explains does not break the
+        rule. If the exchange on which the check ended passes separately, the rule is about all exchanges together, and
+        the result is empty.
         """
         last = every.judged
         ends: dict[str, tuple[Outcome, str, str, str]] = {}

@@ -97,7 +97,9 @@ class MainRun(Run):
         try:
             yield
         except EOFError:  # As xdist says it.
-            pytest.exit("a worker ended before it began; run again, or without -n.", pytest.ExitCode.INTERNAL_ERROR)
+            pytest.exit(
+                "a worker process ended before it began; run again, or without -n.", pytest.ExitCode.INTERNAL_ERROR
+            )
 
     def _find_targets(self) -> None:
         try:
@@ -142,7 +144,7 @@ class MainRun(Run):
         return target
 
     def _make_report_directory(self) -> None:
-        """With --report the one that is named, else one of this run's own, as another may begin in the same second."""
+        """The directory that --report names, else a new one, because another run may begin in the same second."""
         named, number = self.asked.report, 1
         try:
             named.parent.mkdir(parents=True, exist_ok=True)
@@ -170,8 +172,8 @@ class MainRun(Run):
             lines.append(f"measuring: {target.name} {target.version or '(version unknown)'}, {target.found}")
             lines.append("models: " + ", ".join(f"{d.model} ({d.role})" for d in target.deployments))
             lines += [
-                f"assumed: {d.model} writes up to {d.room} tokens beside an answer (it reasons or talks); "
-                "`max_tokens` is raised by as many"
+                f"assumed: {d.model} writes up to {d.room} tokens besides its answer (reasoning or other text); "
+                "`max_tokens` is raised by this number"
                 for d in target.deployments
                 if d.room
             ]
@@ -247,7 +249,7 @@ class MainRun(Run):
             self._say(f"{position} of {number}: {target.name}, {target.missing.get('chat') or took}")
 
     def _requirements(self) -> str:
-        """What the run judges by, in words."""
+        """The requirements by which the run judges, in words."""
         by = self.asked.requirements
         return by.name if by else revisions.told(catalogue.load().values())
 
@@ -323,7 +325,7 @@ class MainRun(Run):
         return next(iter(said), None) if all(said) else None
 
     def _cut_by_budget(self) -> str | None:
-        """That the budget did not suffice for all checks, if it did not."""
+        """A sentence that the budget was too small for all checks; None if it was not."""
         if self._budget is None or not any(r.outcome is Outcome.NOT_RUN for r in self._results.checks):
             return None
         return self._budget.used_up
@@ -377,7 +379,7 @@ class MainRun(Run):
         )
 
     def _write_gateway(self, session: pytest.Session) -> None:
-        """Compare both sides of the gateway. What it may not do may fail the run."""
+        """Compare both sides of the gateway. A change that it may not make can fail the run."""
         if self._upstream is None:
             return
         self.direct = self.direct or Direct(self.reference.target, self._shared, self.asked.timeout, self._needed)
@@ -433,7 +435,7 @@ def _or_exit() -> Iterator[None]:
 
 
 def _found(wanted: Wanted) -> Running:
-    """The server of a dialect. One that does not come up with its template is a column that says why."""
+    """The server of a dialect. If it does not start with its template, its column says why."""
     try:
         return find.run(wanted)
     except CannotStart as problem:

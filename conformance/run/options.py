@@ -25,7 +25,7 @@ from fixtures.dialects import Dialect, dialects
 
 DEFAULT_BACKEND = "llamacpp"
 TIMEOUT = 60.0
-"""Seconds for one answer: enough for a 70B model on a slow GPU to write the longest answer that we ask for."""
+"""Seconds for one response: enough for a 70B model on a slow GPU to write the longest response that we request."""
 
 HOME = Path("reports" if Path.cwd() == ROOT.resolve() else "openai-conformance")
 """Where reports go, in the current directory: `reports/` of a clone, else a directory of their own."""
@@ -35,7 +35,7 @@ RUNS = HOME / "runs"
 CHECKS = ROOT / "conformance" / "checks"
 
 _ADDRESS = re.compile(r"https?://|[\w.-]+:\d+(/|$)", re.IGNORECASE)
-"""How an argument begins that is an address and no path; one without a scheme is refused in a sentence."""
+"""How an argument begins that is an address and not a path; an address without a scheme is rejected with a sentence."""
 
 _MODEL_OPTIONS: dict[Role, str] = {"embedding": "--embedding-model", "vision": "--vision-model"}
 
@@ -44,7 +44,7 @@ _MODEL_OPTIONS: dict[Role, str] = {"embedding": "--embedding-model", "vision": "
 class Options:
     """What the user asked for. `fail_on` is the lowest level whose violations fail the run; None: none does.
 
-    `budget` is the number of seconds after which nothing more is sent.
+    `budget` is the number of seconds after which no more requests are sent.
     """
 
     wanted: tuple[Wanted, ...]
@@ -81,13 +81,14 @@ def add(parser: pytest.Parser) -> None:
         "--name",
         action="append",
         metavar="LABEL",
-        help="what the column is called; with several servers, one for each in their order",
+        help="the name of the column; with several servers, one name for each, in their order",
     )
     group.addoption(
         "--slots",
         type=int,
         metavar="N",
-        help="requests that are sent at a time (default: as many as the server says it has slots, or found by asking)",
+        help="how many requests are sent at the same time (default: what the server reports, else 4; "
+        "1 if it handles one at a time)",
     )
     group.addoption(
         "--base-url",
@@ -97,7 +98,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--runtime",
         choices=RUNTIMES,
-        help="the only way to reach a server: one that answers already, a child process, or a container "
+        help="how to reach a server, and in no other way: one that already runs, a child process, or a container "
         "(default: the first of these that works)",
     )
     group.addoption(
@@ -109,7 +110,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--ca-file",
         metavar="FILE",
-        help="trust the certificates in this PEM file, too (default: SSL_CERT_FILE)",
+        help="also trust the certificates in this PEM file (default: SSL_CERT_FILE)",
     )
     group.addoption("--insecure", action="store_true", help="trust any certificate of an https server")
     group.addoption(
@@ -118,29 +119,31 @@ def add(parser: pytest.Parser) -> None:
         default="auto",
         help="what a container runs on (default: a GPU if there is one)",
     )
-    group.addoption("--image", metavar="NAME:TAG", help="start a container from this image, not the usual one")
+    group.addoption("--image", metavar="NAME:TAG", help="start a container from this image instead of the usual one")
     group.addoption(
         "--model",
         action="append",
         metavar="ID",
         help="the chat model: an id, or the path of a model for a server that is started; several give several columns",
     )
-    group.addoption("--embedding-model", metavar="ID", help="the model for embeddings (default: found by asking)")
-    group.addoption("--vision-model", metavar="ID", help="the model that sees images (default: found by asking)")
+    group.addoption(
+        "--embedding-model", metavar="ID", help="the model for embeddings (default: the first one that responds)"
+    )
+    group.addoption("--vision-model", metavar="ID", help="the model for images (default: the first one that sees them)")
     group.addoption(
         "--server-binary",
         metavar="PROGRAM",
-        help="start this server, or this Python that has its module, not the usual",
+        help="start this program, or the server's module in this Python, instead of the usual one",
     )
     group.addoption(
         "--server-version",
         metavar="VERSION",
-        help="start this version of the backend's package on PyPI, installed in an environment of its own",
+        help="start this version of the backend's package on PyPI, installed in a separate environment",
     )
     group.addoption(
         "--chat-template",
         metavar="FILE",
-        help="start the server with this Jinja template instead of its model's (llama.cpp, vLLM)",
+        help="start the server with this Jinja chat template instead of the model's own (llama.cpp, vLLM)",
     )
     group.addoption(
         "--dialect",
@@ -164,26 +167,28 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--requirements",
         metavar="REVISION",
-        help="judge and grade by this frozen revision of the requirements, e.g. 2026-11: later checks fail nothing",
+        help="judge and grade by this frozen revision of the requirements, e.g. 2026-11; "
+        "checks that came later never fail the run",
     )
     group.addoption(
         "--budget",
         metavar="TIME",
-        help="send requests for so long, e.g. 90s, 10m or 1h: core checks first; what did not fit is not-run",
+        help="stop sending requests after this time, e.g. 90s, 10m or 1h; core checks come first, "
+        "and checks that did not fit are not-run",
     )
     group.addoption(
         "--upstream",
         metavar="reference[@HOST:PORT]",
-        help="start the suite's reference as the server behind the gateway that --backend=NAME@URL names, and tell "
-        f"what the gateway does to what goes through it (default: {upstream.HOST}:{upstream.PORT})",
+        help="start the suite's reference as the server behind the gateway that --backend=NAME@URL names, and "
+        f"report how the gateway changes requests and responses (default: {upstream.HOST}:{upstream.PORT})",
     )
     group.addoption(
         "--clients",
         metavar="NAMES",
-        help="run real clients, too, e.g. ai-sdk,opencode or all; with -m clients, nothing else "
+        help="also run real clients, e.g. ai-sdk,opencode or all; with -m clients, only these "
         "(`openai-conformance clients list`)",
     )
-    group.addoption("--replay", metavar="RESULTS", help="judge the exchanges of an old results file; asks no server")
+    group.addoption("--replay", metavar="RESULTS", help="judge the exchanges of an old results file, without a server")
     group.addoption("--report", metavar="DIR", help=f"where results and pages go (default: {RUNS}/TIME-BACKEND)")
     group.addoption(
         "--fail-on",
@@ -196,7 +201,7 @@ def add(parser: pytest.Parser) -> None:
         type=float,
         default=TIMEOUT,
         metavar="SECONDS",
-        help=f"for one answer (default: {TIMEOUT:g})",
+        help=f"time limit for one response (default: {TIMEOUT:g})",
     )
 
 
@@ -213,7 +218,7 @@ def take_urls(config: pytest.Config) -> None:
 
 
 def suggest(parser: pytest.Parser, given: Iterable[str]) -> None:
-    """Where pytest refuses an option that resembles one of ours, it says so below its complaint."""
+    """If pytest rejects an option that resembles one of ours, ours is suggested below the error."""
     ours = [name for option in parser.getgroup("conformance").options for name in option.names()]
     for name in (text.partition("=")[0] for text in given if text.startswith("--")):
         if name not in ours and (close := get_close_matches(name, ours, 1, 0.8)):
@@ -305,7 +310,7 @@ def _known_file(asked: str | bool | None) -> Path | None:
 
 
 def _must_be_expressions(config: pytest.Config) -> None:
-    """`-k` and `-m`; pytest itself looks when a server has been started, and fails with `-n` without saying why."""
+    """`-k` and `-m`; pytest itself checks them after a server was started, and with `-n` fails without a reason."""
     for option, asked in (("-k", config.option.keyword), ("-m", config.option.markexpr)):
         if wrong := internals.misspelt(asked):
             how = "names are joined with `and`, `or`, `not` and brackets"
@@ -313,7 +318,7 @@ def _must_be_expressions(config: pytest.Config) -> None:
 
 
 def _must_be_marks(config: pytest.Config) -> None:
-    """What `-m` names; pytest itself looks when a server has been started, and with `-n` where nobody sees it."""
+    """The marks that `-m` names; pytest checks them after a server was started, and with `-n` its message is lost."""
     marks = [line.partition(":")[0].partition("(")[0] for line in config.getini("markers")]
     for name in re.findall(r"[^\s()]+", config.option.markexpr):
         if name not in (*marks, "and", "or", "not"):

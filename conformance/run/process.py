@@ -1,4 +1,4 @@
-"""What every process of a run under pytest does, and what an xdist worker does beside that."""
+"""What every process of a run under pytest does, and what an xdist worker does in addition."""
 
 from __future__ import annotations
 

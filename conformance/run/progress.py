@@ -1,4 +1,4 @@
-"""What a run says of itself while it goes on: what it will cost and, on a terminal, how far it is."""
+"""What a run reports about itself: what it will cost and, on a terminal, how far it is."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ENOUGH = 20
 SHARE = 0.05
 
 LARGE = 100
-"""Requests from which a run says what it costs."""
+"""A run with at least this many requests says what it costs."""
 
 OFTEN = 0.5
-"""Seconds between two looks at how far the run is."""
+"""Seconds between two updates of how far the run is."""
 
 
 class Progress:

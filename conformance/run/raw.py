@@ -1,7 +1,7 @@
 """What the probe model writes in each dialect, before the server reads it.
 
-`python -m conformance.run.raw` prints JSON. The prompt is the one that the server makes of a chat request. Its tokens
-come back from a completion, and are made text again with the special ones.
+`python -m conformance.run.raw` prints JSON. The prompt is the one that the server makes from a chat request. A
+completion returns the model's tokens, which are converted to text including special tokens.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ WRITES: dict[str, Callable[[Server, dict[str, Any]], str]] = {
     "llamacpp": lambda *asked: by_llamacpp(*asked)[0],
     "vllm": _vllm,
 }
-"""How a backend is asked for the text that its model writes to a chat request."""
+"""How to get the text that a backend's model writes for a chat request."""
 
 
 def written(backend: str, dialect: Dialect, server_binary: str | None = None) -> dict[str, str]:

@@ -22,10 +22,10 @@ from conformance.run.workers import Workers
 from fixtures.scenario import SCENARIOS, Scenario, in_order, with_needs
 
 PATIENCE = 5.0
-"""Seconds after which somebody who waits for an answer is told so."""
+"""Seconds of waiting after which the terminal says so."""
 
 LOOK = 0.5
-"""Seconds after which somebody who waits for another worker looks whether that is alive."""
+"""Seconds of waiting for another worker after which its process is checked."""
 
 
 class Recorder:
@@ -93,7 +93,7 @@ class Recorder:
                     self._on_wait(name, time.monotonic() - begun)
 
     def wait(self, look: Callable[[], None]) -> None:
-        """Return once everything is sent that was asked for; call `look` now and then."""
+        """Return once all requested scenarios are sent; call `look` now and then."""
         while not self._prefetched.wait(LOOK):
             look()
 

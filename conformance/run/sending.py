@@ -39,7 +39,7 @@ ALWAYS = contextlib.nullcontext()
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """For how long a run sends requests: as the user wrote it, in seconds, and when it ends, by `time.monotonic()`."""
+    """How long a run sends requests: as the user wrote it, in seconds, and its end by `time.monotonic()`."""
 
     text: str
     seconds: float
@@ -77,10 +77,10 @@ class Turn:
 class Sender:
     """Sends scenarios to a target, one or several requests of each.
 
-    With a directory `gone` it is patient: what is refused in passing is sent again, and nothing is sent to a
-    model that no longer answers. All senders of a run share the directory, in which a file says so of a role. Those
-    with the same `turn` send one after the other. After the end of a `budget`, only the controls are sent that a judge
-    asks for: without them, a difference would count against the server.
+    With a directory `gone` it is patient: temporarily rejected requests are sent again, and nothing is sent to a model
+    that no longer answers. All senders of a run share the directory, which has a file for each role that no longer
+    answers. Those with the same `turn` send one after the other. After the end of a `budget`, only controls that a
+    judge needs are sent: without them, a difference would count against the server.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ class Sender:
 
 
 def _had_the_request(recording: Recording) -> bool:
-    """Whether a server had a request to which it gave no response."""
+    """Whether the server received a request and gave no response."""
     return any(exchange.error in ("closed", "timeout") for exchange in recording.exchanges)
 
 
@@ -253,9 +253,9 @@ def _told(sent: list[Sent]) -> dict[str, Any]:
     if again := [why for part in sent for why in part.again]:
         told["again"] = again
     if refused := next((part.refused for part in sent if part.refused), ""):
-        told["lost"] = f"the server rejected it each time, but not other requests: {refused}"
+        told["lost"] = f"the server rejected this request each time, but accepted others: {refused}"
     if any(one.error_detail == NO_ROOM for part in sent for one in part.exchanges):
-        told["lost"] = f"the response was not read to its end: {NO_ROOM}"
+        told["lost"] = f"the response was not read completely: {NO_ROOM}"
     if gone := next((part.gone for part in sent if part.gone), ""):
         told["lost"] = f"the server did not respond, not even to a plain request: {gone}"
     return told

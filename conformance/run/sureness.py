@@ -1,4 +1,4 @@
-"""How sure a model is of its tokens: random responses of a sure model do not vary, whatever the server does."""
+"""How sure a model is: if one token has nearly all probability, random responses do not vary on any server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENOUGH = 4.0
 """Other tokens that must be expected in all draws together, by their least probability: none comes in e^-4 of runs."""
 
 ROUNDED = 1e-5
-"""A probability that may only be left because log probabilities are rounded."""
+"""A remaining probability this small may come from the rounding of log probabilities."""
 
 FEW = 8
 """Tokens of a response that is too short to vary, where a server shows no log probabilities."""

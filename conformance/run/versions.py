@@ -21,10 +21,10 @@ from conformance.run import catalogue
 ROOT = Path(__file__).parents[2]
 
 RUNS = 2
-"""Runs of each version: what only one of them shows, on a busy machine, is not the version's."""
+"""Runs of each version: what only one run shows may come from a busy machine, not from the version."""
 
 TIMEOUT = 180
-"""Seconds for one response: a slow machine is no deviation."""
+"""Seconds for one response: a slow machine must not look like a deviation."""
 
 Say = Callable[[str], None]
 
@@ -64,7 +64,7 @@ def bisect(
     """The last version on which a check ended as on `good`, and the first on which it did not.
 
     Measures both ends, which by default are the oldest and the newest of the versions `known`, and about log2 of the
-    versions between them. A version that decides nothing is passed over. Raises CannotMeasure.
+    versions between them. A version that does not decide the check is skipped. Raises CannotMeasure.
     """
     if check not in catalogue.load():
         raise CannotMeasure(

@@ -16,8 +16,8 @@ Argument = TypeVar("Argument")
 class Workers:
     """At most `most` threads that make calls in their order. `begin` is called once in each, before the first.
 
-    The end of the process does not wait for them, as it does for those of a ThreadPoolExecutor: after Ctrl-C a server
-    that keeps silent would hold it for as long as a response may take.
+    Unlike with a ThreadPoolExecutor, the process does not wait for these threads at its end: after Ctrl-C, a silent
+    server would otherwise delay the end by a whole timeout.
     """
 
     def __init__(self, most: int, name: str, begin: Callable[[], Any] = lambda: None) -> None:

@@ -1,4 +1,4 @@
-"""What openai-node makes of recorded responses: one node process, started when first needed, reads them all."""
+"""How openai-node reads recorded responses: one node process, started when first needed, reads them all."""
 
 from __future__ import annotations
 

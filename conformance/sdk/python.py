@@ -1,4 +1,4 @@
-"""What openai-python makes of recorded responses. It is imported late, because that takes most of a second."""
+"""How openai-python reads recorded responses. It is imported late, because the import takes most of a second."""
 
 from __future__ import annotations
 

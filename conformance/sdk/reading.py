@@ -57,7 +57,7 @@ def reading(answer: Answer) -> Reading:
 
 
 def assert_reads_alike(got: Reading, expected: Reading, reader: str) -> None:
-    """What a reader understood must be our own reading. The message names the first field that differs."""
+    """A reader must have read the same as the suite. The message names the first field that differs."""
     path, one, other = _first_difference("", got, expected)
     assert_equal(one, other, f"{path}, as {reader} reads it")
 

@@ -17,7 +17,7 @@ _GLYPH = 6.7
 
 
 def message(shown: Table, column: Column) -> str:
-    """`20 yes · 8 partial · 2 ignored`; that a run is not whole comes first."""
+    """`20 yes · 8 partial · 2 ignored`; a note that a run is incomplete comes first."""
     counted = _counts(shown, column)
     said = [f"{counted[word]} {word}" for word in ("yes", "partial", "ignored", "no", "unknown") if counted[word]]
     return " · ".join([*(["incomplete"] if column.trouble else []), *said]) or "nothing measured"

@@ -33,7 +33,7 @@
         button.textContent = said.textContent = "Copied";
       } catch {
         getSelection().selectAllChildren(pre);
-        said.textContent = "The browser copies nothing here; the command is selected.";
+        said.textContent = "The browser does not allow copying here; the command is selected.";
       }
       setTimeout(() => { button.textContent = "Copy"; said.textContent = ""; }, 2000);
     });
@@ -118,7 +118,7 @@
     for (const group of all(".group")) group.hidden = !groups.has(group);
     found.textContent = !narrowed ? ""
       : shown ? `${shown} ${shown === 1 ? "row matches" : "rows match"}`
-      : "No row matches: all that is asked for must be in a row or in one of its checks.";
+      : "No row matches: all words must be in a row or in one of its checks.";
   };
   backend?.addEventListener("input", () => { columns(); filter(); });
   for (const input of [search, outcome, level, surprising]) input.addEventListener("input", filter);

@@ -35,20 +35,20 @@ def _output(body: Any, *kinds: str) -> list[Item]:
 
 @request(RESPONSES)
 def namespaces_dropped(body: Any, _call: Call) -> None:
-    """Namespaces are left out without a word."""
+    """Namespaces are silently dropped."""
     if _several(body):
         without(body, "tools", lambda tool: tool.get("type") == "namespace")
 
 
 @request(RESPONSES)
 def hosted_tools_dropped(body: Any, _call: Call) -> None:
-    """Hosted tools are left out without a word."""
+    """Hosted tools are silently dropped."""
     without(body, "tools", lambda tool: tool.get("type") not in ("function", "custom", "namespace", "hologram"))
 
 
 @request(RESPONSES)
 def unknown_tools_dropped(body: Any, _call: Call) -> None:
-    """Tools of an unknown type are left out without a word."""
+    """Tools of an unknown type are silently dropped."""
     without(body, "tools", lambda tool: tool.get("type") == "hologram")
 
 
@@ -61,7 +61,7 @@ def namespace_of_a_call_lost(body: Any, _call: Call) -> None:
 
 @payload(RESPONSES)
 def custom_calls_are_functions(body: Any, _call: Call) -> None:
-    """A call of a custom tool comes as the call of a function."""
+    """A call of a custom tool comes as a `function_call`."""
     for item in _output(body, "custom_tool_call"):
         item["type"], item["arguments"] = "function_call", item.pop("input")
 
@@ -83,14 +83,14 @@ def custom_deltas_empty(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def finished_custom_calls_refused(body: Any, _call: Call) -> None:
-    """The call of a custom tool is rejected if it has its status, as the server's own have."""
+    """The server rejects a call of a custom tool with a `status`, which its own calls have."""
     if any(item.get("status") for item in items(body, "custom_tool_call")):
         raise ApiError("Unknown parameter: 'input[1].status'.", param="input[1].status")
 
 
 @request(RESPONSES)
 def parts_of_custom_results_lost(body: Any, _call: Call) -> None:
-    """Parts of the result of a custom tool are left out without a word."""
+    """Parts of the result of a custom tool are silently dropped."""
     for item in items(body, "custom_tool_call_output"):
         if isinstance(item.get("output"), list):
             item["output"] = "done"
@@ -98,14 +98,14 @@ def parts_of_custom_results_lost(body: Any, _call: Call) -> None:
 
 @request(CHAT)
 def custom_tools_dropped_in_chat(body: Any, _call: Call) -> None:
-    """Custom tools are left out without a word in chat."""
+    """Custom tools are silently dropped in chat."""
     if _several(body):
         without(body, "tools", lambda tool: tool.get("type") == "custom")
 
 
 @request(CHAT)
 def custom_tools_are_functions_in_chat(body: Any, _call: Call) -> None:
-    """In chat, a custom tool is taken for a function with the parameter `input`."""
+    """In chat, a custom tool becomes a function with the parameter `input`."""
     for tool in body.get("tools") if isinstance(body.get("tools"), list) else []:
         if isinstance(tool, dict) and isinstance(tool.get("custom"), dict):
             parameters = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
@@ -132,7 +132,7 @@ def encrypted_content_empty(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def unstored_items_are_looked_for(body: Any, _call: Call) -> None:
-    """With `store: false`, the server looks for items by their ids, and does not find them."""
+    """With `store: false`, the server looks up items by their ids, and does not find them."""
     for item in items(body, "message", "reasoning"):
         if body.get("store") is False and len(str(item.get("id"))) > 10:
             raise ApiError(f"Item with id '{item.get('id')}' not found.", status=404, param="input")
@@ -140,7 +140,7 @@ def unstored_items_are_looked_for(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def encrypted_reasoning_needs_content(body: Any, _call: Call) -> None:
-    """A reasoning item with encrypted content is rejected if it has no other."""
+    """A reasoning item that has only encrypted content is rejected."""
     for item in items(body, "reasoning"):
         if item.get("encrypted_content") and not item.get("content"):
             raise ApiError("item['content'] is not an array", param="input")
@@ -148,7 +148,7 @@ def encrypted_reasoning_needs_content(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def foreign_reasoning_crashes(body: Any, _call: Call) -> None:
-    """Encrypted content of another server is a server error."""
+    """Encrypted content of another server gets a 500."""
     for item in items(body, "reasoning"):
         if str(item.get("encrypted_content")).startswith("gAAAA"):
             raise ApiError("Incorrect padding", status=500)
@@ -163,13 +163,13 @@ def phases_refused(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def references_dropped(body: Any, _call: Call) -> None:
-    """References to items are left out without a word."""
+    """References to items are silently dropped."""
     without(body, "input", lambda item: item.get("type") == "item_reference")
 
 
 @request(RESPONSES)
 def references_are_another_message(body: Any, _call: Call) -> None:
-    """A reference to an item stands for another message."""
+    """A reference to an item is replaced by another message."""
     for item in items(body, "item_reference"):
         item.clear()
         item |= {"type": "message", "role": "assistant", "content": "It is a long story."}
@@ -191,7 +191,7 @@ def done_messages_are_empty(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def one_finished_call_at_most(body: Any, _call: Call) -> None:
-    """Several calls that have their status are rejected."""
+    """Several calls with a `status` are rejected."""
     if len([item for item in items(body, "function_call") if item.get("status")]) > 1:
         raise ApiError("Only one call can be sent back.", param="input")
 
@@ -205,20 +205,20 @@ def old_items_forgotten(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def developers_dropped(body: Any, _call: Call) -> None:
-    """Messages of the developer in the input are left out without a word."""
+    """Messages of the developer in the input are silently dropped."""
     without(body, "input", lambda item: item.get("role") == "developer")
 
 
 @request(RESPONSES)
 def files_of_outputs_lost(body: Any, _call: Call) -> None:
-    """Files in results are left out without a word."""
+    """Files in results are silently dropped."""
     for item in items(body, "function_call_output"):
         without(item, "output", lambda part: part.get("type") == "input_file")
 
 
 @request(RESPONSES)
 def compactions_dropped(body: Any, _call: Call) -> None:
-    """Compactions of other servers are left out without a word."""
+    """Compactions of other servers are silently dropped."""
     without(
         body, "input", lambda item: str(item.get("encrypted_content")).startswith("gAAAA") and "summary" not in item
     )
@@ -236,21 +236,21 @@ def verbosity_refused(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def client_metadata_crashes(body: Any, _call: Call) -> None:
-    """`client_metadata` is a server error."""
+    """`client_metadata` gets a 500."""
     if body.get("client_metadata"):
         raise ApiError("unexpected keyword argument", status=500)
 
 
 @request(CHAT)
 def large_limits_crash(body: Any, _call: Call) -> None:
-    """A limit above the context is a server error in chat."""
+    """A limit above the context gets a 500 in chat."""
     if isinstance(body.get("max_tokens"), int) and body["max_tokens"] > 100_000:
         raise ApiError("not enough space in the cache", status=500)
 
 
 @request(RESPONSES)
 def large_limits_crash_responses(body: Any, _call: Call) -> None:
-    """A limit above the context is a server error in the Responses API."""
+    """A limit above the context gets a 500 in the Responses API."""
     if isinstance(body.get("max_output_tokens"), int) and body["max_output_tokens"] > 100_000:
         raise ApiError("not enough space in the cache", status=500)
 
@@ -266,13 +266,13 @@ def tools_are_not_counted(body: Any, _call: Call) -> None:
 
 @answer(RESPONSES, when=_ends("/compact"))
 def nothing_is_compacted(body: Any, _call: Call) -> None:
-    """`/responses/compact` gives back no items."""
+    """`/responses/compact` returns no items."""
     body["output"] = []
 
 
 @answer(RESPONSES, when=_ends("/compact"))
 def compacted_to_nothing(body: Any, _call: Call) -> None:
-    """What `/responses/compact` gives back stands for nothing."""
+    """The output of `/responses/compact` has no effect when it is sent back."""
     body["output"][0]["encrypted_content"] = opaque.sealed([])
 
 
@@ -293,11 +293,11 @@ def finished_responses_cancelled(_status: int, _call: Call) -> int:
 
 @status(RESPONSES, when=lambda call: "websocket" in call.headers.get("upgrade", ""))
 def websockets_crash(_status: int, _call: Call) -> int:
-    """A request for a WebSocket is a server error."""
+    """A request for a WebSocket gets a 500."""
     return 500
 
 
 @sent(CHAT, when=lambda call: call.headers.get("upgrade") == "h2c")
 def http_2_loses_the_body(_sent: bytes, _call: Call) -> bytes:
-    """The body of a request for HTTP/2 is lost."""
+    """A request with `Upgrade: h2c` loses its body."""
     return b""

@@ -86,7 +86,7 @@ def never_thinks(said: Script, _call: Call) -> Script:
 
 @_model("script")
 def thinks_without_end(said: Script, _call: Call) -> Script:
-    """Reasons until the limit, and never comes to the answer."""
+    """Reasons until the limit, and never reaches its answer."""
     return Script([*thought(" ".join([LONG_THOUGHT] * 20))])
 
 
@@ -134,7 +134,7 @@ def preamble_before_calls(said: Script, _call: Call) -> Script:
 
 @_model("script")
 def long_preamble_before_calls(said: Script, _call: Call) -> Script:
-    """Talks for 50 tokens before it calls a tool."""
+    """Writes 50 tokens of text before it calls a tool."""
     return _preamble(said, SMALL_TALK)
 
 
@@ -149,7 +149,7 @@ def _preamble(said: Script, text: str) -> Script:
 
 @_model("script")
 def small_talk_first(said: Script, _call: Call) -> Script:
-    """Talks for 50 tokens before each answer."""
+    """Writes 50 tokens of small talk before each answer."""
     return _retold(said, lambda text: SMALL_TALK + text)
 
 
@@ -161,7 +161,7 @@ def sure_now_and_then(said: Script, call: Call) -> Script:
 
 @_model("script")
 def chatter_after(said: Script, _call: Call) -> Script:
-    """Goes on after the answer, also after JSON that no grammar forces."""
+    """Continues after the answer, even after JSON that no grammar forces."""
     return _retold(said, lambda text: text + "\n\nI hope this helps! Is there anything else?")
 
 
@@ -215,7 +215,7 @@ def knows_nothing(said: Script, _call: Call) -> Script:
 
 @_model("script")
 def refuses_politely(said: Script, _call: Call) -> Script:
-    """Refuses everything, in its text, and calls no tool unless it must."""
+    """Refuses everything, in its text, and calls no tool unless it is forced to."""
     return _retold(_without_calls(said, _call), lambda _: "I'm sorry, but I can't help with that.")
 
 
@@ -230,7 +230,7 @@ def refusal_field(body: Any, _call: Call) -> None:
 
 @_model("script")
 def never_ends(said: Script, _call: Call) -> Script:
-    """Goes on with its answer until the limit."""
+    """Continues its answer until the limit."""
     return _retold(said, lambda text: " ".join([text, *(f"And {n} more." for n in range(1, 900))]))
 
 
@@ -242,7 +242,7 @@ def ends_at_once(said: Script, _call: Call) -> Script:
 
 @_model("history")
 def system_prompt_of_its_own(history: list[Message], _call: Call) -> list[Message]:
-    """The template has a system prompt, which a system message of the user replaces."""
+    """The template has its own system prompt, which a system message of the user replaces."""
     told = any(message.role in ("system", "developer") for message in history)
     return history if told else [Message("system", f"You are Probe. {SHORT_THOUGHT}"), *history]
 
@@ -258,7 +258,7 @@ def reads_no_names(history: list[Message], _call: Call) -> list[Message]:
 
 @_model("history")
 def reads_no_text_beside_calls(history: list[Message], _call: Call) -> list[Message]:
-    """The template writes the calls of a message without its `content`, as those of Llama 3 do."""
+    """The template writes the calls of a message without its `content`, as Llama 3's templates do."""
     return [replace(message, text="") if message.calls else message for message in history]
 
 
@@ -270,13 +270,13 @@ def reads_no_earlier_reasoning(history: list[Message], _call: Call) -> list[Mess
 
 @_model("history")
 def trims_messages(history: list[Message], _call: Call) -> list[Message]:
-    """The template removes white space around each message, as those of Llama 3 do."""
+    """The template removes white space around each message, as Llama 3's templates do."""
     return [replace(message, text=message.text.strip()) for message in history]
 
 
 @_model("history")
 def has_no_system_role(history: list[Message], _call: Call) -> list[Message]:
-    """The template writes system messages as if the user had written them, as those of Gemma do."""
+    """The template writes system messages as user messages, as Gemma's templates do."""
     return [replace(one, role="user") if one.role in ("system", "developer") else one for one in history]
 
 
@@ -312,7 +312,7 @@ def other_arguments(said: Script, _call: Call) -> Script:
 
 @_model("script", when=_free)
 def wrong_types(said: Script, _call: Call) -> Script:
-    """Calls functions with a number where the schema asks for a string, and the other way round."""
+    """Calls functions with a number where the schema requires a string, and vice versa."""
 
     def swap(text: str) -> str:
         found = json.loads(text)
@@ -335,13 +335,13 @@ def no_arguments(said: Script, _call: Call) -> Script:
 
 @_model("script", when=_free)
 def another_name(said: Script, _call: Call) -> Script:
-    """Calls a function that nobody offered."""
+    """Calls a function that the request does not offer."""
     return Script(said.steps, ["lookup" for _ in said.calls])
 
 
 @_model("script")
 def packed_calls(said: Script, call: Call) -> Script:
-    """Packs what should be several calls into one."""
+    """Puts the arguments of several calls into one call."""
     if len(said.calls) < 2:
         return said
     found = [
@@ -364,13 +364,13 @@ def a_call_too_many(said: Script, _call: Call) -> Script:
 
 @_model("script", when=lambda call: call.body.get("tool_choice") in (None, "auto"))
 def calls_nothing(said: Script, _call: Call) -> Script:
-    """Calls no tool unless it must."""
+    """Calls no tool unless it is forced to."""
     return _without_calls(said, _call)
 
 
 @_model("script", when=_free)
 def calls_always(said: Script, call: Call) -> Script:
-    """Calls a tool whenever it is offered one, whatever was asked, and also after its result."""
+    """Calls a tool whenever one is offered, whatever the question is, even after a tool result."""
     offered = [tool.get("function") or tool for tool in call.body.get("tools") or [] if isinstance(tool, dict)]
     if said.calls or not offered or not isinstance(offered[0].get("name"), str):
         return said
@@ -388,7 +388,7 @@ def _without_calls(said: Script, call: Call) -> Script:
 
 @_model("script")
 def answers_in_json(said: Script, _call: Call) -> Script:
-    """Packs each answer into a JSON object, though nobody asked for one."""
+    """Writes each answer as a JSON object, although the request does not ask for it."""
     return _retold(said, lambda text: json.dumps({"answer": text}))
 
 
@@ -400,7 +400,7 @@ def answers_in_markdown(said: Script, _call: Call) -> Script:
 
 @_model("script", when=_free)
 def breaks_characters(said: Script, _call: Call) -> Script:
-    """Leaves out the last token of each character of four bytes, so that what it writes is no UTF-8."""
+    """Leaves out the last token of each character of four bytes, so its text is not UTF-8."""
     kept: list[Step] = []
     raw = b""
     for step in said.steps:
@@ -429,31 +429,31 @@ def _drifts(rate: float, after: int) -> Callable[[Script, Call], Script]:
 
 @_model("sampling", ("chat", "completions", "responses"))
 def is_sure(how: Sampling, _call: Call) -> None:
-    """Is so sure of each token that it writes the same at any temperature."""
+    """Gives one token nearly all probability, so it writes the same text at any temperature."""
     how.sure = 14
 
 
 @_model("script")
 def drifts(said: Script, call: Call) -> Script:
-    """One token in twenty may be another one, from the first on."""
+    """Replaces about one token in twenty at random, from the first token on."""
     return _drifts(0.05, 0)(said, call)
 
 
 @_model("script")
 def drifts_much(said: Script, call: Call) -> Script:
-    """One token in five may be another one, from the first on."""
+    """Replaces about one token in five at random, from the first token on."""
     return _drifts(0.2, 0)(said, call)
 
 
 @_model("script")
 def drifts_late(said: Script, call: Call) -> Script:
-    """One token in ten may be another one, after the first eight."""
+    """Replaces about one token in ten at random, after the first eight tokens."""
     return _drifts(0.1, 8)(said, call)
 
 
 @_model("script")
 def drifts_in_calls(said: Script, call: Call) -> Script:
-    """A place has its country in one call of three: "Tokyo", "Tokyo, Japan"."""
+    """Adds the country to a place in one call of three: "Tokyo", "Tokyo, Japan"."""
 
     def longer(text: str) -> str:
         if not text.startswith("{"):
@@ -467,7 +467,7 @@ def drifts_in_calls(said: Script, call: Call) -> Script:
 
 @_model("script")
 def drifts_in_reasoning(said: Script, call: Call) -> Script:
-    """Reasons in other words each time."""
+    """Reasons in different words each time."""
     if _effort(call) == "none":
         return said
     return _thinking(said, f"Well {call.chance.choice(['then', 'now', 'so'])}. {SHORT_THOUGHT}")
@@ -501,14 +501,14 @@ def _sees(call: Call) -> bool:
 
 @_model("script", when=_sees)
 def sees_other_colours(said: Script, _call: Call) -> Script:
-    """Takes one colour for another."""
+    """Mistakes one colour for another."""
     swaps = {"red": "orange", "blue": "purple", "green": "teal"}
     return _retold(said, lambda text: " ".join(swaps.get(word, word) for word in text.split(" ")))
 
 
 @_model("script", when=_sees)
 def sees_nothing(said: Script, _call: Call) -> Script:
-    """Says the same of each image."""
+    """Gives the same answer for each image."""
     return _retold(said, lambda _: "A picture.")
 
 
@@ -539,7 +539,7 @@ def _reshaped(body: Any, change: Callable[[list[float]], list[float]]) -> None:
 
 @_model("payload", "embeddings")
 def embeds_all_alike(body: Any, _call: Call) -> None:
-    """Vectors of all texts point in nearly the same direction."""
+    """The vectors of all texts point in nearly the same direction."""
 
     def alike(floats: list[float]) -> list[float]:
         moved = [value + 1 for value in floats]
@@ -551,11 +551,11 @@ def embeds_all_alike(body: Any, _call: Call) -> None:
 
 @_model("payload", "embeddings")
 def embeds_coarsely(body: Any, _call: Call) -> None:
-    """Vectors have few different numbers, as those of a quantised model."""
+    """The vectors have few different numbers, as those of a quantised model."""
     _reshaped(body, lambda floats: [round(value * 32) / 32 for value in floats])
 
 
 @_model("payload", "embeddings")
 def embeds_at_any_length(body: Any, _call: Call) -> None:
-    """Vectors are as long as the model makes them."""
+    """The vectors do not have length 1."""
     _reshaped(body, lambda floats: [value * 23 for value in floats])

@@ -38,14 +38,14 @@ def without_role(body: dict[str, Any], role: str) -> None:
 
 @payload("chat")
 def finish_reason_null(body: Any, _call: Call) -> None:
-    """finish_reason is null in plain answers and never comes in streams."""
+    """finish_reason is null in plain responses, and missing in streams."""
     for choice in choices(body):
         choice["finish_reason"] = None
 
 
 @payload("chat")
 def finish_reason_stop_on_length(body: Any, _call: Call) -> None:
-    """A text cut by max_tokens has finish_reason stop."""
+    """A text truncated by max_tokens has finish_reason stop."""
     for choice in choices(body):
         if choice["finish_reason"] == "length":
             choice["finish_reason"] = "stop"
@@ -60,13 +60,13 @@ def finish_reason_in_capitals(body: Any, _call: Call) -> None:
 
 @answer("chat")
 def object_missing(body: dict[str, Any], _call: Call) -> None:
-    """A plain answer has no `object`."""
+    """A plain response has no `object`."""
     body.pop("object", None)
 
 
 @answer("chat")
 def object_is_the_chunks(body: dict[str, Any], _call: Call) -> None:
-    """A plain answer says that it is a chunk."""
+    """A plain response says that it is a chunk."""
     body["object"] = "chat.completion.chunk"
 
 
@@ -84,26 +84,26 @@ def created_as_string(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def same_id_for_every_answer(body: dict[str, Any], _call: Call) -> None:
-    """All answers have the same id."""
+    """All responses have the same id."""
     body["id"] = "chatcmpl-1"
 
 
 @payload("chat")
 def model_not_echoed(body: dict[str, Any], _call: Call) -> None:
-    """`model` names another model than the one that was asked."""
+    """`model` names a different model than the request."""
     body["model"] = "gpt-4"
 
 
 @answer("chat")
 def role_is_user(body: dict[str, Any], _call: Call) -> None:
-    """The answer's role is user."""
+    """The message's role is user."""
     for choice in choices(body):
         choice["message"]["role"] = "user"
 
 
 @answer("chat")
 def content_as_parts(body: dict[str, Any], _call: Call) -> None:
-    """The answer's content is a list of parts instead of a string."""
+    """The message's content is an array of parts instead of a string."""
     for choice in choices(body):
         message = choice["message"]
         message["content"] = message["content"] and [{"type": "text", "text": message["content"]}]
@@ -111,7 +111,7 @@ def content_as_parts(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def refusal_missing(body: dict[str, Any], _call: Call) -> None:
-    """The answer's message has no `refusal`."""
+    """The message has no `refusal`."""
     for choice in choices(body):
         choice["message"].pop("refusal", None)
 
@@ -144,7 +144,7 @@ def history_ignored(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def only_the_first_text_part(body: dict[str, Any], _call: Call) -> None:
-    """Of a message in parts only the first one is read."""
+    """Of a message's text parts, only the first is read."""
     for message in messages(body):
         if isinstance(message.get("content"), list):
             message["content"] = message["content"][:1]
@@ -152,7 +152,7 @@ def only_the_first_text_part(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def only_the_last_text_part(body: dict[str, Any], _call: Call) -> None:
-    """Of a user's message in parts only the last text is read, with words of the server's own around it."""
+    """Of a user message's text parts, only the last is read, with the server's own words around it."""
     for message in messages(body):
         parts = message.get("content")
         if message.get("role") == "user" and isinstance(parts, list) and all("text" in part for part in parts):
@@ -161,7 +161,7 @@ def only_the_last_text_part(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def parts_of_other_roles_cut(body: dict[str, Any], _call: Call) -> None:
-    """Of system, assistant and tool messages in parts only the first part is read."""
+    """Of the text parts of system, assistant and tool messages, only the first is read."""
     for message in messages(body):
         if message.get("role") != "user" and isinstance(message.get("content"), list):
             message["content"] = message["content"][:1]
@@ -184,7 +184,7 @@ def reasoning_in_content_without_tools(body: dict[str, Any], call: Call) -> None
 
 @answer("chat")
 def leading_space(body: dict[str, Any], call: Call) -> None:
-    """Plain answers begin with a space, which streams do not have."""
+    """Plain responses begin with a space that streams do not have."""
     for choice in choices(body):
         if choice["message"]["content"]:
             choice["message"]["content"] = " " + choice["message"]["content"]
@@ -204,26 +204,26 @@ def model_empty(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def id_null(body: dict[str, Any], _call: Call) -> None:
-    """A plain answer's id is null."""
+    """A plain response's id is null."""
     body["id"] = None
 
 
 @answer("chat")
 def content_missing(body: dict[str, Any], _call: Call) -> None:
-    """The answer's message has no content."""
+    """The message has no `content`."""
     for choice in choices(body):
         choice["message"].pop("content", None)
 
 
 @answer("chat")
 def choices_empty(body: dict[str, Any], _call: Call) -> None:
-    """An answer has no choices."""
+    """A response has no choices."""
     body["choices"] = []
 
 
 @answer("chat", when=lambda call: (call.body.get("n") or 1) > 1)
 def choices_share_an_index(body: dict[str, Any], _call: Call) -> None:
-    """All of n choices have index 0."""
+    """With n, all choices have index 0."""
     for choice in choices(body):
         choice["index"] = 0
 
@@ -238,7 +238,7 @@ def named_messages_dropped(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def refusals_are_no_history(body: dict[str, Any], _call: Call) -> None:
-    """An earlier answer that is a refusal cannot be sent."""
+    """An earlier assistant message that is a refusal is rejected."""
     for message in messages(body):
         if message.get("refusal") or "'refusal'" in str(message.get("content")):
             raise ApiError("Unknown part 'refusal'.", param="messages")
@@ -246,7 +246,7 @@ def refusals_are_no_history(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat", when=later_turn)
 def system_message_ignored_on_later_turns(body: dict[str, Any], _call: Call) -> None:
-    """System messages hold for the first turn only."""
+    """System messages have an effect only on the first turn."""
     without_role(body, "system")
 
 
@@ -259,7 +259,7 @@ def earlier_answers_ignored(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def roles_must_alternate(body: dict[str, Any], _call: Call) -> None:
-    """Two user messages in a row are refused, as strict chat templates do."""
+    """Two user messages in a row are rejected, as strict chat templates do."""
     roles = [m.get("role") for m in messages(body)]
     if any(one == other == "user" for one, other in itertools.pairwise(roles)):
         raise ApiError("Conversation roles must alternate user/assistant/user/assistant.", param="messages")
@@ -267,28 +267,28 @@ def roles_must_alternate(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def system_message_must_be_first(body: dict[str, Any], _call: Call) -> None:
-    """A system message later in the conversation is refused, as strict chat templates do."""
+    """A system message later in the conversation is rejected, as strict chat templates do."""
     if any(m.get("role") == "system" for m in messages(body)[1:]):
         raise ApiError("System message must be at the beginning.", param="messages")
 
 
 @request("chat")
 def parts_are_refused(body: dict[str, Any], _call: Call) -> None:
-    """Text in parts is refused."""
+    """Text in parts is rejected."""
     if any(isinstance(m.get("content"), list) and "image" not in str(m) for m in messages(body)):
         raise ApiError("'content' must be a string.", param="messages")
 
 
 @request("chat")
 def developer_role_refused(body: dict[str, Any], _call: Call) -> None:
-    """The role developer is unknown."""
+    """The role developer is rejected as unknown."""
     if any(m.get("role") == "developer" for m in messages(body)):
         raise ApiError("Unexpected message role.", param="messages")
 
 
 @request(("chat", "completions", "embeddings", "responses"))
 def books_are_refused(body: dict[str, Any], _call: Call) -> None:
-    """Fields that keep books are refused: user, metadata, store, service_tier."""
+    """Bookkeeping fields are rejected: user, metadata, store, service_tier."""
     for name in ("user", "metadata", "store", "service_tier"):
         if name in body:
             raise ApiError(f"Unknown parameter: '{name}'.", param=name)
@@ -296,7 +296,7 @@ def books_are_refused(body: dict[str, Any], _call: Call) -> None:
 
 @request(("chat", "completions", "embeddings", "responses"))
 def null_is_a_wrong_type(body: dict[str, Any], _call: Call) -> None:
-    """A parameter that is null is refused, instead of being the default."""
+    """A parameter that is null is rejected, instead of being the default."""
     for name, value in body.items():
         if value is None:
             raise ApiError(f"'{name}' must not be null.", param=name)
@@ -339,14 +339,14 @@ KNOWN = {
 
 @request("chat")
 def extra_fields_refused(body: dict[str, Any], _call: Call) -> None:
-    """A field that the server does not know is refused."""
+    """A field that the server does not know is rejected."""
     for name in set(body) - KNOWN:
         raise ApiError(f"Extra inputs are not permitted: {name}", param=name)
 
 
 @request("chat")
 def modalities_refused(body: dict[str, Any], _call: Call) -> None:
-    """`modalities` is unknown, even if it is text."""
+    """`modalities` is rejected as unknown, even if it is text."""
     if "modalities" in body:
         raise ApiError("Unknown parameter: 'modalities'.", param="modalities")
 
@@ -356,7 +356,7 @@ _CACHED = {"What is the capital of France?": "Count from 1 to 10"}
 
 @request("chat")
 def cache_mixes_questions(body: dict[str, Any], _call: Call) -> None:
-    """A cache of answers takes one question for another."""
+    """A cache of responses confuses two questions."""
     if len(messages(body)) == 1 and isinstance(messages(body)[0].get("content"), str):
         message = messages(body)[0]
         message["content"] = _CACHED.get(message["content"], message["content"])
@@ -364,7 +364,7 @@ def cache_mixes_questions(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def name_instead_of_text(body: dict[str, Any], _call: Call) -> None:
-    """Of a user's message with a name only the name reaches the model."""
+    """If a user message has a name, the model reads only the name."""
     for message in messages(body):
         if message.get("role") == "user" and "name" in message:
             message["content"] = ""
@@ -380,7 +380,7 @@ def emoji_lost(body: dict[str, Any], _call: Call) -> None:
 
 @payload("chat", when=with_tools)
 def tool_calls_said_without_calls(body: Any, _call: Call) -> None:
-    """With tools offered finish_reason is tool_calls, though none was called."""
+    """With tools, finish_reason is tool_calls even if no tool was called."""
     for choice in choices(body):
         if choice["finish_reason"] == "stop":
             choice["finish_reason"] = "tool_calls"
@@ -388,21 +388,21 @@ def tool_calls_said_without_calls(body: Any, _call: Call) -> None:
 
 @payload("chat", when=lambda call: call.body.get("temperature") == 2)
 def hot_answers_filtered(body: Any, _call: Call) -> None:
-    """Answers at the highest temperature end with content_filter, as a guard does that knows no nonsense."""
+    """Responses at the highest temperature end with content_filter, as if a guard took nonsense for harm."""
     for choice in choices(body):
         choice["finish_reason"] = choice["finish_reason"] and "content_filter"
 
 
 @request("chat")
 def default_limit_is_16(body: dict[str, Any], _call: Call) -> None:
-    """Without a limit an answer has 16 tokens, as in legacy completions."""
+    """Without a limit, a response has 16 tokens, as in legacy completions."""
     if body.get("max_tokens") is None and body.get("max_completion_tokens") is None:
         body["max_tokens"] = 16
 
 
 @request("chat")
 def high_limit_is_16(body: dict[str, Any], _call: Call) -> None:
-    """A max_tokens above what the server allows for texts, here 300, is dropped, and its default of 16 holds."""
+    """A max_tokens above 300 is ignored, and the default of 16 applies."""
     high = isinstance(body.get("max_tokens"), int) and body["max_tokens"] > 300
     if high and "tools" not in body and "response_format" not in body:
         body["max_tokens"] = 16
@@ -410,7 +410,7 @@ def high_limit_is_16(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def cut_text_ends_with_dots(body: dict[str, Any], _call: Call) -> None:
-    """A text that max_tokens cut ends with dots."""
+    """A text that max_tokens truncates ends with dots."""
     for choice in choices(body):
         if choice["finish_reason"] == "length" and choice["message"]["content"]:
             choice["message"]["content"] += "..."
@@ -418,35 +418,35 @@ def cut_text_ends_with_dots(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def control_characters_refused(body: dict[str, Any], _call: Call) -> None:
-    """A text with control characters is refused."""
+    """A text with control characters is rejected."""
     if any(c < " " and c not in "\t\n\r" for message in messages(body) for c in str(message.get("content"))):
         raise ApiError("Invalid character in 'messages'.", param="messages")
 
 
 @request("chat")
 def metadata_refused(body: dict[str, Any], _call: Call) -> None:
-    """`metadata` is unknown."""
+    """`metadata` is rejected as unknown."""
     if "metadata" in body:
         raise ApiError("Unknown parameter: 'metadata'.", param="metadata")
 
 
 @request("chat")
 def service_tier_refused(body: dict[str, Any], _call: Call) -> None:
-    """`service_tier` is unknown."""
+    """`service_tier` is rejected as unknown."""
     if "service_tier" in body:
         raise ApiError("Unknown parameter: 'service_tier'.", param="service_tier")
 
 
 @request("chat", when=later_turn)
 def only_the_last_messages(body: dict[str, Any], _call: Call) -> None:
-    """Of a long conversation only the last ten messages are read."""
+    """Of a long conversation, only the last ten messages are read."""
     if len(messages(body)) == len(body["messages"]):
         body["messages"] = body["messages"][-10:]
 
 
 @request("chat", when=later_turn)
 def earlier_questions_shortened(body: dict[str, Any], _call: Call) -> None:
-    """Of an earlier question only the first six words are read."""
+    """Of an earlier question, only the first six words are read."""
     for message in messages(body)[:-1]:
         if message.get("role") == "user" and isinstance(message.get("content"), str):
             message["content"] = " ".join(message["content"].split()[:6])
@@ -454,7 +454,7 @@ def earlier_questions_shortened(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def cut_thoughts_are_text(body: dict[str, Any], _call: Call) -> None:
-    """A thought that has no end yet is taken for text."""
+    """Reasoning whose end is missing is treated as content."""
     for choice in choices(body):
         message = choice["message"]
         if choice["finish_reason"] == "length" and not message["content"] and "reasoning_content" in message:
@@ -463,7 +463,7 @@ def cut_thoughts_are_text(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def thoughts_have_marks(body: dict[str, Any], _call: Call) -> None:
-    """Thoughts come with the mark that the model sets before them."""
+    """The reasoning begins with the marker that the model writes before it."""
     for choice in choices(body):
         if thought := choice["message"].get("reasoning_content"):
             choice["message"]["reasoning_content"] = f"<think>\n{thought}"

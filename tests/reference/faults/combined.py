@@ -45,7 +45,7 @@ def _parts(body: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
 @answer(CHAT, when=lambda call: _many(call) and with_tools(call))
 def calls_of_several_choices_are_text(body: Any, _call: Call) -> None:
-    """With n above 1, a plain response has its calls in the model's own notation."""
+    """With n above 1, a plain response has its calls as text in the model's own notation."""
     for choice, message in _parts(body):
         for made in message.pop("tool_calls", None) or []:
             message["content"] = "<tool_call>\n" + json.dumps(made.get("function")) + "\n</tool_call>"
@@ -70,7 +70,7 @@ def reasoning_of_several_choices_is_text(body: Any, _call: Call) -> None:
 
 @events(CHAT, when=lambda call: _many(call) and "response_format" in call.body)
 def reasoning_ends_for_all_choices(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """In a stream, the last reasoning of a choice is content, since another choice has come to its content."""
+    """In a stream, once one choice reaches its content, the remaining reasoning of the others becomes content."""
     held: dict[int, Any] = {}
     for event in stream:
         for choice in choices(event):
@@ -91,21 +91,21 @@ def type_missing_in_named_calls(body: Any, _call: Call) -> None:
 
 @payload(CHAT, when=lambda call: with_tools(call) and call.body.get("logprobs"))
 def logprobs_lost_beside_tools(body: Any, _call: Call) -> None:
-    """While tools are offered, there are no logprobs."""
+    """With tools, there are no logprobs."""
     for choice in choices(body):
         choice["logprobs"] = None
 
 
 @answer(CHAT, when=lambda call: call.body.get("tool_choice") == "required" and (call.body.get("temperature") or 0) > 0)
 def forced_arguments_truncated_at_a_temperature(body: Any, _call: Call) -> None:
-    """At a temperature above 0, arguments of forced calls miss their last character."""
+    """At a temperature above 0, arguments of forced calls lack their last character."""
     for made in _calls(body):
         made["function"]["arguments"] = made["function"]["arguments"][:-1]
 
 
 @payload(CHAT, when=lambda call: with_tools(call) and (call.body.get("max_tokens") or 99) < 9)
 def truncated_texts_beside_tools_are_whole(body: Any, _call: Call) -> None:
-    """While tools are offered, a text that max_tokens truncates has finish_reason stop."""
+    """With tools, a text that max_tokens truncates has finish_reason stop."""
     for choice in choices(body):
         if choice["finish_reason"] == "length":
             choice["finish_reason"] = "stop"
@@ -127,7 +127,7 @@ def streamed_calls_without_arguments_lost(said: Script, _call: Call) -> Script:
 
 @events(CHAT, when=lambda call: call.body.get("tool_choice") == "required")
 def forced_streams_begin_with_a_mark(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """With tool_choice required, a stream has the mark before the call in its content, too."""
+    """With tool_choice required, the content of a stream has the marker before the call."""
     for event in stream:
         for choice in choices(event):
             if any("name" in call["function"] for call in choice["delta"].get("tool_calls") or ()):
@@ -138,7 +138,7 @@ def forced_streams_begin_with_a_mark(stream: Iterator[Any], _call: Call) -> Iter
 
 @request(CHAT, stream=True)
 def no_further_call_in_streams(body: Any, _call: Call) -> None:
-    """In a stream, tools are not offered after a result."""
+    """In a stream, the model does not get the tools after a tool result."""
     if any(message.get("role") == "tool" for message in messages(body)):
         body.pop("tools", None)
         body.pop("tool_choice", None)
@@ -146,7 +146,7 @@ def no_further_call_in_streams(body: Any, _call: Call) -> None:
 
 @events(CHAT, when=with_tools)
 def text_beside_tools_in_one_piece(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """While tools are offered, the text of a stream comes in one piece, when it is complete."""
+    """With tools, the text of a stream comes in one delta, when it is complete."""
     text = ""
     for event in stream:
         found = choices(event)
@@ -162,7 +162,7 @@ def text_beside_tools_in_one_piece(stream: Iterator[Any], _call: Call) -> Iterat
 
 @payload(CHAT, stream=True, when=with_tools)
 def truncated_streamed_calls_are_whole(body: Any, call: Call) -> None:
-    """Once a call has begun in a stream, finish_reason is tool_calls, also if max_tokens truncates it."""
+    """In a stream, finish_reason is tool_calls even if max_tokens truncates the call."""
     if _calls(body):
         call.argument = "called"
     for choice in choices(body):
@@ -172,7 +172,7 @@ def truncated_streamed_calls_are_whole(body: Any, call: Call) -> None:
 
 @payload(CHAT, when=lambda call: with_tools(call) and "response_format" in call.body)
 def documents_end_at_marks(body: Any, call: Call) -> None:
-    """A document in which a call seems to begin ends there, while tools are offered."""
+    """With tools, a document ends where its text looks like the beginning of a call."""
     for _, holder in _parts(body):
         said = holder.get("content") or ""
         call.argument += said
@@ -182,13 +182,13 @@ def documents_end_at_marks(body: Any, call: Call) -> None:
 
 @request(CHAT, when=with_tools)
 def system_messages_lost_beside_tools(body: Any, _call: Call) -> None:
-    """While tools are offered, system messages are not read."""
+    """With tools, system messages are not read."""
     body["messages"] = [message for message in messages(body) if message.get("role") != "system"] or body["messages"]
 
 
 @request(CHAT, when=with_tools)
 def images_lost_beside_tools(body: Any, _call: Call) -> None:
-    """While tools are offered, images are not read."""
+    """With tools, images are not read."""
     for message in messages(body):
         if isinstance(message.get("content"), list):
             kept = [part for part in message["content"] if part.get("type") != "image_url"]
@@ -197,14 +197,14 @@ def images_lost_beside_tools(body: Any, _call: Call) -> None:
 
 @request(CHAT)
 def null_ids_crash(body: Any, _call: Call) -> None:
-    """A result whose tool_call_id is null ends in a 500."""
+    """A result whose tool_call_id is null gets a 500."""
     if any("tool_call_id" in message and message["tool_call_id"] is None for message in messages(body)):
         raise TypeError("null")
 
 
 @request("embeddings", when=lambda call: call.body.get("encoding_format") == "base64")
 def dimensions_lost_in_base64(body: Any, _call: Call) -> None:
-    """dimensions are ignored beside base64."""
+    """With base64, dimensions is ignored."""
     body.pop("dimensions", None)
 
 
@@ -217,7 +217,7 @@ def logprobs_lost_in_legacy_streams(body: Any, _call: Call) -> None:
 
 @request("completions", stream=True, when=lambda call: call.body.get("echo") and call.body.get("logprobs"))
 def streamed_echo_with_logprobs_crashes(_body: Any, _call: Call) -> None:
-    """echo, logprobs and stream together end in a 500."""
+    """echo, logprobs and stream together get a 500."""
     raise IndexError("logprobs")
 
 
@@ -229,7 +229,7 @@ def tool_choice_lost_in_streamed_responses(body: Any, _call: Call) -> None:
 
 @payload(RESPONSES, stream=True)
 def call_ids_change_at_the_end(body: Any, _call: Call) -> None:
-    """The last event of a streamed response has its calls under other call_ids."""
+    """In the last event of a streamed response, calls have other call_ids."""
     if body.get("type") == "response.completed":
         for item in body["response"]["output"]:
             if item["type"] == "function_call":
@@ -247,14 +247,14 @@ def results_need_their_call(body: Any, _call: Call) -> None:
 
 @request(RESPONSES, stream=True)
 def streamed_bad_responses_crash(body: Any, _call: Call) -> None:
-    """A streamed response to a request without input ends in a 500."""
+    """A streamed response to a request without input gets a 500."""
     if body.get("input") is None:
         raise KeyError("input")
 
 
 @script(RESPONSES, stream=True)
 def streamed_results_unread(said: Script, call: Call) -> Script:
-    """In a stream, a result is answered as if nothing had come back."""
+    """In a stream, a tool result is not read."""
     items = call.body.get("input")
     found = isinstance(items, list) and any(one.get("type") == "function_call_output" for one in items)
     return raw("I do not know.") if found else said
@@ -266,7 +266,7 @@ def _beside_others(call: Call) -> bool:
 
 @events(CHAT, when=_beside_others, concurrent=True)
 def streams_end_with_those_that_are_left(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """While other streams are under way, whose clients leave, a stream ends after twenty events."""
+    """While clients leave other streams, a stream ends after twenty events."""
     yield from islice(stream, 20)
 
 
@@ -302,14 +302,14 @@ def braces_of_descriptions_lost_beside_logprobs(body: Any, _call: Call) -> None:
 
 @request(CHAT, when=_formatted)
 def custom_tools_lost_beside_a_format(body: Any, _call: Call) -> None:
-    """With a response_format, custom tools beside functions are left out without a word."""
+    """With a response_format, custom tools beside functions are silently dropped."""
     if _functions(body):
         body["tools"] = [tool for tool in body["tools"] if "custom" not in tool]
 
 
 @request(CHAT, when=lambda call: _formatted(call) and later_turn(call))
 def required_is_auto_beside_a_format_later(body: Any, _call: Call) -> None:
-    """With a response_format on a later turn, tool_choice required is taken for auto."""
+    """With a response_format on a later turn, tool_choice required is treated as auto."""
     if body.get("tool_choice") == "required":
         body["tool_choice"] = "auto"
 
@@ -342,7 +342,7 @@ def cut_calls_after_results_say_tool_calls(body: Any, _call: Call) -> None:
 
 @answer(CHAT, when=_after_results)
 def cut_reasoning_after_results_is_text(body: Any, _call: Call) -> None:
-    """After a tool result, reasoning that max_tokens truncates is taken for text."""
+    """After a tool result, reasoning that max_tokens truncates is treated as text."""
     for choice in choices(body):
         message = choice["message"]
         if choice["finish_reason"] == "length" and not message["content"] and "reasoning_content" in message:
@@ -357,7 +357,7 @@ def seed_fixed_later(how: Sampling, _call: Call) -> None:
 
 @payload(CHAT, stream=True, when=lambda call: later_turn(call) and bool(call.body.get("logprobs")))
 def logprobs_of_streamed_reasoning_later(body: Any, _call: Call) -> None:
-    """On a later turn, logprobs of a stream have the tokens of the reasoning, too."""
+    """On a later turn, logprobs of a stream also have the tokens of the reasoning."""
     for choice, delta in _parts(body):
         if delta.get("reasoning_content"):
             choice["logprobs"] = {"content": [THOUGHT], "refusal": None}
@@ -365,7 +365,7 @@ def logprobs_of_streamed_reasoning_later(body: Any, _call: Call) -> None:
 
 @request(CHAT, when=_after_results)
 def metadata_refused_after_results(body: Any, _call: Call) -> None:
-    """After a tool result, metadata is an unknown parameter."""
+    """After a tool result, metadata is rejected as unknown."""
     if "metadata" in body:
         raise ApiError("Unknown parameter: 'metadata'.", param="metadata")
 

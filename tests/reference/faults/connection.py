@@ -17,19 +17,19 @@ CHAT = "chat"
 
 @raw(CHAT, stream=True)
 def closes_after_streams(pieces: Pieces, _call: Call) -> None:
-    """The connection is closed after a stream, without a word."""
+    """The connection is closed after a stream, without `Connection: close`."""
 
 
 @raw(CHAT, stream=False)
 def content_length_too_long(pieces: Pieces, _call: Call) -> Pieces:
-    """Content-Length is more than comes."""
+    """Content-Length is larger than the body."""
     yield next(pieces).replace(b"content-length: ", b"content-length: 1")
     yield from pieces
 
 
 @raw(CHAT, stream=False)
 def body_cut(pieces: Pieces, _call: Call) -> Pieces:
-    """The connection is closed in the middle of a plain answer."""
+    """The connection is closed in the middle of a plain response."""
     yield next(pieces)
     for piece in pieces:
         yield piece[: len(piece) // 2]
@@ -37,7 +37,7 @@ def body_cut(pieces: Pieces, _call: Call) -> Pieces:
 
 @raw(CHAT, stream=False)
 def content_length_too_short(pieces: Pieces, _call: Call) -> Pieces:
-    """Content-Length is 10 bytes, and more come."""
+    """Content-Length is 10 bytes, but the body is longer."""
     head = next(pieces)
     before, _, after = head.partition(b"content-length: ")
     yield before + b"content-length: 10" + after[after.index(b"\r\n") :]
@@ -66,7 +66,7 @@ def last_chunk_missing(pieces: Pieces, _call: Call) -> Pieces:
 
 @raw(CHAT, stream=True)
 def chunk_sizes_wrong(pieces: Pieces, _call: Call) -> Pieces:
-    """The length of a chunk is no number."""
+    """The length of a chunk is not a number."""
     for number, piece in enumerate(pieces):
         yield piece if number < 4 else b"zz" + piece
 
@@ -83,26 +83,26 @@ def chunk_in_two_halves(pieces: Pieces, _call: Call) -> Pieces:
 
 @raw(CHAT, stream=False, when=lambda call: call.status == 200)
 def status_line_garbage(pieces: Pieces, _call: Call) -> Pieces:
-    """The status line is no HTTP."""
+    """The status line is not HTTP."""
     yield next(pieces).replace(b"HTTP/1.1 200", b"HTTPS 200", 1)
     yield from pieces
 
 
 @raw(CHAT, stream=False, when=lambda call: "stop" in call.body)
 def closed_without_an_answer(pieces: Pieces, _call: Call) -> Pieces:
-    """A request with `stop` gets no answer: the connection is closed."""
+    """A request with `stop` gets no response: the connection is closed."""
     return iter(())
 
 
 @raw(CHAT, stream=False, when=lambda call: call.status >= 400)
 def refusals_close_the_connection(pieces: Pieces, _call: Call) -> Pieces:
-    """A bad request is not answered: the connection is closed."""
+    """An invalid request gets no response: the connection is closed."""
     return iter(())
 
 
 @raw("completions", when=lambda call: "best_of" in call.body)
 def closed_at_best_of(pieces: Pieces, _call: Call) -> Pieces:
-    """A request with `best_of` gets no answer: the connection is closed."""
+    """A request with `best_of` gets no response: the connection is closed."""
     return iter(())
 
 
@@ -127,7 +127,7 @@ def _only_one_slot(body: Any, call: Call) -> None:
 add(
     Fault(
         name="one-slot-after-cancelled-streams",
-        sentence="Long streams that clients left keep their slots for ever: of several requests, some get 503.",
+        sentence="Long streams that clients left keep their slots forever: of several requests, some get 503.",
         area="connection",
         hooks={"wire": _leave_stuck, "request": _only_one_slot},
         on=frozenset([CHAT]),
@@ -138,7 +138,7 @@ add(
 add(
     Fault(
         name="stuck-after-cancelled-streams",
-        sentence="A long stream that the client left keeps its slot for ever: later requests get 503.",
+        sentence="A long stream that the client left keeps its slot forever: later requests get 503.",
         area="connection",
         hooks={"wire": _leave_stuck, "request": _stay_stuck},
         on=frozenset([CHAT]),

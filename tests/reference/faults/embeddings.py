@@ -20,7 +20,7 @@ def _vectors(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 @answer(EMBEDDINGS)
 def embeddings_order_swapped(body: dict[str, Any], _call: Call) -> None:
-    """Vectors of a batch come in the wrong order, under right indices."""
+    """Vectors of an array come in the wrong order, with the right indexes."""
     vectors = [entry["embedding"] for entry in body["data"]][::-1]
     for entry, vector in zip(body["data"], vectors, strict=True):
         entry["embedding"] = vector
@@ -61,14 +61,14 @@ def embeddings_constant(body: dict[str, Any], _call: Call) -> None:
 
 @request(EMBEDDINGS)
 def only_the_first_input(body: dict[str, Any], _call: Call) -> None:
-    """Of a list of inputs only the first is embedded."""
+    """Of an array of inputs, only the first is embedded."""
     if isinstance(body.get("input"), list) and body["input"] and not isinstance(body["input"][0], int):
         body["input"] = body["input"][:1]
 
 
 @request(EMBEDDINGS)
 def empty_input_embedded(body: dict[str, Any], _call: Call) -> None:
-    """Empty inputs are embedded as if they were a text."""
+    """Empty inputs are embedded like texts."""
     if body.get("input") in ("", []):
         body["input"] = " "
 
@@ -86,7 +86,7 @@ def _count_what_was_sent(body: dict[str, Any], call: Call) -> None:
 add(
     Fault(
         name="long-input-truncated-and-its-characters-counted",
-        sentence="Too long inputs are cut silently, and usage counts the characters that were sent.",
+        sentence="Too long inputs are truncated silently, and usage counts the characters that were sent.",
         area="embeddings",
         hooks={"request": _only_the_beginning, "answer": _count_what_was_sent},
         on=frozenset({EMBEDDINGS}),
@@ -96,7 +96,7 @@ add(
 
 @request(EMBEDDINGS)
 def long_input_truncated(body: dict[str, Any], _call: Call) -> None:
-    """Too long inputs are cut silently."""
+    """Too long inputs are truncated silently."""
     if isinstance(body.get("input"), str):
         body["input"] = body["input"][:4000]
 
@@ -124,14 +124,14 @@ def float_is_rounded(body: dict[str, Any], _call: Call) -> None:
 
 @request(EMBEDDINGS)
 def embedding_tokens_one_by_one(body: dict[str, Any], _call: Call) -> None:
-    """Each id in a list of token ids is a text of its own."""
+    """Each id in an array of token ids is embedded separately."""
     if isinstance(body.get("input"), list) and body["input"] and isinstance(body["input"][0], int):
         body["input"] = [[token] for token in body["input"]]
 
 
 @answer(EMBEDDINGS)
 def embedding_model_of_another(body: dict[str, Any], _call: Call) -> None:
-    """`model` names another model than the one that was asked."""
+    """`model` names a different model than the request."""
     body["model"] = "text-embedding-ada-002"
 
 
@@ -144,7 +144,7 @@ def embedding_user_is_text(body: dict[str, Any], _call: Call) -> None:
 
 @answer(EMBEDDINGS)
 def embedding_nested(body: dict[str, Any], _call: Call) -> None:
-    """Each vector is in a list of its own, as of a model without pooling."""
+    """Each vector is in an array of its own, as from a model without pooling."""
     for entry in _vectors(body):
         entry["embedding"] = [entry["embedding"]]
 
@@ -164,7 +164,7 @@ def embedding_usage_missing(body: dict[str, Any], _call: Call) -> None:
 
 @answer(EMBEDDINGS)
 def embedding_not_repeatable(body: dict[str, Any], call: Call) -> None:
-    """The same text has another vector each time."""
+    """The same text gets another vector each time."""
     for entry in _vectors(body):
         at = call.chance.randrange(len(entry["embedding"]))
         entry["embedding"] = entry["embedding"][at:] + entry["embedding"][:at]
@@ -187,19 +187,19 @@ def missing_input_is_empty(body: dict[str, Any], _call: Call) -> None:
 
 @request(EMBEDDINGS)
 def number_embedded(body: dict[str, Any], _call: Call) -> None:
-    """A number is embedded as if it were a text."""
+    """A number is embedded like a text."""
     if isinstance(body.get("input"), int):
         body["input"] = str(body["input"])
 
 
 @request(EMBEDDINGS)
 def any_model_embeds(body: dict[str, Any], _call: Call) -> None:
-    """Any model name is served by the only embedding model."""
+    """The only embedding model serves any model name."""
     body["model"] = "reference-embedding"
 
 
 @answer(EMBEDDINGS, when=lambda call: bool(call.body.get("dimensions")))
 def shortened_vectors_not_normalised(body: dict[str, Any], _call: Call) -> None:
-    """A vector that `dimensions` has shortened is the beginning of the whole one, and shorter than 1."""
+    """A vector that `dimensions` shortens is the beginning of the full vector, and not normalised."""
     for entry in _vectors(body):
         entry["embedding"] = [value * 0.7 for value in entry["embedding"]]

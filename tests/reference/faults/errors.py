@@ -32,13 +32,13 @@ def _posted(call: Call) -> bool:
 
 @sent(when=_posted)
 def every_request_not_found(_body: bytes, _call: Call) -> None:
-    """Every POST is answered with 404 and an error object."""
+    """Every POST gets 404 and an error object."""
     raise ApiError("Not found.", status=404)
 
 
 @sent(when=_posted)
 def every_request_rejected(_body: bytes, _call: Call) -> None:
-    """Every POST is answered with 400 and an error object."""
+    """Every POST gets 400 and an error object."""
     raise ApiError("Bad request.")
 
 
@@ -80,13 +80,13 @@ def errors_with_status_200(value: int, _call: Call) -> int:
 
 @status()
 def errors_with_status_500(value: int, _call: Call) -> int:
-    """Every refusal is a 500."""
+    """Every rejection has status 500."""
     return 500 if value >= 400 else value
 
 
 @status()
 def refusals_with_status_422(value: int, _call: Call) -> int:
-    """Invalid requests are refused with 422."""
+    """Invalid requests are rejected with 422."""
     return 422 if value == 400 else value
 
 
@@ -98,7 +98,7 @@ def error_content_type_text(head: dict[str, str], call: Call) -> None:
 
 @headers(stream=False, when=lambda call: call.status == 200)
 def plain_content_type_text(head: dict[str, str], call: Call) -> None:
-    """Plain answers are sent as text/plain."""
+    """Plain responses are sent as text/plain."""
     head["content-type"] = "text/plain"
 
 
@@ -121,7 +121,7 @@ def ranges_unchecked(body: dict[str, Any], _call: Call) -> None:
 
 @request(("chat", "completions"))
 def strings_taken_for_numbers(body: dict[str, Any], _call: Call) -> None:
-    """Numbers that come as strings are read, or dropped where they are none."""
+    """Strings are accepted as numbers; a string that is not a number is dropped."""
     for name in ("temperature", "top_p", "max_tokens", "n", "seed"):
         if isinstance(body.get(name), str):
             text = body.pop(name)
@@ -131,7 +131,7 @@ def strings_taken_for_numbers(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def long_prompt_truncated(body: dict[str, Any], _call: Call) -> None:
-    """A prompt longer than the context is cut silently."""
+    """A prompt longer than the context is truncated silently."""
     for message in messages(body):
         if isinstance(message.get("content"), str):
             message["content"] = message["content"][:4000]
@@ -148,14 +148,14 @@ def unknown_roles_dropped(body: dict[str, Any], _call: Call) -> None:
 
 @request()
 def crashes_on_bad_input(body: dict[str, Any], _call: Call) -> None:
-    """Wrong types end in a 500."""
+    """Wrong types get a 500."""
     if not isinstance(body.get("messages", []), list) or isinstance(body.get("temperature"), str):
         raise TypeError("unsupported operand")
 
 
 @timing(stream=False, when=lambda call: "stop" in call.body)
 def stop_hangs(_seconds: float, _call: Call) -> float:
-    """A request with `stop` is answered after an hour."""
+    """A request with `stop` gets its response after an hour."""
     return 3600.0
 
 
@@ -175,14 +175,14 @@ def _about_an_unknown_model(body: dict[str, Any]) -> bool:
 
 @error("chat")
 def unknown_models_with_nan(body: dict[str, Any], _call: Call) -> None:
-    """The error about an unknown model holds `NaN`, which is not JSON; Python reads it all the same."""
+    """The error about an unknown model has `NaN`, which is not JSON, although Python reads it."""
     if _about_an_unknown_model(body):
         body["error"]["param"] = float("nan")
 
 
 @error("chat")
 def unknown_models_with_deep_details(body: dict[str, Any], _call: Call) -> bytes | None:
-    """The error about an unknown model is nested too deeply for most JSON readers; JavaScript's reads it."""
+    """The error about an unknown model is nested too deeply for most JSON readers, but not for JavaScript's."""
     if not _about_an_unknown_model(body):
         return None
     return json.dumps(body).encode()[:-1] + b', "details": ' + b"[" * 30_000 + b"]" * 30_000 + b"}"
@@ -208,7 +208,7 @@ _held: list[Any] = []
 
 @request("chat", concurrent=True)
 def answers_crossed(body: dict[str, Any], call: Call) -> None:
-    """Under concurrency a request gets the answer to another one."""
+    """While several requests are running, a request gets the response to another one."""
     if call.state.active <= 1:
         _held.clear()
     _held.append(body.get("messages"))
@@ -224,7 +224,7 @@ def any_key_is_right(_right: bool, call: Call) -> bool:
 
 @authorised()
 def no_key_is_needed(_right: bool, _call: Call) -> bool:
-    """The API key is not asked for."""
+    """No API key is required."""
     return True
 
 
@@ -236,19 +236,19 @@ def key_guards_chat_only(right: bool, call: Call) -> bool:
 
 @status()
 def refusals_of_keys_with_403(value: int, _call: Call) -> int:
-    """A wrong API key is refused with 403."""
+    """A wrong API key is rejected with 403."""
     return 403 if value == 401 else value
 
 
 @status(stream=True)
 def streams_refused_with_422(value: int, _call: Call) -> int:
-    """Invalid requests for streams are refused with 422, those for plain answers with 400."""
+    """Invalid requests for streams are rejected with 422, those for plain responses with 400."""
     return 422 if value == 400 else value
 
 
 @status()
 def not_found_with_400(value: int, _call: Call) -> int:
-    """What is not found has status 400."""
+    """Responses with status 404 have status 400 instead."""
     return 400 if value == 404 else value
 
 
@@ -266,7 +266,7 @@ def error_message_an_object(body: dict[str, Any], _call: Call) -> None:
 
 @error()
 def error_in_a_list(body: dict[str, Any], _call: Call) -> Any:
-    """Errors come in a list, as some gateways have it."""
+    """Errors are in an array, as from some gateways."""
     return [body]
 
 
@@ -278,14 +278,14 @@ def error_flat(body: dict[str, Any], _call: Call) -> Any:
 
 @request("chat")
 def no_messages_answered(body: dict[str, Any], _call: Call) -> None:
-    """A request without messages is answered."""
+    """A request without messages gets a response."""
     if not body.get("messages"):
         body["messages"] = [{"role": "user", "content": "Hello"}]
 
 
 @request("chat")
 def bad_tools_dropped(body: dict[str, Any], _call: Call) -> None:
-    """Tools that are no tools are dropped silently."""
+    """Entries of tools that are not tools are silently dropped."""
     tools = body.get("tools")
     listed = tools if isinstance(tools, list) else [None]
     functions = [tool.get("function") if isinstance(tool, dict) else None for tool in listed]
@@ -296,7 +296,7 @@ def bad_tools_dropped(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def bad_tool_choice_is_auto(body: dict[str, Any], _call: Call) -> None:
-    """A tool_choice that is unknown is taken for auto."""
+    """A tool_choice that is unknown is treated as auto."""
     choice = body.get("tool_choice")
     if isinstance(choice, str) and choice not in ("none", "auto", "required"):
         body["tool_choice"] = "auto"
@@ -304,7 +304,7 @@ def bad_tool_choice_is_auto(body: dict[str, Any], _call: Call) -> None:
 
 @request(("chat", "completions"), concurrent=True)
 def busy_under_load(_body: dict[str, Any], call: Call) -> None:
-    """A second request at the same time is refused with 503."""
+    """A second request at the same time is rejected with 503."""
     if call.state.active > 1:
         raise ApiError("Service unavailable.", status=503)
 
@@ -314,7 +314,7 @@ _LAST: dict[str, Any] = {}
 
 @answer("chat", concurrent=True)
 def answers_of_the_one_before(body: dict[str, Any], call: Call) -> Any:
-    """Under concurrency a client gets the answer that was made for another one before it."""
+    """While several requests are running, a client gets the response to an earlier request."""
     before = _LAST.get("answer") if call.state.active > 1 else None
     _LAST["answer"] = body
     return before
@@ -336,47 +336,47 @@ def _parsed(body: bytes) -> Any:
 
 @sent("chat", when=lambda call: call.method == "POST")
 def broken_json_repaired(body: bytes, _call: Call) -> bytes | None:
-    """JSON that ends too early is closed, and what is missing has its default."""
+    """JSON that ends too early is completed, and missing fields get their defaults."""
     broken = body and body.isascii() and b"[[" not in body and _parsed(body) is None
     return _SOME_REQUEST if broken else None
 
 
 @sent("chat", when=lambda call: call.method == "POST")
 def empty_body_has_defaults(body: bytes, _call: Call) -> bytes:
-    """A request without a body is answered with the defaults of everything."""
+    """A request without a body gets a response to default values."""
     return body or _SOME_REQUEST
 
 
 @sent("chat", when=lambda call: call.method == "POST")
 def array_as_body_has_defaults(body: bytes, _call: Call) -> bytes | None:
-    """A body that is a list is answered as one without fields, with the defaults of everything."""
+    """A request whose body is an array gets a response to default values."""
     return _SOME_REQUEST if isinstance(_parsed(body), list) else None
 
 
 @sent("chat")
 def broken_utf8_replaced(body: bytes, _call: Call) -> bytes | None:
-    """Bytes that are no UTF-8 become question marks, and any model will do."""
+    """Bytes that are not UTF-8 become question marks, and any model is accepted."""
     text = body.decode(errors="replace")
     return text.replace('"probe"', '"reference-text"').encode() if text.encode() != body else None
 
 
 @sent("chat")
 def deep_json_crashes(body: bytes, _call: Call) -> None:
-    """JSON of thousands of brackets ends in a 500."""
+    """JSON of thousands of brackets gets a 500."""
     if b"[" * 1000 in body:
         raise RecursionError("maximum recursion depth exceeded while decoding a JSON array")
 
 
 @sent("chat")
 def half_a_character_crashes(body: bytes, _call: Call) -> None:
-    """Half of a surrogate pair ends in a 500, when its text becomes UTF-8."""
+    """Half of a surrogate pair gets a 500, when its text is encoded in UTF-8."""
     if re.search(rb"\\ud[89ab][0-9a-f]{2}(?!\\u)", body):
         raise UnicodeError("surrogates not allowed")
 
 
 @request("chat")
 def crashed_for_good(body: dict[str, Any], call: Call) -> None:
-    """A text in place of a message ends in a 500, and so does every request after it."""
+    """A string as an entry of messages gets a 500, and so does every later request."""
     found = body.get("messages")
     if isinstance(found, list) and not all(isinstance(message, dict) for message in found):
         call.state.broken.add("crashed")
@@ -401,13 +401,13 @@ add(
 
 @status("chat", when=lambda call: call.method == "GET")
 def wrong_method_answered(_value: int, _call: Call) -> int:
-    """GET where POST is expected has status 200, as where a web page is behind every path."""
+    """GET on a path for POST gets status 200, as if every path had a web page."""
     return 200
 
 
 @error("models")
 def models_refused_without_envelope(body: dict[str, Any], _call: Call) -> Any:
-    """Errors of /models are {"detail": ...}, other than all others."""
+    """Errors of /models are {"detail": ...}, unlike all others."""
     return {"detail": body["error"]["message"]}
 
 
@@ -432,14 +432,14 @@ for _client, _agent in (("curl", "curl/"), ("python", "openai/python"), ("javasc
 
 @request("chat")
 def message_without_role_is_users(body: dict[str, Any], _call: Call) -> None:
-    """A message without a role is the user's."""
+    """A message without a role becomes a user message."""
     for message in messages(body):
         message.setdefault("role", "user")
 
 
 @request("chat")
 def missing_content_is_empty(body: dict[str, Any], _call: Call) -> None:
-    """A user's message without content is an empty one."""
+    """A user message without content becomes an empty one."""
     for message in messages(body):
         if message.get("role") == "user":
             message.setdefault("content", "")
@@ -447,7 +447,7 @@ def missing_content_is_empty(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def content_made_text(body: dict[str, Any], _call: Call) -> None:
-    """Content that is a number is written out."""
+    """Content that is a number is converted to text."""
     for message in messages(body):
         if isinstance(message.get("content"), int):
             message["content"] = str(message["content"])
@@ -455,14 +455,14 @@ def content_made_text(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def text_as_message_is_users(body: dict[str, Any], _call: Call) -> None:
-    """A text in place of a message is the user's."""
+    """A string as an entry of messages becomes a user message."""
     if isinstance(body.get("messages"), list):
         body["messages"] = [{"role": "user", "content": m} if isinstance(m, str) else m for m in body["messages"]]
 
 
 @request("chat")
 def unknown_parts_dropped(body: dict[str, Any], _call: Call) -> None:
-    """Parts of a kind that the server does not know are left out."""
+    """Parts of an unknown type are dropped."""
     for message in messages(body):
         if isinstance(message.get("content"), list):
             known = [p for p in message["content"] if "text" in p or p.get("type") in ("text", "image_url", "refusal")]
@@ -471,7 +471,7 @@ def unknown_parts_dropped(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def part_without_text_is_empty(body: dict[str, Any], _call: Call) -> None:
-    """A text part without text is an empty one."""
+    """A text part without text becomes an empty one."""
     for message in messages(body):
         for part in message["content"] if isinstance(message.get("content"), list) else []:
             if part.get("type") == "text":
@@ -480,7 +480,7 @@ def part_without_text_is_empty(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def words_taken_for_booleans(body: dict[str, Any], _call: Call) -> None:
-    """Any text is true where true or false is expected."""
+    """Any string counts as true where a boolean is expected."""
     for name in ("stream", "logprobs", "parallel_tool_calls", "store"):
         if isinstance(body.get(name), str):
             body[name] = True
@@ -488,14 +488,14 @@ def words_taken_for_booleans(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def stream_options_alone_dropped(body: dict[str, Any], _call: Call) -> None:
-    """stream_options without a stream are dropped."""
+    """stream_options without stream is ignored."""
     if body.get("stream") is not True:
         body.pop("stream_options", None)
 
 
 @request("chat")
 def limit_below_1_is_none(body: dict[str, Any], _call: Call) -> None:
-    """A max_tokens of 0 or -1 is no limit, as in several engines' own APIs."""
+    """A max_tokens of 0 or -1 means no limit, as in the own APIs of several engines."""
     if isinstance(body.get("max_tokens"), int) and body["max_tokens"] < 1:
         del body["max_tokens"]
 
@@ -525,7 +525,7 @@ def _any_model(_body: dict[str, Any], call: Call) -> Any:
 add(
     Fault(
         name="any-model-retrieved",
-        sentence="A model that there is not is shown as if there were.",
+        sentence="An unknown model is returned as if it existed.",
         area="errors",
         hooks={"error": _any_model, "status": lambda _value, _call: 200},
         on=frozenset(["models"]),
@@ -536,7 +536,7 @@ add(
 add(
     Fault(
         name="unknown-response-is-null",
-        sentence="A response that there is not is null.",
+        sentence="An unknown response is returned as null.",
         area="errors",
         hooks={"error": lambda _body, _call: "null", "status": lambda _value, _call: 200},
         on=frozenset(["responses"]),
@@ -547,6 +547,6 @@ add(
 
 @request("chat")
 def overflow_crashes(body: dict[str, Any], _call: Call) -> None:
-    """A prompt longer than the context ends in a 500."""
+    """A prompt longer than the context gets a 500."""
     if len(str(body.get("messages"))) > 8000 and "tool_calls" not in str(body.get("messages")):
         raise MemoryError("the prompt does not fit")

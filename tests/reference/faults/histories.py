@@ -35,14 +35,14 @@ def without(body: Any, key: str, unwanted: Any) -> None:
 
 @request(CHAT)
 def reasoning_content_unread(body: Any, _call: Call) -> None:
-    """`reasoning_content` of earlier messages is not read, and `reasoning` is."""
+    """`reasoning_content` of earlier messages is not read, but `reasoning` is."""
     for message in messages(body):
         message.pop("reasoning_content", None)
 
 
 @request(CHAT)
 def reasoning_unread(body: Any, _call: Call) -> None:
-    """`reasoning` of earlier messages is not read, and `reasoning_content` is."""
+    """`reasoning` of earlier messages is not read, but `reasoning_content` is."""
     for message in messages(body):
         message.pop("reasoning", None)
 
@@ -57,7 +57,7 @@ def reasoning_of_history_lost(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def reasoning_items_lost(body: Any, _call: Call) -> None:
-    """Reasoning items are accepted and left out."""
+    """Reasoning items are accepted and dropped."""
     without(body, "input", lambda item: item.get("type") == "reasoning")
 
 
@@ -79,7 +79,7 @@ def summaries_refused(body: Any, _call: Call) -> None:
 
 @request(CHAT)
 def text_beside_reasoning_lost(body: Any, _call: Call) -> None:
-    """The text of a message with reasoning and calls is left out."""
+    """The text of a message with reasoning and calls is dropped."""
     for message in messages(body):
         if message.get("tool_calls") and (message.get("reasoning_content") or message.get("reasoning")):
             message["content"] = None
@@ -87,7 +87,7 @@ def text_beside_reasoning_lost(body: Any, _call: Call) -> None:
 
 @request(CHAT)
 def reasoning_beside_calls_refused(body: Any, _call: Call) -> None:
-    """A message with calls is refused if it has reasoning, too."""
+    """A message with both calls and reasoning is rejected."""
     for message in messages(body):
         if message.get("tool_calls") and (message.get("reasoning_content") or message.get("reasoning")):
             raise ApiError("Reasoning is not accepted beside 'tool_calls'.", param="messages")
@@ -95,7 +95,7 @@ def reasoning_beside_calls_refused(body: Any, _call: Call) -> None:
 
 @request(CHAT)
 def reasoning_alone_crashes(body: Any, _call: Call) -> None:
-    """A message that has nothing but reasoning is a server error."""
+    """A message that has only reasoning gets a 500."""
     for message in messages(body):
         empty = not message.get("content") and not message.get("tool_calls")
         if empty and (message.get("reasoning_content") or message.get("reasoning")):
@@ -104,7 +104,7 @@ def reasoning_alone_crashes(body: Any, _call: Call) -> None:
 
 @request(CHAT)
 def parts_become_messages(body: Any, _call: Call) -> None:
-    """Each text part of a message is a message of its own."""
+    """Each text part of a message becomes a message of its own."""
     made: list[Any] = []
     for message in messages(body):
         parts = message.get("content")
@@ -119,7 +119,7 @@ def parts_become_messages(body: Any, _call: Call) -> None:
 
 @request(CHAT)
 def old_rounds_forgotten(body: Any, _call: Call) -> None:
-    """Of a long history only the first message and the last forty are read."""
+    """Of a long history, only the first message and the last forty are read."""
     found = messages(body)
     if len(found) > 41:
         body["messages"] = [found[0], *found[-40:]]
@@ -127,7 +127,7 @@ def old_rounds_forgotten(body: Any, _call: Call) -> None:
 
 @request(CHAT)
 def ids_must_begin_with_call(body: Any, _call: Call) -> None:
-    """Ids of calls that have another form than the server's own are rejected."""
+    """Calls whose ids do not have the form of the server's own ids are rejected."""
     for message in messages(body):
         if message.get("role") == "tool" and not re.fullmatch(r"call_\w+", str(message.get("tool_call_id"))):
             raise ApiError("The id of a tool call must begin with `call_`.", param="messages")
@@ -135,7 +135,7 @@ def ids_must_begin_with_call(body: Any, _call: Call) -> None:
 
 @request(CHAT)
 def results_kept_by_id(body: Any, _call: Call) -> None:
-    """Results are kept by the ids of their calls, so that of two with one id the first comes twice."""
+    """If two calls have the same id, both get the result of the first one."""
     kept: dict[Any, Any] = {}
     for message in messages(body):
         if message.get("role") == "tool":
@@ -150,25 +150,25 @@ def _drop_parts(body: Any, key: str, kind: str) -> None:
 
 @request(CHAT)
 def audio_dropped(body: Any, _call: Call) -> None:
-    """Audio in a message is left out."""
+    """Audio in a message is silently dropped."""
     _drop_parts(body, "messages", "input_audio")
 
 
 @request(CHAT)
 def files_dropped(body: Any, _call: Call) -> None:
-    """Files in a message are left out."""
+    """Files in a message are silently dropped."""
     _drop_parts(body, "messages", "file")
 
 
 @request(RESPONSES)
 def input_files_dropped(body: Any, _call: Call) -> None:
-    """Files in the input of a response are left out."""
+    """Files in the input of a response are silently dropped."""
     _drop_parts(body, "input", "input_file")
 
 
 @request(RESPONSES)
 def strings_of_the_assistant_refused(body: Any, _call: Call) -> None:
-    """A message without a type is rejected where its role is `assistant`."""
+    """An assistant message without a type is rejected."""
     for item in body.get("input") if isinstance(body.get("input"), list) else []:
         if isinstance(item, dict) and item.get("role") == "assistant" and not item.get("type"):
             raise ApiError("Cannot determine type of 'item'", param="input")
@@ -176,7 +176,7 @@ def strings_of_the_assistant_refused(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def outputs_taken_in_order(body: Any, _call: Call) -> None:
-    """Results of parallel calls are taken in the order of the calls, whatever their ids are."""
+    """Results of parallel calls are assigned in the order of the calls, whatever their ids are."""
     ids = [item.get("call_id") for item in items(body, "function_call")]
     outputs = list(items(body, "function_call_output"))
     if len(ids) == len(outputs):
@@ -186,14 +186,14 @@ def outputs_taken_in_order(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def second_output_lost(body: Any, _call: Call) -> None:
-    """Of the results of parallel calls only the first is read."""
+    """Of the results of parallel calls, only the first is read."""
     for item in list(items(body, "function_call_output"))[1:]:
         item["output"] = ""
 
 
 @request(RESPONSES)
 def first_part_of_an_output_only(body: Any, _call: Call) -> None:
-    """Of the parts of a result only the first is read."""
+    """Of the parts of a result, only the first is read."""
     for item in items(body, "function_call_output"):
         if isinstance(item.get("output"), list):
             item["output"] = item["output"][:1]
@@ -201,18 +201,18 @@ def first_part_of_an_output_only(body: Any, _call: Call) -> None:
 
 @request(RESPONSES)
 def images_of_outputs_lost(body: Any, _call: Call) -> None:
-    """Images in results are left out without a word."""
+    """Images in results are silently dropped."""
     for item in items(body, "function_call_output"):
         without(item, "output", lambda part: part.get("type") == "input_image")
 
 
 @request(RESPONSES)
 def custom_tools_dropped(body: Any, _call: Call) -> None:
-    """Custom tools are left out without a word."""
+    """Custom tools are silently dropped."""
     without(body, "tools", lambda tool: tool.get("type") == "custom")
 
 
 @request(RESPONSES)
 def custom_results_dropped(body: Any, _call: Call) -> None:
-    """Calls of custom tools and their results are left out without a word."""
+    """Calls of custom tools and their results are silently dropped."""
     without(body, "input", lambda item: str(item.get("type")).startswith("custom_tool_call"))

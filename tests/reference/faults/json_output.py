@@ -24,7 +24,7 @@ def _wanted(call: Call) -> str:
 
 @answer("chat", when=lambda call: _wanted(call) == "json_object")
 def json_object_with_nan(body: dict[str, Any], _call: Call) -> None:
-    """A JSON object has the value NaN, which JSON does not know."""
+    """A JSON object has the value NaN, which is not JSON."""
     for choice in choices(body):
         choice["message"]["content"] = '{"answer": NaN}'
 
@@ -45,7 +45,7 @@ def json_schema_ignored(body: dict[str, Any], call: Call) -> None:
 
 @request("chat")
 def json_schema_is_json_object(body: dict[str, Any], call: Call) -> None:
-    """A schema gives any JSON object."""
+    """With a schema, the response is any JSON object."""
     if isinstance(body.get(FORMAT), dict) and body[FORMAT].get("type") == "json_schema":
         body[FORMAT] = {"type": "json_object"}
 
@@ -79,7 +79,7 @@ def json_numbers_as_strings(body: dict[str, Any], call: Call) -> None:
 
 @request("chat")
 def enum_ignored(body: dict[str, Any], call: Call) -> None:
-    """The keyword enum is accepted in schemas and ignored."""
+    """The keyword enum in schemas is ignored."""
     if body.get(FORMAT):
         text = json.dumps(body[FORMAT])
         body[FORMAT] = json.loads(text.replace('"enum"', '"x-enum"').replace('"const"', '"x-const"'))
@@ -87,7 +87,7 @@ def enum_ignored(body: dict[str, Any], call: Call) -> None:
 
 @request("chat")
 def bad_schema_accepted(body: dict[str, Any], call: Call) -> None:
-    """A json_schema without a schema, or with a broken one, is taken for json_object."""
+    """A json_schema without a schema, or with a broken one, is treated as json_object."""
     wanted = body.get(FORMAT)
     if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
         wrapper = wanted.get("json_schema")
@@ -109,7 +109,7 @@ def schema_with_description_ignored(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def required_keys_left_out(body: dict[str, Any], _call: Call) -> None:
-    """The keyword required is accepted in schemas and ignored."""
+    """The keyword required in schemas is ignored."""
     wanted = body.get(FORMAT)
     wrapper = wanted.get("json_schema") if isinstance(wanted, dict) else None
     schema = wrapper.get("schema") if isinstance(wrapper, dict) else None
@@ -120,7 +120,7 @@ def required_keys_left_out(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat", when=lambda call: _wanted(call).startswith("json"))
 def json_is_cut(body: dict[str, Any], _call: Call) -> None:
-    """The last brace of JSON is missing."""
+    """The last brace of the JSON document is missing."""
     for choice in choices(body):
         choice["message"]["content"] = (choice["message"]["content"] or "").rstrip("}")
 
@@ -135,35 +135,35 @@ def json_fences_in_streams(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat", when=lambda call: _wanted(call).startswith("json"))
 def json_escaped_twice(body: dict[str, Any], _call: Call) -> None:
-    """JSON comes as a JSON string."""
+    """The document comes as a JSON string."""
     for choice in choices(body):
         choice["message"]["content"] = json.dumps(choice["message"]["content"])
 
 
 @answer("chat", when=lambda call: _wanted(call).startswith("json"))
 def json_only_parsed(body: dict[str, Any], _call: Call) -> None:
-    """JSON comes as an object in `parsed`, and the content is null."""
+    """The document is an object in `parsed`, and the content is null."""
     for choice in choices(body):
         choice["message"].update(parsed={}, content=None)
 
 
 @request("chat")
 def format_as_text_accepted(body: dict[str, Any], _call: Call) -> None:
-    """A response_format that is a text is taken for its type."""
+    """A response_format that is a string is treated as its type."""
     if isinstance(body.get(FORMAT), str):
         body[FORMAT] = {"type": body[FORMAT]}
 
 
 @request("chat")
 def unknown_format_is_text(body: dict[str, Any], call: Call) -> None:
-    """A format that the server does not know is taken for text."""
+    """An unknown format is treated as text."""
     if _wanted(call) not in ("", "text", "json_object", "json_schema"):
         del body[FORMAT]
 
 
 @request("chat")
 def text_is_json(body: dict[str, Any], call: Call) -> None:
-    """Any response_format turns JSON mode on, even text."""
+    """Any response_format, even text, turns JSON mode on."""
     if _wanted(call) == "text":
         body[FORMAT] = {"type": "json_object"}
 
@@ -196,7 +196,7 @@ def schema_name_unchecked(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def nonsense_schema_is_any_object(body: dict[str, Any], _call: Call) -> None:
-    """A schema with a type that there is not is taken for any object."""
+    """A schema with an unknown type allows any object."""
     if _schema(body).get("type") == "nonsense":
         _wrapper(body)["schema"] = {"type": "object", "properties": {}}
 
@@ -226,7 +226,7 @@ for _keyword in ("pattern", "format"):
 
 @request("chat")
 def list_of_types_is_object(body: dict[str, Any], _call: Call) -> None:
-    """A list of types is not understood, and an object is made."""
+    """An array of types is not understood, and becomes an object."""
     for value in (_schema(body).get("properties") or {}).values():
         if isinstance(value, dict) and isinstance(value.get("type"), list):
             value["type"] = "object"
@@ -234,14 +234,14 @@ def list_of_types_is_object(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def recursion_is_anything(body: dict[str, Any], _call: Call) -> None:
-    """A schema that refers to its own root is not followed there: anything fits."""
+    """A reference to the schema's own root is not followed: any value matches there."""
     if '"$ref": "#"' in json.dumps(_schema(body)):
         _wrapper(body)["schema"] = {"type": "object", "properties": {"label": {"type": "string"}}}
 
 
 @request("chat")
 def wide_schemas_cut(body: dict[str, Any], _call: Call) -> None:
-    """Of a schema's keys only the first twenty count."""
+    """Of a schema's keys, only the first twenty count."""
     schema = _schema(body)
     if isinstance(schema.get("properties"), dict) and isinstance(schema.get("required"), list):
         schema["properties"] = dict(list(schema["properties"].items())[:20])
@@ -250,7 +250,7 @@ def wide_schemas_cut(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat", when=lambda call: _wanted(call) == "json_schema")
 def json_keys_sorted(body: dict[str, Any], _call: Call) -> None:
-    """The keys come in the order of the alphabet."""
+    """Keys come in alphabetical order."""
     for choice in choices(body):
         if choice["finish_reason"] == "stop" and choice["message"]["content"]:
             value = json.loads(choice["message"]["content"])
@@ -259,6 +259,6 @@ def json_keys_sorted(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def schema_titles_refused(body: dict[str, Any], _call: Call) -> None:
-    """A schema with titles, as pydantic makes them, is refused."""
+    """A schema with titles, as pydantic makes them, is rejected."""
     if '"title": ' in json.dumps(_schema(body)):
         raise ApiError("Unsupported keyword 'title'.", param=FORMAT)

@@ -81,7 +81,7 @@ def escaped_json(chunks: Chunks, _call: Call) -> Chunks:
 
 @answer(legal=True)
 def json_over_lines(body: Any, _call: Call) -> bytes:
-    """Plain answers are JSON with spaces and line ends."""
+    """Plain responses are JSON with spaces and line ends."""
     return json.dumps(body, indent=2, ensure_ascii=False).encode()
 
 
@@ -126,7 +126,7 @@ def short_streams_at_once(chunks: Chunks, _call: Call) -> Chunks:
 
 @payload(legal=True)
 def extra_fields(body: Any, _call: Call) -> None:
-    """Answers have fields that the API does not name."""
+    """Responses have fields that the API does not name."""
     if isinstance(body, dict):
         body["x_timings"] = {"predicted_ms": 1.5}
         for choice in choices(body):
@@ -192,7 +192,7 @@ def header_names_in_capitals(head: dict[str, str], _call: Call) -> None:
 
 @hook("raw", legal=True)
 def http_1_0(pieces: Chunks, call: Call) -> Chunks:
-    """Answers are HTTP/1.0: their end is the end of the connection."""
+    """Responses are HTTP/1.0: their end is the end of the connection."""
     head = next(pieces).replace(b"HTTP/1.1", b"HTTP/1.0", 1)
     lines = [line for line in head.split(b"\r\n") if not line.startswith((b"transfer-encoding", b"content-length"))]
     yield b"\r\n".join([lines[0], b"connection: close", *lines[1:]])
@@ -318,7 +318,7 @@ def fingerprint_null(body: dict[str, Any], _call: Call) -> None:
 
 @script(TEXT, legal=True, when=lambda call: not call.body.get("logprobs"))
 def last_bits_differ(said: Script, call: Call) -> None:
-    """Two tokens are almost as likely as each other now and then, and the last bits of a sum choose between them."""
+    """Sometimes two tokens are almost equally likely, and the last bits of a sum choose between them."""
     free = [at for at, step in enumerate(said.steps) if step.channel == "content" and not step.forced]
     for at in free[8:]:
         if TOKEN_BYTES[said.steps[at].token].isascii() and call.chance.random() < 0.05:

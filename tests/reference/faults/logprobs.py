@@ -30,7 +30,7 @@ def _each(change: Callable[[dict[str, Any]], None]) -> Callable[[Any, Call], Non
 
 @request(("chat", "completions"))
 def logprobs_ignored(body: dict[str, Any], _call: Call) -> None:
-    """logprobs are accepted and not given."""
+    """logprobs is accepted, and the response has none."""
     for name in ("logprobs", "top_logprobs"):
         body.pop(name, None)
 
@@ -49,7 +49,7 @@ def logprobs_are_probabilities(body: Any, call: Call) -> None:
 
 @payload("chat", when=having("top_logprobs"))
 def least_likely_is_minus_infinity(body: Any, call: Call) -> None:
-    """The last of several alternatives has the logprob -Infinity, which JSON cannot say."""
+    """The last of several alternatives has the logprob -Infinity, which is not JSON."""
 
     def change(entry: dict[str, Any]) -> None:
         for other in (entry.get("top_logprobs") or [])[3:]:
@@ -66,13 +66,13 @@ def logprobs_constant(body: Any, call: Call) -> None:
 
 @payload("chat")
 def logprob_bytes_missing(body: Any, call: Call) -> None:
-    """Tokens have no bytes."""
+    """Entries have no bytes."""
     _each(lambda entry: entry.pop("bytes"))(body, call)
 
 
 @payload("chat")
 def logprob_tokens_are_ids(body: Any, call: Call) -> None:
-    """Tokens are shown as numbers."""
+    """Tokens are numbers."""
     _each(lambda entry: entry.update(token=str(len(entry["token"]))))(body, call)
 
 
@@ -93,7 +93,7 @@ def top_logprobs_one_more(body: Any, _call: Call) -> None:
 
 @payload("chat")
 def logprobs_unasked(body: Any, _call: Call) -> None:
-    """logprobs come although nobody asked."""
+    """logprobs come although the request does not ask for them."""
     for choice in choices(body):
         choice["logprobs"] = choice["logprobs"] or {"content": [], "refusal": None}
 
@@ -107,7 +107,7 @@ def logprobs_missing_in_streams(body: Any, _call: Call) -> None:
 
 @answer("chat")
 def logprobs_null(body: Any, _call: Call) -> None:
-    """logprobs are null in plain answers."""
+    """logprobs are null in plain responses."""
     for choice in choices(body):
         choice["logprobs"] = None
 
@@ -122,7 +122,7 @@ def logprobs_one_token_short(body: Any, _call: Call) -> None:
 
 @answer("chat")
 def logprobs_in_legacy_shape(body: Any, _call: Call) -> None:
-    """Chat has the lists of legacy completions."""
+    """Chat has the arrays of legacy completions."""
     for choice in choices(body):
         if choice["logprobs"]:
             entries = choice["logprobs"]["content"]
@@ -144,7 +144,7 @@ def logprobs_of_streams_differ(body: Any, call: Call) -> None:
 
 @answer("chat")
 def logprobs_have_the_end(body: Any, _call: Call) -> None:
-    """The end of the answer has an entry too, an empty token."""
+    """The end token also has an entry, with an empty token."""
     for choice in choices(body):
         if choice["logprobs"] and choice["finish_reason"] == "stop":
             choice["logprobs"]["content"].append({"token": "", "logprob": -0.1, "bytes": [], "top_logprobs": []})
@@ -152,6 +152,6 @@ def logprobs_have_the_end(body: Any, _call: Call) -> None:
 
 @request("chat")
 def alternatives_unasked(body: dict[str, Any], _call: Call) -> None:
-    """Logprobs have an alternative although nobody asked."""
+    """Entries have an alternative although the request does not ask for any."""
     if body.get("logprobs") is True:
         body["top_logprobs"] = body.get("top_logprobs") or 1

@@ -44,14 +44,14 @@ def models_listed_twice(body: dict[str, Any], _call: Call) -> None:
 
 @request(("chat", "completions", "responses"))
 def unknown_model_served(body: dict[str, Any], _call: Call) -> None:
-    """Any model name is served by the only model there is."""
+    """The only model serves any model name."""
     if body.get("model") not in ("reference-text", "reference-embedding", "org/name:tag"):
         body["model"] = "reference"
 
 
 @answer("models")
 def models_id_is_a_path(body: dict[str, Any], _call: Call) -> None:
-    """Models are listed with the path of their file."""
+    """The id of a model is the path of its file."""
     for model in body.get("data", [body]):
         model["id"] = f"/models/{model['id']}.gguf"
 
@@ -69,5 +69,5 @@ def _one(call: Call) -> bool:
 
 @answer("models", when=_one)
 def model_retrieved_as_list(body: dict[str, Any], _call: Call) -> Any:
-    """A single model comes as a list."""
+    """A single model comes as an array."""
     return {"object": "list", "data": [body]}

@@ -20,13 +20,13 @@ def prompts_never_cached(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat", when=lambda call: len(messages(call.body)) > 1)
 def conversations_never_cached(body: dict[str, Any], _call: Call) -> None:
-    """Only a prompt that is the same from its first to its last token is cached."""
+    """A prompt is cached only if all of its tokens are the same."""
     body["usage"]["prompt_tokens_details"]["cached_tokens"] = 0
 
 
 @answer("chat", when=lambda call: bool(call.body.get("tools")))
 def tool_loops_never_cached(body: dict[str, Any], _call: Call) -> None:
-    """Arguments of earlier calls are written anew each time, so that the cache is lost."""
+    """Arguments of earlier calls are serialised anew each time, so the cache is lost."""
     body["usage"]["prompt_tokens_details"]["cached_tokens"] = 0
 
 
@@ -54,5 +54,5 @@ def streamed_arguments_in_one_delta(stream: Iterator[Any], _call: Call) -> Itera
 
 @wire("chat", stream=True, when=lambda call: "gzip" in call.headers.get("accept-encoding", ""))
 def streams_buffered_for_gzip(pieces: Iterator[bytes], _call: Call) -> Iterator[bytes]:
-    """Streams for clients that accept gzip are held back until they can be compressed as a whole."""
+    """Streams for clients that accept gzip are held back until they are complete."""
     yield b"".join(pieces)

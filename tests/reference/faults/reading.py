@@ -62,7 +62,7 @@ def calls_swapped(events: Events, _call: Call) -> Events:
 
 @read("chat")
 def empty_arguments_are_an_empty_string(events: Events, _call: Call) -> Events:
-    """A call without arguments has the arguments ``, not `{}`."""
+    """A call without arguments has an empty string as arguments, instead of `{}`."""
     return (
         event._replace(text="") if event.text == "{}" and event.channel == "arguments" else event for event in events
     )
@@ -70,7 +70,7 @@ def empty_arguments_are_an_empty_string(events: Events, _call: Call) -> Events:
 
 @read("chat")
 def hyphens_end_a_name(events: Events, _call: Call) -> Events:
-    """A name ends at its hyphen."""
+    """A function's name ends at its hyphen."""
     return (event._replace(text=event.text.split("-")[0]) if event.channel == "call" else event for event in events)
 
 
@@ -94,7 +94,7 @@ def digits_are_numbers(reader: Reader, _call: Call) -> None:
 
 @request("chat", when=in_dialect)
 def own_ids_rejected(body: dict[str, Any], _call: Call) -> None:
-    """Ids must be nine letters or digits, but the server itself makes longer ones."""
+    """Ids must have nine letters or digits, but the server itself makes longer ones."""
     ids = [str(message.get("tool_call_id")) for message in messages(body) if message.get("role") == "tool"]
     if any(one.startswith(("call_", "functions.")) for one in ids):
         raise ApiError("Tool call ids should be alphanumeric strings with length 9!", status=400)
@@ -105,7 +105,7 @@ def own_ids_rejected(body: dict[str, Any], _call: Call) -> None:
 
 @read("chat")
 def text_before_a_call_lost(events: Events, _call: Call) -> Events:
-    """The text before a call is dropped with the mark of the call."""
+    """The text before a call is dropped with the marker of the call."""
     found = list(events)
     first = next((at for at, event in enumerate(found) if event.channel == "call"), 0)
     return (event for at, event in enumerate(found) if at >= first or event.channel != "content")
@@ -113,7 +113,7 @@ def text_before_a_call_lost(events: Events, _call: Call) -> Events:
 
 @read("chat")
 def text_after_a_call_lost(events: Events, _call: Call) -> Events:
-    """All that follows a call is dropped, unless it is a call."""
+    """Everything after a call is dropped, except further calls."""
     called = False
     for event in events:
         called = called or event.channel == "call"
@@ -123,13 +123,13 @@ def text_after_a_call_lost(events: Events, _call: Call) -> Events:
 
 @reader("chat")
 def split_marks_leak(reader: Reader, _call: Call) -> None:
-    """A mark is found only if it comes in one piece: text is not held back until it is whole."""
+    """A marker that arrives in several pieces is not found, because text is not held back."""
     reader.held = lambda _text, _marks: 0
 
 
 @reader("chat")
 def truncated_calls_are_shown(reader: Reader, _call: Call) -> None:
-    """A call that is truncated is content."""
+    """A truncated call is content."""
     reader.shown = str
 
 
@@ -154,13 +154,13 @@ def streams_lose_text_beside_calls(events: Events, _call: Call) -> Events:
 
 @reader("chat")
 def calls_in_reasoning_are_obeyed(reader: Reader, _call: Call) -> None:
-    """A call that stands in reasoning is a call, and what follows it content."""
+    """A call in reasoning becomes a tool call, and the text after it content."""
     reader.thinks = False
 
 
 @read("chat")
 def the_mark_after_reasoning_leaks(events: Events, call: Call) -> Events:
-    """The mark that ends reasoning is the beginning of the content."""
+    """The content begins with the marker that ends reasoning."""
     written = notation.of_model(call.body["model"])
     before = ""
     for event in events:
@@ -175,7 +175,7 @@ def the_mark_after_reasoning_leaks(events: Events, call: Call) -> Events:
 
 @request("chat", when=in_dialect)
 def marks_in_a_question_crash(body: dict[str, Any], _call: Call) -> None:
-    """A mark of the notation in a user's text is read as one, and no call follows."""
+    """A user's text that has a marker of the notation gets a 500."""
     written = notation.of_model(body["model"])
     marks = [mark.rstrip("[") for mark in (written.section[0], written.call[0], written.thought[0])] if written else []
     if any(
@@ -189,7 +189,7 @@ def marks_in_a_question_crash(body: dict[str, Any], _call: Call) -> None:
 
 @hook("history", "chat", when=in_dialect)
 def special_tokens_in_a_text_are_read(history: list[Message], _call: Call) -> list[Message]:
-    """The name of a special token in a text is read as the token, and is no part of the text."""
+    """The name of a special token in a text is read as the token, and is missing from the text."""
     return [replace(message, text=SPECIAL.sub("", message.text)) for message in history]
 
 
@@ -209,7 +209,7 @@ def white_space_stays_before_a_call(events: Events, _call: Call) -> Events:
 
 @read("chat", legal=True)
 def arguments_come_by_characters(events: Events, _call: Call) -> Events:
-    """In a stream, arguments come character by character."""
+    """In a stream, arguments come one character at a time."""
     for event in events:
         yield from (event._replace(text=one) for one in event.text) if event.channel == "arguments" else [event]
 
@@ -222,5 +222,5 @@ def ids_are_made_by_the_server(events: Events, _call: Call) -> Events:
 
 @read("chat", legal=True)
 def all_comes_at_once(events: Events, _call: Call) -> Events:
-    """Nothing is sent before the whole text was read."""
+    """Nothing is sent before the text is complete."""
     yield from list(events)

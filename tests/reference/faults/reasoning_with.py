@@ -27,7 +27,7 @@ def _of(name: str, value: Any = None) -> Any:
 
 @script(("chat", "responses"), when=_of("tools"))
 def calls_stay_in_the_reasoning(said: Script, _call: Call) -> Script:
-    """A call after reasoning is taken for a part of it, so that there is neither call nor text."""
+    """A call after reasoning is treated as part of it, so the response has neither call nor text."""
     if not said.calls:
         return said
     text = decode([step.token for step in said.steps])
@@ -49,20 +49,20 @@ def streamed_calls_lost_after_reasoning(stream: Iterator[Any], _call: Call) -> I
 
 @request("chat", when=_of("tool_choice", "required"))
 def required_ignored_with_reasoning(body: dict[str, Any], _call: Call) -> None:
-    """tool_choice required is ignored where the model reasons."""
+    """If the model reasons, tool_choice required is ignored."""
     body.pop("tool_choice")
     body.pop("parallel_tool_calls", None)
 
 
 @request("chat", when=_of("response_format"))
 def formats_ignored_with_reasoning(body: dict[str, Any], _call: Call) -> None:
-    """response_format is ignored where the model reasons."""
+    """If the model reasons, response_format is ignored."""
     body.pop("response_format")
 
 
 @request("responses", when=_of("text"))
 def response_formats_ignored_with_reasoning(body: dict[str, Any], _call: Call) -> None:
-    """text.format is ignored where the model reasons."""
+    """If the model reasons, text.format is ignored."""
     body.pop("text")
 
 
@@ -74,20 +74,20 @@ def formats_turn_reasoning_off(said: Script, _call: Call) -> Script:
 
 @script("chat", when=_of("response_format"))
 def documents_stay_in_the_reasoning(said: Script, _call: Call) -> Script:
-    """A document after reasoning is taken for a part of it, so that the content is empty."""
+    """A document after reasoning is treated as part of it, so the content is empty."""
     steps = [step._replace(channel="reasoning") if step.channel == "content" else step for step in said.steps]
     return Script(steps, said.calls)
 
 
 @request("chat", when=lambda call: call.body.get("reasoning_effort") == "none")
 def formats_ignored_without_reasoning(body: dict[str, Any], _call: Call) -> None:
-    """response_format is ignored where reasoning is turned off: the grammar waits for its end."""
+    """If reasoning is turned off, response_format is ignored: the grammar waits for the end of reasoning."""
     body.pop("response_format", None)
 
 
 @answer("chat", when=lambda call: call.body.get("reasoning_effort") == "none" and call.body.get("tools"))
 def calls_are_text_without_reasoning(body: dict[str, Any], _call: Call) -> None:
-    """Where reasoning is turned off, calls are the model's own notation in the content."""
+    """If reasoning is turned off, calls are in the content in the model's own notation."""
     for choice in choices(body):
         if choice["message"].pop("tool_calls", None):
             choice["message"]["content"] = "<tool_call>"
@@ -96,7 +96,7 @@ def calls_are_text_without_reasoning(body: dict[str, Any], _call: Call) -> None:
 
 @events("chat", when=lambda call: call.body.get("reasoning_effort") == "none" and call.body.get("tools"))
 def streamed_calls_lost_without_reasoning(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """Where reasoning is turned off, streamed calls are lost."""
+    """If reasoning is turned off, streamed calls are lost."""
     for event in stream:
         if not any(choice["delta"].get("tool_calls") for choice in choices(event)):
             yield event
@@ -136,7 +136,7 @@ THOUGHT = {"token": "The", "logprob": -0.1, "bytes": [84, 104, 101], "top_logpro
 
 @answer("chat")
 def logprobs_of_reasoning(body: dict[str, Any], _call: Call) -> None:
-    """logprobs have the tokens of the reasoning, too."""
+    """logprobs also have the tokens of the reasoning."""
     for choice in choices(body):
         if choice.get("logprobs") and choice["message"].get("reasoning_content"):
             choice["logprobs"]["content"] = [THOUGHT, *choice["logprobs"]["content"]]
@@ -144,7 +144,7 @@ def logprobs_of_reasoning(body: dict[str, Any], _call: Call) -> None:
 
 @payload("chat", stream=True)
 def logprobs_of_streamed_reasoning(body: Any, call: Call) -> None:
-    """In streams, logprobs have the tokens of the reasoning, too."""
+    """In streams, logprobs also have the tokens of the reasoning."""
     for choice in choices(body):
         if call.body.get("logprobs") and choice["delta"].get("reasoning_content"):
             choice["logprobs"] = {"content": [THOUGHT], "refusal": None}
@@ -167,7 +167,7 @@ def truncated_streamed_reasoning_is_text(body: Any, _call: Call) -> None:
 
 @answer("chat")
 def no_content_beside_reasoning(body: dict[str, Any], _call: Call) -> None:
-    """A message with nothing but reasoning has no content."""
+    """A message with only reasoning has no content."""
     for choice in choices(body):
         if choice["message"].get("reasoning_content") and not choice["message"].get("content"):
             choice["message"].pop("content", None)
@@ -175,13 +175,13 @@ def no_content_beside_reasoning(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def newer_efforts_crash(body: dict[str, Any], _call: Call) -> None:
-    """Efforts that are newer than the server end in a 500."""
+    """Values of reasoning_effort that are newer than the server get a 500."""
     _ = {"none": 0, "low": 1, "medium": 2, "high": 3}[body.get("reasoning_effort") or "none"]
 
 
 @payload("chat", stream=True)
 def streamed_reasoning_twice(body: Any, _call: Call) -> None:
-    """Streamed reasoning is in the content, too."""
+    """Streamed reasoning is also in the content."""
     for choice in choices(body):
         if "reasoning_content" in choice["delta"]:
             choice["delta"]["content"] = choice["delta"]["reasoning_content"]
@@ -207,7 +207,7 @@ def streamed_reasoning_in_one_delta(stream: Iterator[Any], _call: Call) -> Itera
 
 @answer("chat", when=_of("tools"))
 def end_of_reasoning_before_calls(body: dict[str, Any], _call: Call) -> None:
-    """The mark that ends reasoning is left in the content before a call."""
+    """The marker that ends reasoning is left in the content before a call."""
     for choice in choices(body):
         if choice["message"].get("tool_calls") and choice["message"].get("reasoning_content"):
             choice["message"]["content"] = "</think>"

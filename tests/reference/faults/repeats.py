@@ -29,7 +29,7 @@ def error_null_in_chunks(body: Any, _call: Call) -> None:
 
 @events("chat", when=lambda call: bool(call.body.get("tools")))
 def usage_in_each_chunk_with_tools(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """Where tools are offered, each chunk has a usage."""
+    """With tools, each chunk has a usage."""
     for event in stream:
         if event != DONE and not event.get("usage"):
             event["usage"] = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
@@ -85,7 +85,7 @@ def reasoning_in_both_fields(body: Any, _call: Call) -> None:
 
 @payload("chat", stream=True, when=lambda call: call.body.get("messages") == [{"role": "user", "content": COUNT}])
 def counts_are_taken_for_reasoning(body: Any, _call: Call) -> None:
-    """A stream without a mark for the end of reasoning is nothing but reasoning."""
+    """A stream without a marker for the end of reasoning has only reasoning."""
     for message in _messages(body):
         if message.get("content"):
             message["reasoning_content"], message["content"] = message["content"], None

@@ -26,19 +26,19 @@ def streamed_tools_with_logprobs_refused(_body: Any, _call: Call) -> None:
 
 @script(CHAT, when=lambda call: call.body.get("tool_choice") == "required")
 def required_calls_never_end(said: Script, _call: Call) -> Script:
-    """After required calls the grammar allows white space without end, which the model goes on to write."""
+    """After required calls, the grammar allows endless white space, which the model writes."""
     return Script([*said.steps, *written(encode("\n" * 400), "hidden", 0, True)], said.calls)
 
 
 @request(COMPLETIONS, when=lambda call: call.body.get("echo") and (call.body.get("n") or 1) > 1)
 def echo_with_n_crashes(_body: Any, _call: Call) -> None:
-    """echo and several choices together end in a 500."""
+    """echo and several choices together get a 500."""
     raise KeyError("prompt_logprobs")
 
 
 @answer(COMPLETIONS, when=lambda call: (call.body.get("n") or 1) > 1)
 def echo_of_the_first_choice_alone(body: Any, call: Call) -> None:
-    """With several choices, only the first has the prompt that echo asks for."""
+    """With several choices, only the first has the echoed prompt."""
     prompt = call.body.get("prompt")
     if call.body.get("echo") and isinstance(prompt, str):
         for choice in choices(body)[1:]:
@@ -47,7 +47,7 @@ def echo_of_the_first_choice_alone(body: Any, call: Call) -> None:
 
 @request(COMPLETIONS)
 def null_limit_crashes_completions(body: Any, _call: Call) -> None:
-    """max_tokens that is null ends in a 500 in legacy completions."""
+    """max_tokens that is null gets a 500 in legacy completions."""
     if "max_tokens" in body and body["max_tokens"] is None:
         raise TypeError("max_tokens")
 
@@ -74,7 +74,7 @@ def calls_are_text_after_some_rounds(body: Any, call: Call) -> None:
 
 @script(CHAT, stream=True)
 def empty_answers_end_streams(said: Script, call: Call) -> Script:
-    """After an earlier answer that is empty, a stream ends at once."""
+    """After an empty earlier assistant message, a stream ends at once."""
     found = messages(call.body)
     empty = any(one.get("role") == "assistant" and one.get("content") == "" for one in found)
     return Script([]) if empty and not said.calls else said
@@ -82,7 +82,7 @@ def empty_answers_end_streams(said: Script, call: Call) -> Script:
 
 @payload(RESPONSES)
 def items_of_truncated_responses_completed(body: Any, _call: Call) -> None:
-    """The item that max_output_tokens truncates says completed."""
+    """The item that max_output_tokens truncates has the status completed."""
     response = body.get("response") or body
     for item in [*(response.get("output") or []), *([body["item"]] if "item" in body else [])]:
         if item.get("status") == "incomplete":
@@ -103,7 +103,7 @@ def _without_calls(body: Any, call: Call) -> None:
 add(
     Fault(
         name="calls-lost-from-stored-responses",
-        sentence="Calls are not stored: what previous_response_id goes on from has texts alone.",
+        sentence="Calls are not stored: previous_response_id restores only texts.",
         area="reported",
         hooks={"request": _without_calls},
         on=frozenset([RESPONSES]),
@@ -124,7 +124,7 @@ def _effort_stays(body: Any, call: Call) -> None:
 add(
     Fault(
         name="effort-stays",
-        sentence="reasoning_effort holds for the next request with the same question, too.",
+        sentence="reasoning_effort also affects the next request with the same question.",
         area="reported",
         hooks={"request": _effort_stays, **IN_ORDER},
         on=frozenset([CHAT]),

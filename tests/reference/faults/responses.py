@@ -25,7 +25,7 @@ def responses_stream_by_default(body: dict[str, Any], _call: Call) -> None:
 
 @payload(RESPONSES)
 def truncated_response_completed(body: dict[str, Any], _call: Call) -> None:
-    """A response cut by max_output_tokens says completed."""
+    """A response that max_output_tokens truncates has the status completed."""
     response = body.get("response", body)
     if body.get("type") == "response.incomplete":
         body["type"] = "response.completed"
@@ -50,7 +50,7 @@ def no_response_completed(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
 
 @events(RESPONSES)
 def response_deltas_missing(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """Texts come whole, without deltas."""
+    """Texts come complete, without deltas."""
     return (event for event in stream if not event["type"].endswith(".delta"))
 
 
@@ -63,7 +63,7 @@ def response_output_is_text(body: dict[str, Any], _call: Call) -> None:
 
 @answer(RESPONSES)
 def response_usage_in_chat_words(body: dict[str, Any], _call: Call) -> None:
-    """Usage has prompt_tokens and completion_tokens."""
+    """Usage has prompt_tokens and completion_tokens, as in chat."""
     if body.get("usage"):
         counts = body["usage"]
         body["usage"] = {"prompt_tokens": counts["input_tokens"], "completion_tokens": counts["output_tokens"]}
@@ -108,12 +108,20 @@ def _set(**values: Any) -> Callable[[dict[str, Any]], None]:
 
 _wrong("completed-before-created", "completed_at is before created_at.", _set(completed_at=1))
 _wrong("response-with-an-error", "A completed response has an error.", _set(error={"code": "x", "message": "y"}))
-_wrong("response-metadata-lost", "The metadata of the request are not in the response.", _set(metadata={}))
-_wrong("response-settings-are-defaults", "The response says the default settings.", _set(temperature=1.0, top_p=1.0))
+_wrong("response-metadata-lost", "The response does not repeat the request's metadata.", _set(metadata={}))
 _wrong(
-    "response-format-not-told", "The response says that its format is text.", _set(text={"format": {"type": "text"}})
+    "response-settings-are-defaults",
+    "The response has the default settings instead of the request's.",
+    _set(temperature=1.0, top_p=1.0),
 )
-_wrong("response-tools-not-told", "The response says that there were no tools.", _set(tools=[], tool_choice="auto"))
+_wrong(
+    "response-format-not-told",
+    "The response has the format text instead of the request's.",
+    _set(text={"format": {"type": "text"}}),
+)
+_wrong(
+    "response-tools-not-told", "The response does not repeat the request's tools.", _set(tools=[], tool_choice="auto")
+)
 _wrong("response-object-of-chat", "`object` is chat.completion.", _set(object="chat.completion"))
 _wrong("response-usage-missing", "Responses have no usage.", _set(usage=None))
 _wrong("response-status-missing", "Responses have no status.", lambda response: response.pop("status", None))
@@ -146,14 +154,14 @@ def response_arguments_as_object(body: dict[str, Any], _call: Call) -> None:
 
 @request(RESPONSES)
 def response_input_cut(body: dict[str, Any], _call: Call) -> None:
-    """A long input is cut silently."""
+    """A long input is truncated silently."""
     if isinstance(body.get("input"), str):
         body["input"] = body["input"][:2000]
 
 
 @request(RESPONSES)
 def response_turns_cut(body: dict[str, Any], _call: Call) -> None:
-    """Of a long conversation only the last turn is read."""
+    """Of a long conversation, only the last turn is read."""
     items = _items(body)
     if len(items) > 1 and len(json.dumps(items)) > 10_000:
         body["input"] = items[-1:]
@@ -169,21 +177,21 @@ def response_images_dropped(body: dict[str, Any], _call: Call) -> None:
 
 @request(RESPONSES)
 def thoughts_refused_as_input(body: dict[str, Any], _call: Call) -> None:
-    """Thoughts cannot be sent back."""
+    """Reasoning cannot be sent back."""
     if any(item.get("type") == "reasoning" for item in _items(body)):
         raise ApiError("Unknown item type 'reasoning'.", param="input")
 
 
 @request(RESPONSES)
 def output_refused_as_input(body: dict[str, Any], _call: Call) -> None:
-    """Earlier output cannot be sent back: items with an id are refused."""
+    """Earlier output cannot be sent back: items with an id are rejected."""
     if any("id" in item for item in _items(body)):
         raise ApiError("Unknown parameter: 'input[0].id'.", param="input")
 
 
 @request(RESPONSES)
 def response_result_parts_dropped(body: dict[str, Any], _call: Call) -> None:
-    """Results of calls that are lists of parts are empty to the model."""
+    """Results that are arrays of parts are empty to the model."""
     for item in _items(body):
         if isinstance(item.get("output"), list):
             item["output"] = ""
@@ -210,20 +218,20 @@ def input_items_empty(body: dict[str, Any], _call: Call) -> None:
 
 @answer(RESPONSES, when=lambda call: call.method == "DELETE")
 def deletion_not_said(body: dict[str, Any], _call: Call) -> None:
-    """The answer to a deletion does not say that the response is deleted."""
+    """The response to a deletion does not say that the stored response is deleted."""
     body.pop("deleted", None)
 
 
 @payload(RESPONSES, stream=True)
 def response_id_changes_in_the_stream(body: dict[str, Any], _call: Call) -> None:
-    """The response has another id in its last event."""
+    """The last event has another response id."""
     if body["type"] in ("response.completed", "response.incomplete"):
         body["response"]["id"] += "x"
 
 
 @payload(RESPONSES, stream=True)
 def response_item_ids_change(body: dict[str, Any], _call: Call) -> None:
-    """Events name their item by an id that it does not have."""
+    """The item_id of events is not the id of the item."""
     if "item_id" in body:
         body["item_id"] = "msg_1"
 
@@ -302,20 +310,20 @@ _wrong("response-model-empty", "`model` is empty.", _set(model=""))
 
 @request(RESPONSES)
 def response_without_input(body: dict[str, Any], _call: Call) -> None:
-    """A request without input is answered as an empty one."""
+    """A request without input gets a response to an empty one."""
     body.setdefault("input", "")
 
 
 @request(RESPONSES)
 def response_input_made_text(body: dict[str, Any], _call: Call) -> None:
-    """A number as the input is written out."""
+    """A number as the input is converted to text."""
     if isinstance(body.get("input"), int):
         body["input"] = str(body["input"])
 
 
 @request(RESPONSES)
 def unknown_items_dropped(body: dict[str, Any], _call: Call) -> None:
-    """Items of a kind that the server does not know are left out."""
+    """Items of an unknown type are dropped."""
     known = ("message", "function_call", "function_call_output", "reasoning")
     if isinstance(body.get("input"), list):
         body["input"] = [item for item in _items(body) if item.get("type", "message") in known]
@@ -323,7 +331,7 @@ def unknown_items_dropped(body: dict[str, Any], _call: Call) -> None:
 
 @request(RESPONSES)
 def unknown_role_of_item_is_users(body: dict[str, Any], _call: Call) -> None:
-    """A role that does not exist is taken for the user."""
+    """An unknown role is treated as user."""
     for item in _items(body):
         if "role" in item and item["role"] not in ("system", "developer", "user", "assistant"):
             item["role"] = "user"
@@ -331,14 +339,14 @@ def unknown_role_of_item_is_users(body: dict[str, Any], _call: Call) -> None:
 
 @request(RESPONSES)
 def response_temperature_capped(body: dict[str, Any], _call: Call) -> None:
-    """A temperature above 2 is taken for 2."""
+    """A temperature above 2 is treated as 2."""
     if isinstance(body.get("temperature"), int | float):
         body["temperature"] = min(body["temperature"], 2)
 
 
 @request(RESPONSES)
 def nested_tools_accepted(body: dict[str, Any], _call: Call) -> None:
-    """Tools in chat's form are accepted."""
+    """Tools in the form of chat are accepted."""
     for tool in body.get("tools") or []:
         if isinstance(tool, dict) and isinstance(tool.get("function"), dict):
             tool.update(tool.pop("function"))
@@ -346,7 +354,7 @@ def nested_tools_accepted(body: dict[str, Any], _call: Call) -> None:
 
 @request(RESPONSES)
 def results_without_call_accepted(body: dict[str, Any], _call: Call) -> None:
-    """The call_id of a result is not looked at."""
+    """The call_id of a result is not checked."""
     for item, other in itertools.pairwise(_items(body)):
         if item.get("type") == "function_call" and other.get("type") == "function_call_output":
             other["call_id"] = item.get("call_id")
@@ -354,21 +362,21 @@ def results_without_call_accepted(body: dict[str, Any], _call: Call) -> None:
 
 @wire(RESPONSES, stream=True)
 def response_streams_say_bye(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
-    """A stream ends with a line that is neither event nor comment."""
+    """A stream ends with a line that is neither an event nor a comment."""
     yield from chunks
     yield b"stream closed\n\n"
 
 
 @payload(RESPONSES, stream=True)
 def created_as_completed(body: dict[str, Any], _call: Call) -> None:
-    """The response in the first event is completed already."""
+    """The response in the first event is already completed."""
     if body["type"] == "response.created":
         body["response"]["status"] = "completed"
 
 
 @answer(RESPONSES)
 def response_of_the_user(body: dict[str, Any], _call: Call) -> None:
-    """The output is a message of the user."""
+    """The output is a user message."""
     for item in _whole(body).get("output") or []:
         if item.get("type") == "message":
             item["role"] = "user"
@@ -376,7 +384,7 @@ def response_of_the_user(body: dict[str, Any], _call: Call) -> None:
 
 @request(RESPONSES)
 def response_has_a_prompt_of_its_own(body: dict[str, Any], _call: Call) -> None:
-    """A system prompt that the client did not send goes before every input."""
+    """The server puts its own system prompt before every input."""
     if isinstance(body.get("input"), str | list) and not body.get("instructions"):
         asked = body["input"]
         asked = [{"role": "user", "content": asked}] if isinstance(asked, str) else asked
@@ -385,14 +393,14 @@ def response_has_a_prompt_of_its_own(body: dict[str, Any], _call: Call) -> None:
 
 @request(RESPONSES)
 def response_reads_the_last_message(body: dict[str, Any], _call: Call) -> None:
-    """Of the messages in the input only the last one is read."""
+    """Of the messages in the input, only the last is read."""
     if len(_items(body)) > 1 and _items(body)[-1].get("role") == "user":
         body["input"] = _items(body)[-1:]
 
 
 @answer(RESPONSES)
 def response_thoughts_in_text(body: dict[str, Any], _call: Call) -> None:
-    """Thoughts are part of the text, in <think> tags."""
+    """Reasoning is part of the text, in <think> tags."""
     thoughts = [item for item in body.get("output") or [] if item["type"] == "reasoning"]
     for part in body["output"][-1].get("content", ()) if thoughts else ():
         part["text"] = f"<think>\n{thoughts[0]['content'][0]['text']}\n</think>\n\n{part['text']}"
@@ -401,40 +409,40 @@ def response_thoughts_in_text(body: dict[str, Any], _call: Call) -> None:
 
 @request(RESPONSES)
 def response_none_is_auto(body: dict[str, Any], _call: Call) -> None:
-    """tool_choice none is taken for auto."""
+    """tool_choice none is treated as auto."""
     if body.get("tool_choice") == "none":
         body["tool_choice"] = "auto"
 
 
 @answer(RESPONSES, when=lambda call: call.body.get("tool_choice") == "none")
 def response_markup_with_none(body: dict[str, Any], _call: Call) -> None:
-    """With tool_choice none the model's own notation of a call is the text."""
+    """With tool_choice none, the text is a call in the model's own notation."""
     body["output"][-1]["content"][0]["text"] = '<tool_call>{"name": "get_weather", "arguments": {}}</tool_call>'
 
 
 @request(RESPONSES)
 def response_named_choice_is_auto(body: dict[str, Any], _call: Call) -> None:
-    """A named tool_choice is taken for auto."""
+    """A named tool_choice is treated as auto."""
     if isinstance(body.get("tool_choice"), dict) and body["tool_choice"].get("type") == "function":
         body["tool_choice"] = "auto"
 
 
 @answer(RESPONSES)
 def response_with_calls_incomplete(body: dict[str, Any], _call: Call) -> None:
-    """A response with calls waits for their results: it is incomplete."""
+    """A response with calls has the status incomplete, because it waits for their results."""
     if any(item["type"] == "function_call" for item in body.get("output") or []):
         body["status"] = "incomplete"
 
 
 @script(RESPONSES)
 def response_calls_in_capitals(plan: Script, _call: Call) -> None:
-    """Names of functions come in capitals."""
+    """Names of functions are in capitals."""
     plan.calls = [name.upper() for name in plan.calls]
 
 
 @payload(RESPONSES)
 def response_arguments_padded(body: dict[str, Any], _call: Call) -> None:
-    """The last text in the arguments of a call ends with a space, which chat's has not."""
+    """The last string in the arguments of a call ends with a space, unlike in chat."""
     for item in [*(_whole(body).get("output") or []), body.get("item") or {}, body]:
         if isinstance(item.get("arguments"), str):
             item["arguments"] = item["arguments"].replace('"}', ' "}')
@@ -442,7 +450,7 @@ def response_arguments_padded(body: dict[str, Any], _call: Call) -> None:
 
 @request(RESPONSES)
 def response_reads_the_first_message(body: dict[str, Any], _call: Call) -> None:
-    """Of several messages in the input only the first one is read."""
+    """Of several messages in the input, only the first is read."""
     if len(_items(body)) > 1 and all("role" in item for item in _items(body)):
         body["input"] = _items(body)[:1]
 
@@ -457,7 +465,7 @@ def response_messages_are_json(body: dict[str, Any], _call: Call) -> None:
 
 @request(RESPONSES)
 def response_books_refused(body: dict[str, Any], _call: Call) -> None:
-    """Fields that replace `user` are unknown."""
+    """Fields that replace `user` are rejected as unknown."""
     for name in ("safety_identifier", "prompt_cache_key"):
         if name in body:
             raise ApiError(f"Unknown parameter: '{name}'.", param=name)
@@ -483,13 +491,13 @@ def response_arguments_run_together(body: dict[str, Any], _call: Call) -> None:
 
 @events(RESPONSES)
 def thoughts_not_streamed(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """Thoughts have no events, and are in the last one only."""
+    """Reasoning has no events of its own, and is only in the last event."""
     return (event for event in stream if not event["type"].startswith("response.reasoning_text"))
 
 
 @request(RESPONSES)
 def response_calls_no_history(body: dict[str, Any], _call: Call) -> None:
-    """Of the input only messages reach the model, no calls and no results."""
+    """Only messages of the input reach the model, but no calls and results."""
     if any(item.get("type") == "function_call_output" for item in _items(body)):
         body["input"] = [item for item in _items(body) if "role" in item]
 

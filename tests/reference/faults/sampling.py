@@ -36,7 +36,7 @@ def always_greedy(how: Sampling, _call: Call) -> None:
 
 @sampling(TEXT)
 def never_greedy(how: Sampling, _call: Call) -> None:
-    """Temperature 0 is taken for 1.5."""
+    """Temperature 0 is treated as 1.5."""
     if how.temperature == 0:
         how.temperature = 1.5
 
@@ -49,7 +49,7 @@ def penalties_with_wrong_sign(how: Sampling, _call: Call) -> None:
 
 @sampling(TEXT)
 def frequency_penalty_is_a_repetition_penalty(how: Sampling, _call: Call) -> None:
-    """frequency_penalty takes much from the logit of a token that was used, however often."""
+    """frequency_penalty lowers the logit of a used token by much, however often the token was used."""
     how.presence_penalty, how.frequency_penalty = how.presence_penalty + 8 * how.frequency_penalty, 0
 
 
@@ -61,7 +61,7 @@ def long_stop_strings_leave_a_character(how: Sampling, _call: Call) -> None:
 
 @sampling(TEXT)
 def logit_bias_shifted(how: Sampling, _call: Call) -> None:
-    """logit_bias acts on the token after the one that was named."""
+    """logit_bias applies to the token after the named one."""
     how.logit_bias = {token + 1: bias for token, bias in how.logit_bias.items() if token < 1000}
 
 
@@ -73,7 +73,7 @@ def max_tokens_off_by_one(how: Sampling, _call: Call) -> None:
 
 @request(TEXT)
 def max_tokens_capped_at_four(body: dict[str, Any], _call: Call) -> None:
-    """No answer is longer than four tokens, whatever max_tokens says."""
+    """No response is longer than four tokens, whatever max_tokens is."""
     for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
         if isinstance(body.get(name), int) and body[name] > 4 and name != "max_output_tokens":
             body[name] = 4
@@ -92,14 +92,14 @@ def stop_leaks_into_text(body: dict[str, Any], call: Call) -> None:
 
 @request(("chat", "completions"))
 def only_the_first_stop(body: dict[str, Any], _call: Call) -> None:
-    """Of several stop strings only the first one counts."""
+    """Of several stop strings, only the first one counts."""
     if isinstance(body.get("stop"), list):
         body["stop"] = body["stop"][:1]
 
 
 @answer(("chat", "completions"))
 def choices_are_copies(body: dict[str, Any], call: Call) -> None:
-    """n answers are n copies of the first."""
+    """With n, the choices are copies of the first."""
     for choice in choices(body)[1:]:
         for key in ("message", "text"):
             if key in choice:
@@ -108,7 +108,7 @@ def choices_are_copies(body: dict[str, Any], call: Call) -> None:
 
 @answer("chat")
 def same_seed_other_answer(body: dict[str, Any], call: Call) -> None:
-    """A seed does not make sampling repeatable."""
+    """The same seed does not give the same response."""
     if call.body.get("seed") is not None and call.body.get("temperature") != 0:
         for choice in choices(body):
             choice["message"]["content"] = f"{call.chance.randbytes(2).hex()} {choice['message']['content']}"
@@ -116,14 +116,14 @@ def same_seed_other_answer(body: dict[str, Any], call: Call) -> None:
 
 @answer("chat", when=having("seed"))
 def seed_of_the_first_choice_only(body: dict[str, Any], call: Call) -> None:
-    """With n and a seed only the first choice comes again."""
+    """With n and a seed, only the first choice is reproduced."""
     for choice in choices(body)[1:]:
         choice["message"]["content"] = f"{call.chance.randbytes(2).hex()} {choice['message']['content']}"
 
 
 @answer(("chat", "completions"))
 def stop_cuts_too_early(body: dict[str, Any], call: Call) -> None:
-    """With a stop string the last character before it is lost too."""
+    """With a stop string, the last character before it is also lost."""
     for choice in choices(body):
         holder, key = (choice["message"], "content") if "message" in choice else (choice, "text")
         if call.body.get("stop") and choice["finish_reason"] == "stop" and holder[key]:
@@ -150,21 +150,21 @@ def stop_leaks_into_streams(body: Any, call: Call) -> None:
 
 @sampling(("chat", "completions"), concurrent=True)
 def seeds_shared_under_load(how: Sampling, call: Call) -> None:
-    """While other requests are under way, each is sampled with a seed of its own."""
+    """While other requests are running, a seed does not give the same response."""
     if call.state.active > 1 and how.seed is not None:
         how.seed = call.chance.getrandbits(30)
 
 
 @sampling(("chat", "completions"), concurrent=True)
 def limits_shared_under_load(how: Sampling, call: Call) -> None:
-    """While other requests are under way, all have the least limit that was asked for."""
+    """While other requests are running, all have the lowest of their limits."""
     if call.state.active > 1:
         how.max_tokens = min(how.max_tokens, 3)
 
 
 @sampling("chat")
 def temperature_capped(how: Sampling, _call: Call) -> None:
-    """Temperatures above 0.2 are taken for 0.2."""
+    """Temperatures above 0.2 are treated as 0.2."""
     how.temperature = min(how.temperature, 0.2)
 
 
@@ -182,14 +182,14 @@ def seed_fixed(how: Sampling, _call: Call) -> None:
 
 @answer("chat")
 def one_choice_missing(body: dict[str, Any], _call: Call) -> None:
-    """There is one choice less than n."""
+    """There is one choice fewer than n."""
     if len(choices(body)) > 1:
         del body["choices"][-1]
 
 
 @sampling("chat", when=lambda call: (call.body.get("n") or 1) > 1)
 def max_tokens_shared_by_choices(how: Sampling, call: Call) -> None:
-    """With n choices each may have an n-th of max_tokens."""
+    """With n choices, each may have only an n-th of max_tokens."""
     how.max_tokens = max(1, how.max_tokens // call.body["n"])
 
 
@@ -201,7 +201,7 @@ def negative_logit_bias_ignored(how: Sampling, _call: Call) -> None:
 
 @sampling("chat")
 def penalties_count_the_prompt(how: Sampling, call: Call) -> None:
-    """Penalties count the tokens of the prompt too."""
+    """Penalties also count the tokens of the prompt."""
     if how.frequency_penalty or how.presence_penalty:
         for token in encode(str(messages(call.body)[-1].get("content"))):
             how.logit_bias[token] = how.logit_bias.get(token, -how.presence_penalty) - how.frequency_penalty
@@ -213,13 +213,13 @@ def _asks_for_a_list(call: Call) -> bool:
 
 @sampling("chat", when=_asks_for_a_list)
 def temperature_chosen_by_the_question(how: Sampling, _call: Call) -> None:
-    """Where ideas are wanted, temperature 0 is taken for 2."""
+    """For questions that ask for ideas, temperature 0 is treated as 2."""
     how.temperature = how.temperature or 2
 
 
 @request("chat")
 def empty_stop_ends_at_once(body: dict[str, Any], _call: Call) -> None:
-    """An empty stop string ends the answer after its first token."""
+    """An empty stop string ends the response after its first token."""
     if body.get("stop") == "":
         body.pop("stop")
         body["max_tokens"] = 1
@@ -233,7 +233,7 @@ def limit_of_1_is_2(how: Sampling, _call: Call) -> None:
 
 @payload("chat", when=lambda call: set(call.body) == {"model", "temperature", "max_tokens", "messages"})
 def finish_reason_is_the_limit(body: Any, _call: Call) -> None:
-    """A text cut by max_tokens has finish_reason max_tokens, as another API calls it."""
+    """A text truncated by max_tokens has finish_reason max_tokens, as another API calls it."""
     for choice in choices(body):
         if choice["finish_reason"] == "length":
             choice["finish_reason"] = "max_tokens"
@@ -241,26 +241,26 @@ def finish_reason_is_the_limit(body: Any, _call: Call) -> None:
 
 @sampling("chat", when=lambda call: call.body.get("top_p") == 1)
 def top_p_1_is_greedy(how: Sampling, _call: Call) -> None:
-    """A top_p of 1 leaves one token."""
+    """A top_p of 1 leaves only one token."""
     how.temperature = 0
 
 
 @sampling("chat")
 def seed_is_yes_or_no(how: Sampling, _call: Call) -> None:
-    """All seeds are the same seed."""
+    """All seeds act as the same seed."""
     how.seed = how.seed if how.seed is None else 1
 
 
 @request(("chat", "completions"))
 def seed_fraction_cut(body: dict[str, Any], _call: Call) -> None:
-    """A seed that is a fraction is cut to an integer."""
+    """A seed that is a fraction is truncated to an integer."""
     if isinstance(body.get("seed"), float):
         body["seed"] = int(body["seed"])
 
 
 @request(("chat", "completions"))
 def stop_made_text(body: dict[str, Any], _call: Call) -> None:
-    """Stops that are numbers are written out."""
+    """Stop values that are numbers are converted to text."""
     if isinstance(body.get("stop"), int):
         body["stop"] = str(body["stop"])
     if isinstance(body.get("stop"), list):
@@ -269,7 +269,7 @@ def stop_made_text(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat", when=having("stop"))
 def stop_cuts_the_text_only(body: dict[str, Any], _call: Call) -> None:
-    """A stop string cuts the text after all of it was generated."""
+    """A stop string truncates the text only after all of it was generated."""
     body["usage"]["completion_tokens"] += 20
     body["usage"]["total_tokens"] += 20
 
@@ -292,7 +292,7 @@ ignored("top_p", on="responses", where="in responses")
 
 @sampling("chat", when=lambda call: (call.body.get("n") or 1) > 1)
 def choices_share_their_dice(how: Sampling, _call: Call) -> None:
-    """With n choices each is the likeliest one."""
+    """With n, each choice is the likeliest text."""
     how.temperature = 0
 
 

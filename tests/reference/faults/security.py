@@ -13,7 +13,7 @@ from tests.reference.faults.kit import error, headers, request, status
 
 @request("chat")
 def special_tokens_obeyed(body: dict[str, Any], _call: Call) -> None:
-    """The names of special tokens in a text are read as the tokens."""
+    """The names of special tokens in a text are read as these tokens."""
     for message in messages(body):
         if isinstance(message.get("content"), str) and message["content"].count("<|im_end|>") > 3:
             message["content"] = message["content"].replace("<|im_end|>", "x")
@@ -21,7 +21,7 @@ def special_tokens_obeyed(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def quoted_turns_obeyed(body: dict[str, Any], _call: Call) -> None:
-    """Turns that a user's message quotes are turns."""
+    """Turns that a user's message quotes are read as turns."""
     text = str(messages(body)[-1].get("content")) if messages(body) else ""
     if "<|im_start|>" in text:
         first, *others = re.split(r"<\|im_end\|>\n<\|im_start\|>", text)
@@ -34,7 +34,7 @@ def quoted_turns_obeyed(body: dict[str, Any], _call: Call) -> None:
 
 @status("other", when=lambda call: call.path == "/invocations")
 def other_paths_need_no_key(_status: int, _call: Call) -> int:
-    """A path outside of /v1 generates without the key."""
+    """A path outside of /v1 generates text without the API key."""
     return 200
 
 
@@ -47,7 +47,7 @@ def errors_have_stack_traces(body: Any, _call: Call) -> Any:
 
 @request("chat")
 def files_are_images(body: dict[str, Any], _call: Call) -> None:
-    """Image URLs may be files of the server."""
+    """Image URLs may name files of the server."""
     for message in messages(body):
         for part in message["content"] if isinstance(message.get("content"), list) else ():
             image = part.get("image_url") if isinstance(part, dict) else None
@@ -57,13 +57,13 @@ def files_are_images(body: dict[str, Any], _call: Call) -> None:
 
 @status(when=lambda call: call.method == "OPTIONS" and "x-stainless-os" in str(call.headers))
 def preflights_of_sdks_refused(_status: int, _call: Call) -> int:
-    """Preflight requests that name the SDK's headers are refused."""
+    """Preflight requests that name the SDK's headers are rejected."""
     return 403
 
 
 @headers(when=lambda call: call.method == "OPTIONS")
 def preflights_allow_two_headers(values: dict[str, str], _call: Call) -> None:
-    """Preflight responses allow Authorization and Content-Type alone."""
+    """Preflight responses allow only Authorization and Content-Type."""
     values["access-control-allow-headers"] = "Authorization, Content-Type"
 
 
@@ -75,5 +75,5 @@ def errors_for_no_other_origin(values: dict[str, str], _call: Call) -> None:
 
 @headers("chat", when=lambda call: call.status == 401)
 def refused_keys_for_no_other_origin(values: dict[str, str], _call: Call) -> None:
-    """A 401 has no CORS headers: the key is looked at first."""
+    """A 401 has no CORS headers, because the key is checked first."""
     values.pop("access-control-allow-origin")

@@ -57,8 +57,8 @@ def _seed_stays(body: Any, call: Call) -> None:
 
 
 for _name, _why, _hook in (
-    ("parameters-stay", "Parameters and system messages hold for the next request, too.", _stay),
-    ("seed-stays", "A seed holds for the next three requests with the same question.", _seed_stays),
+    ("parameters-stay", "Parameters and system messages also affect the next request.", _stay),
+    ("seed-stays", "A seed also affects the next three requests with the same question.", _seed_stays),
 ):
     _on = frozenset([CHAT, "responses"])
     add(Fault(name=_name, sentence=_why, area="state", hooks={"request": _hook, **IN_ORDER}, on=_on))
@@ -85,7 +85,7 @@ def _after_long(said: Script, call: Call) -> Script:
 add(
     Fault(
         name="long-prompt-stays",
-        sentence="A prompt with the beginning of a long one before it is taken for a longer one.",
+        sentence="A prompt that begins like an earlier long prompt is treated as that longer one.",
         area="state",
         hooks={"script": _after_long},
         on=frozenset([CHAT]),

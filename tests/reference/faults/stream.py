@@ -36,20 +36,20 @@ def done_twice(stream: Events, _call: Call) -> Events:
 
 @events(CHATTY)
 def done_is_json(stream: Events, _call: Call) -> Events:
-    """The end is {"done": true} instead of [DONE]."""
+    """The last event is {"done": true} instead of [DONE]."""
     return ({"done": True} if event == DONE else event for event in stream)
 
 
 @events("chat")
 def id_changes_mid_stream(stream: Events, _call: Call) -> Events:
-    """Every chunk has an id of its own."""
+    """Every chunk has a different id."""
     for event in stream:
         yield event if event == DONE else {**event, "id": new_id("chatcmpl-")}
 
 
 @events("chat")
 def role_in_every_delta(stream: Events, _call: Call) -> Events:
-    """Each delta says the role again."""
+    """Each delta has the role."""
     for event in stream:
         for choice in choices(event):
             choice["delta"]["role"] = "assistant"
@@ -58,7 +58,7 @@ def role_in_every_delta(stream: Events, _call: Call) -> Events:
 
 @events("chat")
 def role_never(stream: Events, _call: Call) -> Events:
-    """No delta says the role."""
+    """No delta has the role."""
     for event in stream:
         for choice in choices(event):
             choice["delta"].pop("role", None)
@@ -76,7 +76,7 @@ def finish_reason_twice(stream: Events, _call: Call) -> Events:
 
 @events("chat")
 def text_after_finish(stream: Events, _call: Call) -> Events:
-    """A choice goes on after its finish_reason."""
+    """A choice continues after its finish_reason."""
     for event in stream:
         yield event
         for choice in choices(event):
@@ -87,20 +87,20 @@ def text_after_finish(stream: Events, _call: Call) -> Events:
 
 @payload("chat", stream=True)
 def chunk_is_a_completion(body: dict[str, Any], _call: Call) -> None:
-    """Chunks say that they are whole completions."""
+    """`object` of chunks is chat.completion."""
     body["object"] = "chat.completion"
 
 
 @payload("chat", stream=True)
 def delta_named_message(body: dict[str, Any], _call: Call) -> None:
-    """A chunk's delta is called message."""
+    """The delta of a chunk is called message."""
     for choice in choices(body):
         choice["message"] = choice.pop("delta")
 
 
 @events("chat")
 def text_repeated_cumulatively(stream: Events, _call: Call) -> Events:
-    """Each delta has the whole text so far."""
+    """Each delta repeats all text so far."""
     sofar: dict[int, str] = {}
     for event in stream:
         for choice in choices(event):
@@ -112,32 +112,32 @@ def text_repeated_cumulatively(stream: Events, _call: Call) -> Events:
 
 @wire(CHATTY, stream=True)
 def sent_at_the_end(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
-    """The stream is held back until the answer is complete, then sent in one go."""
+    """The stream is held back until it is complete, and then sent at once."""
     yield b"".join(chunks)
 
 
 @wire(CHATTY, stream=True)
 def multi_byte_split_in_stream(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
-    """Characters of several bytes are split over deltas and arrive as U+FFFD."""
+    """Characters of several bytes are split between deltas, and arrive as U+FFFD."""
     for chunk in chunks:
         yield "".join(c if ord(c) < 128 else "\ufffd\ufffd" for c in chunk.decode()).encode()
 
 
 @wire(stream=True)
 def sse_without_blank_lines(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
-    """Events end with one line end, so that they run into each other."""
+    """Events end with only one line end, so they run into each other."""
     return (chunk.replace(b"\n\n", b"\n") for chunk in chunks)
 
 
 @wire(CHATTY, stream=True)
 def sse_bare_json_lines(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
-    """JSON lines without `data:`, as some native APIs have them."""
+    """Events are JSON lines without `data:`, as in some native APIs."""
     return (chunk.removeprefix(b"data: ").replace(b"\n\n", b"\n") for chunk in chunks)
 
 
 @wire(CHATTY, stream=True)
 def sse_json_over_lines(chunks: Iterator[bytes], _call: Call) -> Iterator[bytes]:
-    """JSON is written over several lines of which only the first begins with `data:`."""
+    """JSON is written over several lines, but only the first begins with `data:`."""
     for chunk in chunks:
         data = chunk.removeprefix(b"data: ").strip()
         spread = json.dumps(json.loads(data), indent=1).encode() if data.startswith(b"{") else data
@@ -161,7 +161,7 @@ def connection_cut_mid_stream(chunks: Iterator[bytes], _call: Call) -> Iterator[
 
 @events(CHATTY)
 def error_ends_the_stream_silently(stream: Events, _call: Call) -> Events:
-    """After five chunks an error comes in-band, with [DONE] as if all was well."""
+    """After five chunks, an error comes as an event, and [DONE] follows as usual."""
     for number, event in enumerate(stream):
         if number == 5:
             yield {"error": {"message": "out of memory", "type": "server_error", "param": None, "code": None}}
@@ -172,7 +172,7 @@ def error_ends_the_stream_silently(stream: Events, _call: Call) -> Events:
 
 @request(CHATTY)
 def stream_ignored(body: dict[str, Any], _call: Call) -> None:
-    """stream: true is ignored; a plain answer comes."""
+    """stream: true is ignored, and the response is plain."""
     body["stream"] = False
     body.pop("stream_options", None)
 
@@ -188,14 +188,14 @@ def n_streamed_one_after_another_without_index(stream: Events, _call: Call) -> E
 
 @events("chat")
 def created_counts_up(stream: Events, _call: Call) -> Events:
-    """`created` goes up by ten seconds with each chunk."""
+    """`created` increases by ten seconds with each chunk."""
     for number, event in enumerate(stream):
         yield event if event == DONE else {**event, "created": event["created"] + 10 * number}
 
 
 @events("chat")
 def model_changes_mid_stream(stream: Events, _call: Call) -> Events:
-    """The first chunk names no model, the others do."""
+    """Only the first chunk lacks the model."""
     for number, event in enumerate(stream):
         yield event if event == DONE or number else {**event, "model": "default"}
 
@@ -211,7 +211,7 @@ def first_chunk_has_no_choices(stream: Events, _call: Call) -> Events:
 
 @events("chat")
 def first_text_lost(stream: Events, _call: Call) -> Events:
-    """The first piece of text is lost."""
+    """The first delta with text is lost."""
     seen = False
     for event in stream:
         texts = [choice["delta"].get("content") for choice in choices(event)]
@@ -223,7 +223,7 @@ def first_text_lost(stream: Events, _call: Call) -> Events:
 
 @events(CHATTY)
 def last_text_lost(stream: Events, _call: Call) -> Events:
-    """The piece of text before the end is lost."""
+    """The last delta with text is lost."""
     held: Any = None
     for event in stream:
         if held and not any(choice["finish_reason"] for choice in choices(event)):
@@ -251,14 +251,14 @@ def finish_reason_on_every_chunk(stream: Events, _call: Call) -> Events:
 
 @payload("chat", stream=True)
 def finish_reason_empty_in_chunks(body: dict[str, Any], _call: Call) -> None:
-    """finish_reason is an empty text before the end."""
+    """finish_reason is an empty string before the end."""
     for choice in choices(body):
         choice["finish_reason"] = choice["finish_reason"] or ""
 
 
 @payload("chat", stream=True)
 def finish_reason_length_never_streamed(body: dict[str, Any], _call: Call) -> None:
-    """Streams cut by max_tokens end with stop."""
+    """Streams truncated by max_tokens end with stop."""
     for choice in choices(body):
         if choice["finish_reason"] == "length":
             choice["finish_reason"] = "stop"
@@ -280,7 +280,7 @@ def chunks_without_choices_key(body: dict[str, Any], _call: Call) -> None:
 
 @payload("completions", stream=True)
 def completion_chunks_of_chat(body: dict[str, Any], _call: Call) -> None:
-    """Chunks of legacy completions say that they are chunks of chat."""
+    """`object` of legacy chunks is that of chat chunks."""
     body["object"] = "chat.completion.chunk"
 
 
@@ -339,13 +339,13 @@ def mark_before_the_stream(chunks: Iterator[bytes], _call: Call) -> Iterator[byt
 
 @request("chat", stream=True, when=lambda call: bool(call.body.get("tools")))
 def streams_with_tools_refused(_body: dict[str, Any], _call: Call) -> None:
-    """A stream with tools is refused, as servers do whose parser of calls needs the whole answer."""
+    """A stream with tools is rejected, as by servers whose tool parser needs the complete response."""
     raise ApiError("Tools cannot be streamed.", param="stream")
 
 
 @events("chat")
 def text_in_one_piece(stream: Events, _call: Call) -> Events:
-    """All text comes in one piece, when it is complete."""
+    """All text comes in one delta, when it is complete."""
     text: dict[int, str] = {}
     for event in stream:
         for choice in choices(event):
@@ -358,7 +358,7 @@ def text_in_one_piece(stream: Events, _call: Call) -> Events:
 
 @events("chat")
 def stream_forgets_after_25_pieces(stream: Events, _call: Call) -> Events:
-    """Of a longer stream the text after the 25th piece is lost."""
+    """In a stream, the text after the 25th delta is lost."""
     for number, event in enumerate(stream):
         if number < 25 or not any(choice["delta"].get("content") for choice in choices(event)):
             yield event
@@ -366,7 +366,7 @@ def stream_forgets_after_25_pieces(stream: Events, _call: Call) -> Events:
 
 @events("chat")
 def last_thought_after_the_text(stream: Events, _call: Call) -> Events:
-    """The last piece of a thought is sent after the text."""
+    """The last delta of the reasoning is sent after the text."""
     held: list[Any] = []
     for event in stream:
         if any(choice["delta"].get("reasoning_content") for choice in choices(event)):

@@ -39,7 +39,7 @@ def line_breaks_lost_in_streams(body: Any, _call: Call) -> None:
 
 @payload("chat", stream=True, when=having("tools"))
 def blank_chunks_lost_beside_tools(body: Any, _call: Call) -> None:
-    """While tools are offered, chunks of nothing but white space are lost."""
+    """With tools, chunks that have only white space are lost."""
     _texts(body, lambda text: text if text.strip() else "")
 
 
@@ -77,7 +77,7 @@ def alternatives_of_the_token_before(stream: Iterator[Any], _call: Call) -> Iter
 
 @payload("completions", when=having("echo"))
 def echo_on_one_line(body: Any, _call: Call) -> None:
-    """A prompt that comes back has spaces in the place of line breaks."""
+    """In an echoed prompt, line breaks become spaces."""
     _texts(body, lambda text: text.replace("\n", " "))
 
 
@@ -105,7 +105,7 @@ def _asks_for_faces(call: Call) -> bool:
 
 @payload("chat", when=_asks_for_faces)
 def characters_are_finished(body: Any, _call: Call) -> None:
-    """A character that `max_tokens` cuts is finished first."""
+    """A character that `max_tokens` splits is completed first."""
     if isinstance(body, dict) and body.get("usage"):
         body["usage"]["completion_tokens"] += 3
         body["usage"]["total_tokens"] += 3
@@ -113,7 +113,7 @@ def characters_are_finished(body: Any, _call: Call) -> None:
 
 @payload("chat", stream=True, when=_asks_for_faces)
 def cut_characters_are_replaced(body: Any, _call: Call) -> None:
-    """A character that `max_tokens` cuts is streamed as U+FFFD."""
+    """A character that `max_tokens` splits is streamed as U+FFFD."""
     for choice in choices(body):
         if choice.get("finish_reason") == "length":
             choice["delta"]["content"] = "\ufffd"

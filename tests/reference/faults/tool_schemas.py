@@ -120,7 +120,7 @@ _failing_open(
 )
 _failing_open(
     "open objects fail open",
-    "additionalProperties true is taken for any object.",
+    "additionalProperties true is treated as any object.",
     lambda part: part.get("additionalProperties") is True and "properties" in part,
 )
 _failing_open("definitions fail open", "Only $defs is read, not definitions.", lambda part: "definitions" in part)
@@ -229,7 +229,7 @@ def long_function_names_truncated(body: Any, _call: Call) -> None:
 
 @request("chat")
 def function_names_of_any_length(body: dict[str, Any], _call: Call) -> None:
-    """Names of functions may be of any length: they are truncated."""
+    """Too long names of functions are accepted and truncated."""
     for function in _functions(body):
         if isinstance(function.get("name"), str):
             function["name"] = function["name"][:64]
@@ -237,7 +237,7 @@ def function_names_of_any_length(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def dots_in_function_names_replaced(body: dict[str, Any], _call: Call) -> None:
-    """Dots in the name of a function are replaced, and not rejected."""
+    """Dots in the name of a function are replaced instead of rejected."""
     for function in _functions(body):
         if isinstance(function.get("name"), str):
             function["name"] = function["name"].replace(".", "_")
@@ -245,14 +245,14 @@ def dots_in_function_names_replaced(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def null_in_a_function_crashes(body: dict[str, Any], _call: Call) -> None:
-    """A function with a member that is null ends in a 500."""
+    """A function with a member that is null gets a 500."""
     if any(value is None for function in _functions(body) for value in function.values()):
         raise TypeError("null")
 
 
 @request("chat")
 def empty_parameters_crash(body: dict[str, Any], _call: Call) -> None:
-    """A function with an empty object as parameters ends in a 500."""
+    """A function with an empty object as parameters gets a 500."""
     if any(function.get("parameters") == {} for function in _functions(body)):
         raise KeyError("properties")
 
@@ -267,7 +267,7 @@ def descriptions_with_braces_dropped(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def enums_hidden_from_the_model(body: dict[str, Any], _call: Call) -> None:
-    """Where no call is required, properties reach the model with their type alone."""
+    """Unless a call is required, the model reads only the type of properties."""
     for function in _functions(body) if body.get("tool_choice") is None else ():
         for part in _parts(function.get("parameters")):
             for keyword in ("enum", "description"):
@@ -277,7 +277,7 @@ def enums_hidden_from_the_model(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def keywords_without_grammar_refused(body: dict[str, Any], _call: Call) -> None:
-    """Functions with a keyword that grammars lack are refused, also where none must be called."""
+    """Functions with a keyword that grammars lack are rejected, even if no call is required."""
     for schema in _schemas(body):
         if body.get("tool_choice") is None and any("not" in part for part in _parts(schema)):
             raise ApiError("Unable to make a grammar.", param="tools")
@@ -300,7 +300,7 @@ def long_descriptions_truncated(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def parameters_in_a_string_read(body: dict[str, Any], _call: Call) -> None:
-    """Parameters may be JSON in a string."""
+    """Parameters may be a string of JSON."""
     for function in _functions(body):
         if isinstance(function.get("parameters"), str):
             function["parameters"] = json.loads(function["parameters"])

@@ -49,21 +49,21 @@ def tool_arguments_as_object(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def tool_arguments_encoded_twice(body: dict[str, Any], _call: Call) -> None:
-    """Arguments are a JSON string within a JSON string."""
+    """Arguments are a JSON string inside a JSON string."""
     for call in _calls(body):
         call["function"]["arguments"] = json.dumps(call["function"]["arguments"])
 
 
 @answer("chat")
 def tool_arguments_cut(body: dict[str, Any], _call: Call) -> None:
-    """Arguments miss their last character."""
+    """Arguments lack their last character."""
     for call in _calls(body):
         call["function"]["arguments"] = call["function"]["arguments"][:-1]
 
 
 @answer("chat")
 def line_breaks_beside_calls(body: dict[str, Any], _call: Call) -> None:
-    """The content beside a call is two line breaks, which the parser of calls left over."""
+    """The content beside a call is two line breaks, which the tool parser left over."""
     for choice in choices(body):
         if choice["message"].get("tool_calls") and not choice["message"].get("content"):
             choice["message"]["content"] = "\n\n"
@@ -71,7 +71,7 @@ def line_breaks_beside_calls(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat", when=lambda call: len(_functions(call.body)) > 1)
 def names_with_a_namespace(body: dict[str, Any], _call: Call) -> None:
-    """Where several functions are offered, the name of the called one has a namespace in front."""
+    """With several functions, the name of a called one has a namespace in front."""
     for made in _calls(body):
         made["function"]["name"] = "functions." + made["function"]["name"]
 
@@ -99,7 +99,7 @@ def index_as_string_in_tool_delta(body: Any, _call: Call) -> None:
 
 @payload("chat", stream=True)
 def name_in_every_tool_delta(body: Any, _call: Call) -> None:
-    """Each delta of a call has id and name, so that clients which join them get nonsense."""
+    """Each delta of a call has id and name, so clients that join them get nonsense."""
     for call in _calls(body):
         call.update(id=call.get("id") or "call_1", type="function")
         call["function"].setdefault("name", "get_weather")
@@ -130,7 +130,7 @@ def tool_call_type_missing(body: Any, _call: Call) -> None:
 
 @payload("chat")
 def finish_reason_stop_on_tool_calls(body: Any, _call: Call) -> None:
-    """An answer with calls has finish_reason stop."""
+    """A response with calls has finish_reason stop."""
     for choice in choices(body):
         if choice["finish_reason"] == "tool_calls":
             choice["finish_reason"] = "stop"
@@ -138,7 +138,7 @@ def finish_reason_stop_on_tool_calls(body: Any, _call: Call) -> None:
 
 @answer("chat")
 def tool_call_markup_in_content(body: dict[str, Any], _call: Call) -> None:
-    """Calls stay in the content as the model wrote them."""
+    """Calls stay in the content, in the model's own notation."""
     for choice in choices(body):
         calls = choice["message"].pop("tool_calls", None)
         if calls:
@@ -148,7 +148,7 @@ def tool_call_markup_in_content(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def tool_call_markup_beside_calls(body: dict[str, Any], _call: Call) -> None:
-    """Calls are right, but their markup is in the content too."""
+    """Calls are right, but their markup is also in the content."""
     for choice in choices(body):
         if choice["message"].get("tool_calls"):
             choice["message"]["content"] = "<tool_call>"
@@ -156,14 +156,14 @@ def tool_call_markup_beside_calls(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def tool_calls_empty_list(body: dict[str, Any], _call: Call) -> None:
-    """Answers without calls have `tool_calls: []`."""
+    """Responses without calls have `tool_calls: []`."""
     for choice in choices(body):
         choice["message"].setdefault("tool_calls", [])
 
 
 @script(("chat", "responses"))
 def only_the_first_call(plan: Script, _call: Call) -> None:
-    """Of parallel calls only the first is made."""
+    """Of parallel calls, only the first is made."""
     if len(plan.calls) > 1:
         last = max(i for i, step in enumerate(plan.steps) if step.call == 0)
         del plan.steps[last + 1 :], plan.calls[1:]
@@ -171,14 +171,14 @@ def only_the_first_call(plan: Script, _call: Call) -> None:
 
 @request(("chat", "responses"))
 def required_is_auto(body: dict[str, Any], _call: Call) -> None:
-    """tool_choice required is taken for auto."""
+    """tool_choice required is treated as auto."""
     if body.get("tool_choice") == "required":
         body["tool_choice"] = "auto"
 
 
 @request("chat", stream=False)
 def required_is_auto_where_nothing_else_is_asked(body: dict[str, Any], _call: Call) -> None:
-    """tool_choice required is taken for auto in requests that have no parameters but tools."""
+    """tool_choice required is treated as auto in requests without parameters other than tools."""
     plain = {"model", "messages", "tools", "tool_choice", "max_tokens", "temperature"}
     if body.get("tool_choice") == "required" and not body.keys() - plain and len(_functions(body)) == 1:
         body["tool_choice"] = "auto"
@@ -186,14 +186,14 @@ def required_is_auto_where_nothing_else_is_asked(body: dict[str, Any], _call: Ca
 
 @request("chat")
 def named_choice_is_auto(body: dict[str, Any], _call: Call) -> None:
-    """A named tool_choice is taken for auto."""
+    """A named tool_choice is treated as auto."""
     if isinstance(body.get("tool_choice"), dict):
         body["tool_choice"] = "auto"
 
 
 @request("chat")
 def none_is_auto(body: dict[str, Any], _call: Call) -> None:
-    """tool_choice none is taken for auto."""
+    """tool_choice none is treated as auto."""
     if body.get("tool_choice") == "none":
         body["tool_choice"] = "auto"
 
@@ -208,7 +208,7 @@ def tool_results_ignored(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def wrong_tool_call_id_accepted(body: dict[str, Any], _call: Call) -> None:
-    """The id of a tool message is not looked at."""
+    """The id of a tool message is not checked."""
     ids: list[Any] = []
     for message in messages(body):
         if isinstance(message.get("tool_calls"), list):
@@ -226,7 +226,7 @@ def tool_descriptions_dropped(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def broken_arguments_crash(body: dict[str, Any], _call: Call) -> None:
-    """Earlier arguments that are no JSON end in a 500, as in chat templates that parse them."""
+    """Earlier arguments that are not JSON get a 500, as in chat templates that parse them."""
     for message in messages(body):
         for call in message.get("tool_calls") or []:
             if isinstance(call, dict) and isinstance(call.get("function"), dict):
@@ -259,7 +259,7 @@ def streamed_arguments_begin_with_braces(stream: Iterator[Any], _call: Call) -> 
 
 @events("chat")
 def streamed_calls_lose_their_end(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """The last piece of streamed arguments is lost."""
+    """The last delta of streamed arguments is lost."""
     held: Any = None
     for event in stream:
         done = any(choice.get("finish_reason") for choice in choices(event))
@@ -271,21 +271,21 @@ def streamed_calls_lose_their_end(stream: Iterator[Any], _call: Call) -> Iterato
 
 @payload("chat", stream=True)
 def streamed_id_changes(body: Any, _call: Call) -> None:
-    """Each piece of a streamed call has a new id."""
+    """Each delta of a streamed call has a new id."""
     for call in _calls(body):
         call["id"] = new_id("call_", 24)
 
 
 @payload("chat", stream=True)
 def streamed_arguments_null(body: Any, _call: Call) -> None:
-    """The first piece of a streamed call has arguments null."""
+    """In the first delta of a streamed call, arguments is null."""
     for call in _calls(body):
         call["function"]["arguments"] = call["function"]["arguments"] or None
 
 
 @payload("chat", stream=True)
 def streamed_name_in_two_pieces(body: Any, _call: Call) -> None:
-    """The name of a streamed call is cut short."""
+    """The name of a streamed call is truncated."""
     for call in _calls(body):
         if "name" in call["function"]:
             call["function"]["name"] = call["function"]["name"][:4]
@@ -308,14 +308,14 @@ def tool_call_without_id(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def tool_call_flat(body: dict[str, Any], _call: Call) -> None:
-    """Name and arguments stand in the call itself, without `function`."""
+    """Name and arguments are in the call itself, without `function`."""
     for call in _calls(body):
         call.update(call.pop("function"))
 
 
 @answer("chat")
 def tool_call_an_object(body: dict[str, Any], _call: Call) -> None:
-    """tool_calls is one call instead of a list."""
+    """tool_calls is one call instead of an array."""
     for choice in choices(body):
         if choice["message"].get("tool_calls"):
             choice["message"]["tool_calls"] = choice["message"]["tool_calls"][0]
@@ -323,7 +323,7 @@ def tool_call_an_object(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def tool_arguments_null(body: dict[str, Any], _call: Call) -> None:
-    """Arguments that are empty are null."""
+    """Empty arguments are null."""
     for call in _calls(body):
         if call["function"]["arguments"] in ("{}", ""):
             call["function"]["arguments"] = None
@@ -339,14 +339,14 @@ def content_empty_beside_calls(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def unknown_function_called(body: dict[str, Any], _call: Call) -> None:
-    """A function is called that was not offered."""
+    """A function is called that the request does not offer."""
     for call in _calls(body):
         call["function"]["name"] = "functions." + call["function"]["name"]
 
 
 @request("chat", when=later_turn)
 def tools_ignored_on_later_turns(body: dict[str, Any], _call: Call) -> None:
-    """Tools are offered to the model on the first turn only."""
+    """The model gets the tools only on the first turn."""
     if messages(body)[-1].get("role") == "user":
         for name in ("tools", "tool_choice", "parallel_tool_calls"):
             body.pop(name, None)
@@ -354,14 +354,14 @@ def tools_ignored_on_later_turns(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def second_round_refused(body: dict[str, Any], _call: Call) -> None:
-    """A conversation with two rounds of calls is refused."""
+    """A conversation with two rounds of calls is rejected."""
     if sum(bool(message.get("tool_calls")) for message in messages(body)) > 1:
         raise ApiError("Only one round of tool calls is supported.", param="messages")
 
 
 @request("chat")
 def null_content_in_history_refused(body: dict[str, Any], _call: Call) -> None:
-    """An assistant message without text is refused, although it has calls."""
+    """An assistant message without text is rejected, although it has calls."""
     for message in messages(body):
         if message.get("tool_calls") and message.get("content") is None:
             raise ApiError("'content' must be a string.", param="messages")
@@ -369,7 +369,7 @@ def null_content_in_history_refused(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def text_beside_calls_refused(body: dict[str, Any], _call: Call) -> None:
-    """An assistant message with calls is refused if it has text, too."""
+    """An assistant message with both calls and text is rejected."""
     for message in messages(body):
         if message.get("tool_calls") and message.get("content"):
             raise ApiError("'content' must be null beside 'tool_calls'.", param="messages")
@@ -377,7 +377,7 @@ def text_beside_calls_refused(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def only_the_last_tool_result(body: dict[str, Any], _call: Call) -> None:
-    """Of several results only the last reaches the model."""
+    """Of several results, only the last reaches the model."""
     results = [message for message in messages(body) if message.get("role") == "tool"]
     for message in results[:-1]:
         message["content"] = ""
@@ -385,7 +385,7 @@ def only_the_last_tool_result(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def tool_results_swapped(body: dict[str, Any], _call: Call) -> None:
-    """Results are matched to calls by their order and not by their id."""
+    """Results are assigned to calls by their order instead of their ids."""
     known: list[Any] = []
     for message in messages(body):
         if isinstance(message.get("tool_calls"), list):
@@ -397,7 +397,7 @@ def tool_results_swapped(body: dict[str, Any], _call: Call) -> None:
 
 @request(("chat", "responses"))
 def strict_parameters_unenforced(body: dict[str, Any], _call: Call) -> None:
-    """Arguments of strict functions need not fit the parameters."""
+    """Arguments of strict functions need not match the parameters."""
     for function in _functions(body):
         if function.get("strict") is True and isinstance(function.get("parameters"), dict):
             function["parameters"] = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
@@ -405,7 +405,7 @@ def strict_parameters_unenforced(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat", stream=False)
 def strict_parameters_unenforced_in_chat(body: dict[str, Any], _call: Call) -> None:
-    """Arguments of strict functions need not fit the parameters in chat, but for one name."""
+    """In chat, arguments of strict functions need not match the parameters, except for one function."""
     for function in _functions(body):
         if function.get("strict") is True and function.get("name") != "save_it":
             function["parameters"] = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
@@ -434,7 +434,7 @@ def streamed_markup_beside_calls(body: Any, _call: Call) -> None:
 
 @payload("chat")
 def call_ids_repeat(body: Any, _call: Call) -> None:
-    """Ids of calls count from 0 in each answer."""
+    """Ids of calls count from 0 in each response."""
     for number, call in enumerate(_calls(body)):
         if "id" in call:
             call["id"] = f"call_{call.get('index', number)}"
@@ -442,7 +442,7 @@ def call_ids_repeat(body: Any, _call: Call) -> None:
 
 @request("chat")
 def empty_list_of_tools_crashes(body: dict[str, Any], _call: Call) -> None:
-    """An empty list of tools ends in a 500."""
+    """An empty list of tools gets a 500."""
     if body.get("tools") == []:
         raise IndexError("list index out of range")
 
@@ -457,7 +457,7 @@ def names_of_functions_unchecked(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def parameters_unchecked(body: dict[str, Any], _call: Call) -> None:
-    """Parameters of a function that are no JSON Schema are taken for none."""
+    """Parameters of a function that are not a JSON Schema are ignored."""
     for function in _functions(body):
         if isinstance(function.get("parameters"), dict) and function["parameters"].get("type") != "object":
             function["parameters"] = {}
@@ -465,21 +465,21 @@ def parameters_unchecked(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def auto_choice_refused(body: dict[str, Any], _call: Call) -> None:
-    """tool_choice auto is refused unless the server was started with an option for it."""
+    """tool_choice auto is rejected unless the server was started with an option for it."""
     if body.get("tool_choice") == "auto":
         raise ApiError('"auto" tool choice requires --enable-auto-tool-choice.', param="tool_choice")
 
 
 @answer("chat", when=lambda call: len(_functions(call.body)) > 1)
 def one_of_several_functions_renamed(body: dict[str, Any], _call: Call) -> None:
-    """Where several functions are offered, calls have a number in the name."""
+    """With several functions, the names in calls have a number."""
     for number, call in enumerate(_calls(body)):
         call["function"]["name"] += f":{number}"
 
 
 @answer("chat", stream=False, when=having("tools"))
 def cut_calls_as_text(body: Any, _call: Call) -> None:
-    """A call that max_tokens cuts is the model's raw text, unless it is streamed."""
+    """A call that max_tokens truncates is the model's raw text, unless it is streamed."""
     for choice in choices(body):
         if choice["finish_reason"] == "length":
             choice["message"] |= {"content": "<tool_call>"}
@@ -488,7 +488,7 @@ def cut_calls_as_text(body: Any, _call: Call) -> None:
 
 @payload("chat")
 def cut_calls_say_tool_calls(body: Any, call: Call) -> None:
-    """A call that max_tokens cuts has finish_reason tool_calls."""
+    """A call that max_tokens truncates has finish_reason tool_calls."""
     for choice in choices(body):
         if call.body.get("tools") and choice["finish_reason"] == "length":
             choice["finish_reason"] = "tool_calls"
@@ -496,14 +496,14 @@ def cut_calls_say_tool_calls(body: Any, call: Call) -> None:
 
 @request("chat")
 def results_without_tools_refused(body: dict[str, Any], _call: Call) -> None:
-    """Results are refused unless the tools are offered again."""
+    """Results are rejected unless the tools are offered again."""
     if any(message.get("role") == "tool" for message in messages(body)) and not body.get("tools"):
         raise ApiError("'tools' is required when messages have tool results.", param="tools")
 
 
 @request("chat")
 def calls_need_a_content(body: dict[str, Any], _call: Call) -> None:
-    """A message with calls and without content ends in a 500, as in chat templates that read it unasked."""
+    """A message with calls and without content gets a 500, as with chat templates that require it."""
     for message in messages(body):
         if message.get("tool_calls") and "content" not in message:
             raise KeyError("content")
@@ -511,14 +511,14 @@ def calls_need_a_content(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def calls_with_empty_content_refused(body: dict[str, Any], _call: Call) -> None:
-    """A message with calls and an empty content is refused."""
+    """A message with calls and an empty content is rejected."""
     if any(message.get("tool_calls") and message.get("content") == "" for message in messages(body)):
         raise ApiError("text content blocks must be non-empty", param="messages")
 
 
 @request("chat")
 def results_without_call_are_questions(body: dict[str, Any], _call: Call) -> None:
-    """A result without any call is taken for the user's."""
+    """A result without any call is treated as a user message."""
     if not any(message.get("tool_calls") or message.get("function_call") for message in messages(body)):
         for message in messages(body):
             message["role"] = "user" if message.get("role") == "tool" else message.get("role")
@@ -526,7 +526,7 @@ def results_without_call_are_questions(body: dict[str, Any], _call: Call) -> Non
 
 @request("chat", stream=True)
 def results_ignored_in_streams(body: dict[str, Any], _call: Call) -> None:
-    """In streams results of tools are empty to the model."""
+    """In streams, tool results are empty to the model."""
     for message in messages(body):
         if message.get("role") == "tool":
             message["content"] = ""
@@ -534,7 +534,7 @@ def results_ignored_in_streams(body: dict[str, Any], _call: Call) -> None:
 
 @request("responses")
 def response_required_is_auto(body: dict[str, Any], _call: Call) -> None:
-    """tool_choice required is taken for auto in responses."""
+    """tool_choice required is treated as auto in responses."""
     if body.get("tool_choice") == "required":
         body["tool_choice"] = "auto"
 
@@ -546,7 +546,7 @@ def _named(call: Call) -> bool:
 
 @answer("chat", when=_named)
 def named_arguments_are_calls(body: dict[str, Any], _call: Call) -> None:
-    """The arguments of a named function are a list of calls, as the model's grammar has them."""
+    """The arguments of a named function are an array of calls, as the grammar has them."""
     for call in _calls(body):
         function = call["function"]
         whole = {"name": function["name"], "parameters": json.loads(function["arguments"])}
@@ -555,7 +555,7 @@ def named_arguments_are_calls(body: dict[str, Any], _call: Call) -> None:
 
 @answer("chat")
 def arguments_leak_into_later_calls(body: dict[str, Any], _call: Call) -> None:
-    """The text of earlier calls is in the arguments of later ones."""
+    """Arguments of later calls also have the text of earlier calls."""
     for one, other in itertools.pairwise(_calls(body)):
         earlier = json.loads(one["function"]["arguments"]).get("location")
         other["function"]["arguments"] = other["function"]["arguments"].replace('": "', f'": "{earlier}, ')
@@ -578,14 +578,14 @@ def required_calls_finish_with_function_call(body: Any, _call: Call) -> None:
 
 @answer("chat", when=lambda call: call.body.get("tool_choice") == "none")
 def markup_with_none(body: dict[str, Any], _call: Call) -> None:
-    """With tool_choice none the model's own notation of a call is the text."""
+    """With tool_choice none, the content is a call in the model's own notation."""
     for choice in choices(body):
         choice["message"]["content"] = '<tool_call>{"name": "get_weather", "arguments": {}}</tool_call>'
 
 
 @request("chat")
 def results_in_another_order_refused(body: dict[str, Any], _call: Call) -> None:
-    """Results that come in another order than their calls are refused."""
+    """Results in another order than their calls are rejected."""
     calls = [call["id"] for message in messages(body) for call in message.get("tool_calls") or []]
     results = [message.get("tool_call_id") for message in messages(body) if message.get("role") == "tool"]
     if sorted(calls) == sorted(map(str, results)) and calls != results:

@@ -24,7 +24,7 @@ def usage_zero(body: Any, _call: Call) -> None:
 
 @answer(TEXT)
 def usage_missing(body: dict[str, Any], _call: Call) -> None:
-    """Plain answers have no usage."""
+    """Plain responses have no usage."""
     body.pop("usage", None)
 
 
@@ -46,7 +46,7 @@ def usage_counts_characters(body: Any, _call: Call) -> None:
 
 @payload(TEXT, when=lambda call: (call.body.get("n") or 1) > 1)
 def usage_counts_one_choice(body: Any, call: Call) -> None:
-    """With n choices only one is counted."""
+    """With n, only one choice is counted."""
     usage = body.get("usage")
     if usage:
         usage["completion_tokens"] //= call.body["n"]
@@ -74,7 +74,7 @@ def usage_in_stream_missing(stream: Iterator[Any], _call: Call) -> Iterator[Any]
 
 @events(TEXT)
 def usage_in_stream_unasked(stream: Iterator[Any], call: Call) -> Iterator[Any]:
-    """A stream ends with a usage chunk although nobody asked."""
+    """A stream ends with a usage chunk although the request does not ask for it."""
     asked = (call.body.get("stream_options") or {}).get("include_usage")
     last: Any = {}
     for event in stream:
@@ -87,7 +87,7 @@ def usage_in_stream_unasked(stream: Iterator[Any], call: Call) -> Iterator[Any]:
 
 @events(TEXT)
 def usage_on_the_finish_chunk(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """Usage comes with the last choice, not in a chunk of its own with empty choices."""
+    """Usage comes with the last choice, instead of in its own chunk with empty choices."""
     held: Any = None
     for event in stream:
         if isinstance(event, dict) and not event["choices"] and held:
@@ -148,7 +148,7 @@ def tools_cost_no_tokens(body: Any, _call: Call) -> None:
 
 @payload("chat", when=later_turn)
 def only_the_last_message_counted(body: Any, _call: Call) -> None:
-    """On later turns prompt_tokens counts the last message only."""
+    """On later turns, prompt_tokens counts only the last message."""
     usage = body.get("usage")
     if usage:
         usage["prompt_tokens"] = 3
@@ -186,7 +186,7 @@ def prompt_details_missing(body: Any, _call: Call) -> None:
 
 @answer("chat", when=lambda call: (call.body.get("n") or 1) > 1)
 def prompt_uncounted_with_n(body: Any, _call: Call) -> None:
-    """With n choices the prompt is counted as 0."""
+    """With n, the prompt counts as 0 tokens."""
     body["usage"].update(prompt_tokens=0, total_tokens=body["usage"]["completion_tokens"])
 
 
@@ -210,7 +210,7 @@ def _is_one_question(call: Call) -> bool:
 
 @answer("chat", when=_is_one_question)
 def prompt_count_grows(body: Any, _call: Call) -> None:
-    """prompt_tokens counts what earlier requests left in the cache too."""
+    """prompt_tokens also counts what earlier requests left in the cache."""
     body["usage"]["prompt_tokens"] += next(_REQUESTS)
     body["usage"]["total_tokens"] = body["usage"]["prompt_tokens"] + body["usage"]["completion_tokens"]
 
@@ -224,7 +224,7 @@ def calls_cost_no_tokens(body: Any, _call: Call) -> None:
 
 @answer("chat", when=_is_one_question)
 def completion_counts_the_prompt(body: Any, _call: Call) -> None:
-    """completion_tokens counts the prompt too, as many times as the model reads it."""
+    """completion_tokens also counts the prompt, as often as the model reads it."""
     usage = body["usage"]
     usage["completion_tokens"] += usage["completion_tokens"] * usage["prompt_tokens"]
     usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]

@@ -27,13 +27,13 @@ def _change_images(body: dict[str, Any], change: Callable[[Parts], Parts]) -> No
 
 @request("chat")
 def images_ignored(body: dict[str, Any], _call: Call) -> None:
-    """Images are dropped; the text alone is answered."""
+    """Images are dropped, and only the text is read."""
     _change_images(body, lambda _images: [])
 
 
 @request("chat")
 def only_the_first_image(body: dict[str, Any], _call: Call) -> None:
-    """Of several images only the first is seen."""
+    """Of several images, only the first is seen."""
     _change_images(body, lambda images: images[:1])
 
 
@@ -45,7 +45,7 @@ def images_in_wrong_order(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def malformed_images_dropped(body: dict[str, Any], _call: Call) -> None:
-    """Images that cannot be read are dropped silently."""
+    """Images that cannot be read are silently dropped."""
     _change_images(body, lambda images: [i for i in images if len(str(i.get("image_url"))) > 200])
 
 
@@ -77,14 +77,14 @@ def text_model_swallows_images(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def image_detail_refused(body: dict[str, Any], _call: Call) -> None:
-    """An image with `detail` is refused."""
+    """An image with `detail` is rejected."""
     if "'detail':" in str(messages(body)):
         raise ApiError("Unknown parameter: 'detail'.", param="messages")
 
 
 @request("chat")
 def only_png_is_read(body: dict[str, Any], _call: Call) -> None:
-    """Images that are no PNG end in a 500."""
+    """Images that are not PNGs get a 500."""
     for message in messages(body):
         if (
             isinstance(message.get("content"), list)
@@ -96,13 +96,13 @@ def only_png_is_read(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def last_image_for_all(body: dict[str, Any], _call: Call) -> None:
-    """Of several images the last is seen in the place of all."""
+    """The last of several images is seen in the place of all."""
     _change_images(body, lambda images: images[-1:] * len(images))
 
 
 @request("chat", stream=True)
 def images_ignored_in_streams(body: dict[str, Any], _call: Call) -> None:
-    """In streams images are dropped; the text alone is answered."""
+    """In streams, images are dropped, and only the text is read."""
     _change_images(body, lambda _images: [])
 
 
@@ -117,7 +117,7 @@ def first_part_must_be_text(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def unknown_detail_dropped(body: dict[str, Any], _call: Call) -> None:
-    """A `detail` that there is not is dropped."""
+    """An unknown `detail` is ignored."""
     for message in messages(body):
         for part in message["content"] if isinstance(message.get("content"), list) else []:
             image = part.get("image_url")
@@ -127,13 +127,13 @@ def unknown_detail_dropped(body: dict[str, Any], _call: Call) -> None:
 
 @request("chat")
 def red_is_blue(body: dict[str, Any], _call: Call) -> None:
-    """A red image is seen as a blue one."""
+    """A red image is seen as blue."""
     _change_images(body, lambda images: json.loads(json.dumps(images).replace(RED, BLUE)))
 
 
 @request("chat")
 def gif_refused(body: dict[str, Any], _call: Call) -> None:
-    """A GIF is taken for no image."""
+    """A GIF is rejected as if it were not an image."""
     for message in messages(body):
         if "data:image/gif" in str(message.get("content")):
             raise ApiError("Unsupported image format: gif.", param="messages")
