@@ -14,7 +14,7 @@ from conformance.requirements import revisions
 from conformance.requirements.revisions import BadRevision, Revision
 from conformance.results import CheckResult, Results, read
 from conformance.run import catalogue
-from conformance.run.main import MainRun
+from conformance.run.ending import exit_code
 from conformance.run.options import _revision
 from reports import diff_text, page, terminal
 from reports.diff import Diff, Kind, diff
@@ -80,20 +80,15 @@ def test_a_file_that_was_changed_is_refused(tmp_path: Path) -> None:
 def test_bad_names_get_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(pytest.UsageError, match=r"no revision '1999'; choose one of 2026-11-29, 2026-11\."):
         _revision("1999")
-    for wrong, said in (("2026-11", "frozen already"), ("../x", "name a revision by its month or day")):
+    for wrong, said in (("2026-11", "already exists"), ("../x", "name a revision by its month or day")):
         assert freeze.main([wrong]) == 4
         assert said in capsys.readouterr().err
 
 
 def test_later_checks_fail_nothing() -> None:
-    main = object.__new__(MainRun)
-    main.clients = []
-    main.asked = type("Asked", (), {"fail_on": Level.MUST})()  # type: ignore[assignment]
     bad = check("stop.new", "fail")
-    main.collected = [check(), bad]
-    assert main._verdict(1) == 1
-    main.collected = [check(), replace(bad, later=True)]
-    assert main._verdict(1) == 0
+    assert exit_code(1, [check(), bad], [], Level.MUST) == 1
+    assert exit_code(1, [check(), replace(bad, later=True)], [], Level.MUST) == 0
 
 
 def test_reports_show_later_checks_apart(tmp_path: Path) -> None:
