@@ -25,9 +25,9 @@ from backends.wire import Exchange, Request
 from conformance.clients import data, install, items, repairs, retries
 from conformance.clients import page as document
 from conformance.clients.data import Row
-from conformance.clients.judging import IGNORED_BY, Judged, judge, settle
+from conformance.clients.judging import IGNORED_BY, TRUNCATED_BY, Judged, judge, settle
 from conformance.clients.measure import Reference, forcing, measure, run_on
-from conformance.clients.running import Change, Did, recorded
+from conformance.clients.running import PROMPTS, Change, Did, recorded
 from conformance.outcomes import Outcome
 from conformance.results import Results, Writer, read
 from conformance.results.clients import ClientResult
@@ -92,7 +92,7 @@ class Correct(Reference):
         super().__init__()
         self._url = url
 
-    def _target(self) -> Target:
+    def target(self) -> Target:
         return target(self._url)
 
 
@@ -124,6 +124,8 @@ def test_the_reference_serves_every_task(api: str, task: str, stand_in: Row, ref
         ("structured", "json-schema-ignored", Outcome.IGNORED, "`response_format` with `strict: true`"),
         ("errors", "error-flat", Outcome.FAIL, "expected an error object"),
         ("errors", "unknown-model-served", Outcome.LENIENT, "accepts an unknown `model`"),
+        ("overflow", "error-flat", Outcome.FAIL, "expected an error object"),
+        ("overflow", "long-prompt-truncated", Outcome.IGNORED, "tokens of 12,000 words, and the user is not told"),
     ],
 )
 def test_a_fault_of_the_server_turns_the_verdict(
@@ -132,7 +134,8 @@ def test_a_fault_of_the_server_turns_the_verdict(
     result, _ = measure(stand_in, task, target(reference, fault), Correct(reference), lacking="")
     assert result.outcome is outcome, result.message
     assert says in result.message
-    assert result.checks == ([IGNORED_BY["response_format", False]] if outcome is Outcome.IGNORED else [])
+    found = {"structured": [IGNORED_BY["response_format", False]], "overflow": [TRUNCATED_BY]}
+    assert result.checks == (found[task] if outcome is Outcome.IGNORED else [])
 
 
 def test_a_failure_on_the_reference_is_not_the_servers(stand_in: Row, reference: str) -> None:
@@ -302,6 +305,25 @@ def test_an_error_that_the_user_does_not_see_is_a_failure() -> None:
     assert judge("errors", did(refused, errors="Error: 404 no such\n model", code=1)).outcome is Outcome.PASS
     assert judge("errors", did(refused, output="", code=0)).outcome is Outcome.FAIL
     assert "stopped after 4 requests" in judge("errors", did(refused, code=None, stopped="after 4 requests")).message
+
+
+def test_a_prompt_that_is_too_long() -> None:
+    """What the user sees may be in the client's own words; a client may also shorten the prompt by itself."""
+    head = (("content-type", "application/json"),)
+    sent = Request(body={"messages": [{"role": "user", "content": PROMPTS["overflow"]}]})
+    said = b'{"error": {"message": "9000 tokens are more than 4096"}}'
+    refused = Exchange(request=sent, status=400, headers=head, body=said)
+    own = did(refused, errors="ran out of room in the model's context window", code=1)
+    assert judge("overflow", own).outcome is Outcome.PASS
+    unseen = judge("overflow", did(refused, errors="Something went wrong.", code=1))
+    assert (unseen.outcome, "9000 tokens are more than 4096" in unseen.message) == (Outcome.FAIL, True)
+    storm = judge("overflow", did(refused, refused, refused, code=None, stopped="after 3 requests"))
+    assert (storm.outcome, "with 3 requests; the user does not see why" in storm.message) == (Outcome.FAIL, True)
+    short = exchange({}, {"content": "Paris"})
+    assert judge("overflow", did(refused, short, output="Paris")).outcome is Outcome.LENIENT
+    fits = judge("overflow", did(replace(short, request=sent), output="Paris"))
+    assert (fits.outcome, "so its context is longer" in fits.message) == (Outcome.INCONCLUSIVE, True)
+    assert "shortened the prompt of 12,000 words to 0" in judge("overflow", did(short, output="Paris")).message
 
 
 @pytest.mark.parametrize("model", [fault.name for fault in FAULTS.values() if fault.model][::12])
@@ -568,7 +590,7 @@ def test_a_run_has_clients_only_when_it_is_asked_for_them(tmp_path: Path) -> Non
     assert run("-m", "clients", "-q", "--collect-only")[0] == pytest.ExitCode.NO_TESTS_COLLECTED
     code, output = run("--clients=instructor", "-m", "clients", "-v")
     assert code == pytest.ExitCode.NO_TESTS_COLLECTED  # Nothing was judged.
-    assert "4 blocked" in output
+    assert "6 blocked" in output
     assert "`openai-conformance clients install instructor`" in output
     results = read(tmp_path / "report" / "results.jsonl")
     assert [one.id for one in results.clients][:2] == [

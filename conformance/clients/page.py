@@ -46,6 +46,7 @@ where nothing listens. Processes that it started end with it. Its API key is use
 | tools | the response calls a tool, a request with its result under the same id gets a response, and the loop ends |
 | structured | the response matches the schema of the request, and the client shows it |
 | errors | the server rejects an unknown `model`, and the user sees its message; `lenient` if it accepts any name |
+| overflow | the server rejects a prompt of 12,000 words, and the user soon sees why; `inconclusive` if it fits |
 
 - **The server, not the client.** A failure counts against the server only if the same client does the same task on the
   [reference](../tests/reference/README.md) in the same run. Otherwise the task is `blocked`.

@@ -36,12 +36,16 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 UNKNOWN_MODEL = "no-such-model-4711"
 
+WORDS = 12_000
+"""Words of a prompt that is longer than the context of most local servers, and as short as an environment allows."""
+
 PROMPTS = {
     "plain": "What is the capital of France?",
     "streamed": "What is the capital of France?",
     "tools": "What is the weather in Paris?",
     "structured": "Give me the capital of France as JSON.",
     "errors": "What is the capital of France?",
+    "overflow": "word " * WORDS,
 }
 
 
