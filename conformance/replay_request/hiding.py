@@ -81,7 +81,8 @@ def secrets_of(url: str, headers: Headers) -> list[str]:
 def without_secrets(request: Request, known: Iterable[str] = ()) -> Request:
     """The request without what looks like a secret, and without the `known` ones."""
     # A cookie's name, or a key that says nothing (`ollama`), may be a word of the prompt.
-    hidden = redaction.secrets(*(one for one in known if len(one) >= 8 and re.search(r"\d|.{12}", one)))
+    likely = [one for one in known if len(one) >= 8 and re.search(r"\d|.{12}", one)]
+    hidden = redaction.secrets(*(one.encode(errors="replace").decode() for one in likely))
     headers = tuple((name, _clean(value, hidden)) for name, value in request.headers)
     body: Any = request.body
     if isinstance(body, bytes):

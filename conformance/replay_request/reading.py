@@ -6,6 +6,7 @@ import ast
 import base64
 import json
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def read(text: str, path: str | None = None, directory: Path = Path()) -> list[R
     if found := _HTTP.match(text):
         return [_of_http(*found.groups())]
     if found := _FETCH.search(text):
-        return [_of_fetch(json.loads(f'"{found[1]}"'), text[found.end() :])]
+        return [_of_fetch(str(_loosely(f'"{found[1]}"')), text[found.end() :])]
     some = list(_values(text))
     if not some:
         raise Unreadable(f"expected {EXPECTED}; {_why_no_json(text)}.")
@@ -118,7 +119,9 @@ def _of_fetch(url: str, rest: str) -> Request:
         raise Unreadable(f"the options of fetch() are no JSON: {problem}.") from None
     if not _endpoint(url):
         raise Unreadable(f"fetch() has no address that ends in {', '.join(ENDPOINTS)}.")
-    return _request(str(options.get("method", "GET")), url, _pairs(options.get("headers")), options.get("body"))
+    body = options.get("body")
+    text = body if body is None or isinstance(body, str) else json.dumps(body)
+    return _request(str(options.get("method", "GET")), url, _pairs(options.get("headers")), text)
 
 
 # HAR
@@ -193,7 +196,8 @@ def _with_comments(text: str) -> Any:
 
 
 def _of_python(text: str) -> Any:
-    return json.loads(json.dumps(ast.literal_eval(text)))
+    with warnings.catch_warnings(action="ignore"):  # Of what is no Python.
+        return json.loads(json.dumps(ast.literal_eval(text)))
 
 
 def _why_no_json(text: str) -> str:
