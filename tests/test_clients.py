@@ -22,17 +22,17 @@ from backends import scratch
 from backends.access import Access
 from backends.target import Deployment, Target
 from backends.wire import Exchange, Request
-from conformance.clients import data, install, items, repairs, retries
+from conformance.clients import data, install, items, kept, repairs, retries
 from conformance.clients import page as document
 from conformance.clients.data import Row
 from conformance.clients.judging import IGNORED_BY, TRUNCATED_BY, Judged, judge, settle
 from conformance.clients.measure import Reference, forcing, measure, run_on
 from conformance.clients.running import PROMPTS, Change, Did, recorded
 from conformance.outcomes import Outcome
-from conformance.results import Results, Writer, read
+from conformance.results import Exchanges, Results, Writer, read
 from conformance.results.clients import ClientResult
 from conformance.run import catalogue, options
-from reports import merge, page
+from reports import merge, of_clients, page, site
 from reports.table import table
 from tests.reference.app import create_app
 from tests.reference.fault import Fault
@@ -278,7 +278,7 @@ def test_another_tool_than_the_one_that_was_asked_for_is_the_models_choice() -> 
     """As where a model calls the tool with which an agent ends."""
     both = {"tools": [*TOOLS["tools"], {"type": "function", "function": {"name": "exit"}}]}
     judged = judge("tools", did(exchange(both, call("exit", "{}")), code=1), "get_weather")
-    assert (judged.outcome, judged.no_call) == (Outcome.INCONCLUSIVE, True)
+    assert (judged.outcome, judged.forceable) == (Outcome.INCONCLUSIVE, True)
     assert judged.message == "the model called `exit`, not `get_weather`"
 
 
@@ -550,13 +550,64 @@ def test_the_page_has_each_client_with_its_cause_and_the_wire(tmp_path: Path) ->
     assert 'class="client"' not in page.render(table([replace(results, clients=[])])).decode()
 
 
-def test_the_document_has_each_client_with_its_cause(tmp_path: Path) -> None:
-    results = file_with(
-        tmp_path, ai_sdk("plain", Outcome.PASS), ai_sdk("tools", Outcome.FAIL, message="got none", cause="works once x")
-    )
-    text = document.text([results])
-    assert "| Vercel AI SDK 6.0.326, chat | ✓ plain<br>✕ tools |" in text
-    assert "- Vercel AI SDK, chat, tools: fail. Got none. **It works once x.**" in text
+def measured(*results: ClientResult, version: str = "1") -> Results:
+    """A run with a server of this version."""
+    header = {"started": 0, "targets": [{"name": "t", "backend": "vllm", "version": version}]}
+    return Results(header=header, checks=[], exchanges=Exchanges({}), footer=None, clients=list(results))
+
+
+NOW = data.clients()["ai-sdk"].version
+LOST = replace(
+    ai_sdk("tools", Outcome.FAIL, message="got none", cause="works once x", checks=["area.check"]), version=NOW
+)
+SEEN = replace(ai_sdk("plain", Outcome.PASS), version=NOW)
+
+
+def test_the_documents_have_each_client_with_its_cause() -> None:
+    found = kept.add(kept.Kept(costs={}), [measured(SEEN, LOST)])
+    pages = document.files(found)
+    assert set(pages) == {"clients.md", "clients/ai-sdk.md"}
+    assert f"| [Vercel AI SDK](clients/ai-sdk.md) {NOW}, chat | ✓ plain<br>✕ tools |" in pages["clients.md"]
+    assert "- `area.check`: The client works once x: proved. Vercel AI SDK (chat, tools)." in pages["clients.md"]
+    assert "vLLM 1: works with plain; loses tools." in pages["clients/ai-sdk.md"]
+    assert "- ✕ tools: fail. Got none. It works once x. Found by `area.check`." in pages["clients/ai-sdk.md"]
+
+
+def test_what_is_kept_is_of_one_version_of_a_server_and_of_a_client(tmp_path: Path) -> None:
+    first = kept.add(kept.Kept(costs={}), [measured(SEEN, LOST)])
+    again = kept.add(first, [measured(replace(LOST, outcome=Outcome.PASS, cause="", checks=[]))])
+    assert [(one.task, one.outcome) for one in again.results] == [("plain", Outcome.PASS), ("tools", Outcome.PASS)]
+    newer = kept.add(again, [measured(LOST, version="2")])
+    assert [one.task for one in newer.results] == ["tools"]
+    older = measured(replace(SEEN, version="0.1"), version="2")
+    assert kept.add(newer, [older]).results == newer.results
+    kept.write(first, tmp_path / "file.json")
+    assert kept.read(tmp_path / "file.json") == first
+
+
+def test_the_documents_are_made_from_what_is_kept() -> None:
+    """Else run `python -m conformance.clients keep`."""
+    docs = Path(__file__).parents[1] / "docs"
+    pages = document.files(kept.read())
+    assert {name: (docs / name).read_text() for name in pages} == pages
+    assert {f"clients/{file.name}" for file in (docs / "clients").iterdir()} == set(pages) - {"clients.md"}
+
+
+def test_the_site_has_a_page_for_each_client(tmp_path: Path) -> None:
+    found = kept.add(kept.Kept(costs={}), [measured(SEEN, replace(LOST, message="<none> of `x`"))])
+    of_clients.write(found, tmp_path, ["area.check"])
+    every, one = ((tmp_path / name).read_text() for name in ("clients.html", "clients/ai-sdk.html"))
+    assert '<a href="clients/ai-sdk.html"><b>Vercel AI SDK</b></a>' in every
+    assert 'href="checks/area.check.html"' in every
+    assert "vLLM" in one
+    assert "works with plain; loses tools." in one
+    assert "&lt;none&gt; of <code>x</code>. It works once x." in one
+
+
+def test_a_site_keeps_clients_of_a_run(tmp_path: Path) -> None:
+    run = site._named(file_with(tmp_path, ai_sdk("plain", Outcome.PASS)), "vllm-nightly")
+    assert [one.target for one in run.clients] == ["vllm-nightly"]
+    assert '"kind": "client"' in site.lines(run)
 
 
 def test_shards_of_a_run_keep_their_clients(tmp_path: Path) -> None:

@@ -47,12 +47,15 @@ COMPARED = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A verdict: outcome, and a sentence that says what was expected and what came. `no_call`: the model called no
-    tool, so that the relay may force it. `checks` are the ids of those that find the same."""
+    """A verdict: outcome, and a sentence that says what was expected and what came.
+
+    `forceable`: the model called no tool, or none that a client can carry out, so that the relay may force a call.
+    `checks` are the ids of those that find the same.
+    """
 
     outcome: Outcome
     message: str = ""
-    no_call: bool = False
+    forceable: bool = False
     checks: tuple[str, ...] = ()
 
 
@@ -134,10 +137,10 @@ def _tools(had: list[Turn], did: Did, tool: str) -> Judged:
         cut = ", and its response was truncated at a limit of tokens" if had[-1].truncated else ""
         others = ", ".join(f"`{one.name}`" for turn in had for one in turn.calls)
         called = f"the model called {others}, not `{tool}`" if others else f"the model called no tool{cut}"
-        return Judged(outcome=Outcome.INCONCLUSIVE, message=called, no_call=True)
+        return Judged(outcome=Outcome.INCONCLUSIVE, message=called, forceable=True)
     turn, call = had[calling], wanted[calling][0]
     if why := _of_the_model(turn, call):
-        return _inconclusive(why)
+        return Judged(outcome=Outcome.INCONCLUSIVE, message=why, forceable=True)
     answering = next((at for at, later in enumerate(had) if at > calling and call.id in later.results), None)
     if answering is None:
         later = [id for one in had[calling + 1 :] for id in one.results]

@@ -98,10 +98,10 @@ def measure(
     force = None
     did = runs(row, task, target, None)
     judged = judge(task, did, row.client.tool)
-    if judged.no_call and (force := forcing(row, did)):
+    if judged.forceable and (force := forcing(row, did)):
         did = runs(row, task, target, force)
         judged = judge(task, did, row.client.tool)
-        if judged.no_call:
+        if judged.forceable:
             judged = replace(judged, message=f"{judged.message}, not even with `tool_choice: required`")
     proved: list[Repair] = []
     if judged.outcome in COUNTS and judged.outcome is not Outcome.TIMEOUT:
