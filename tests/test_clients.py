@@ -32,7 +32,7 @@ from conformance.outcomes import Outcome
 from conformance.results import Exchanges, Results, Writer, read
 from conformance.results.clients import ClientResult
 from conformance.run import catalogue, options
-from reports import merge, of_clients, page, site
+from reports import diff, diff_text, merge, of_clients, page, site
 from reports.table import table
 from tests.reference.app import create_app
 from tests.reference.fault import Fault
@@ -602,6 +602,27 @@ def test_the_site_has_a_page_for_each_client(tmp_path: Path) -> None:
     assert "vLLM" in one
     assert "works with plain; loses tools." in one
     assert "&lt;none&gt; of <code>x</code>. It works once x." in one
+
+
+def test_a_diff_has_the_tasks_that_clients_did_in_both_runs(tmp_path: Path) -> None:
+    def run(name: str, *some: ClientResult) -> Any:
+        (tmp_path / name).mkdir()
+        return table([file_with(tmp_path / name, *some)])
+
+    lost = ai_sdk("tools", Outcome.FAIL, message="got <none>", cause="works once x")
+    old = run("old", ai_sdk("plain", Outcome.PASS), ai_sdk("tools", Outcome.PASS), ai_sdk("errors", Outcome.FAIL))
+    new = run("new", ai_sdk("streamed", Outcome.FAIL), lost, ai_sdk("errors", Outcome.PASS))
+    found = diff.diff(old, new)
+    [target] = found.targets
+    assert {change.after.task: change.kind for change in target.clients} == {"tools": "regression", "errors": "fix"}
+    assert (found.regressed, target.quiet) == (True, False)
+    assert "1 regression of real clients, 1 fix of real clients" in diff_text.text(found)
+    assert "Vercel AI SDK 6.0, chat, tools  ✓ pass → ✕ fail  works once x" in diff_text.text(found, width=200)
+    assert "| Vercel AI SDK 6.0, chat, tools | ✓ pass → ✕ fail | works once x |" in diff_text.markdown(found)
+    assert "Vercel AI SDK 6.0, chat, tools" in page.render_diff(found, title="Diff").decode()
+    newer = diff.diff(old, run("newer", replace(lost, version="7.0")))
+    assert [change.kind for change in newer.targets[0].clients] == ["other"]
+    assert not newer.regressed
 
 
 def test_a_site_keeps_clients_of_a_run(tmp_path: Path) -> None:
