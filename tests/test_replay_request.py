@@ -104,6 +104,10 @@ def of_bash(word: str) -> str:
         f"# mine\n$ KEY=x curl -N --max-time 5 --retry 3 -o out.txt {AT} --json {shlex.quote(TEXT)} > out.json 2>&1",
         f"curl {AT} -d @- <<'EOF'\n{TEXT}\nEOF",
         f"curl {AT} -d @body.json",
+        f"$ time /usr/bin/curl https://h/v1 -d {shlex.quote(TEXT)}",
+        f"docker exec box curl {AT} -d {shlex.quote(TEXT)}",
+        json.dumps({"log": f"INFO body: {TEXT}\n", "stream": "stdout"}),
+        f'10.0.0.1 "POST /v1/chat/completions HTTP/1.1" 500 {TEXT}',
         f"It fails:\n\n```bash\ncurl {AT} \\\n  -d {shlex.quote(TEXT)}\n```\nand says 500.",
         f'fetch("{AT}", {{"headers": {{"a": "b"}}, "body": {json.dumps(TEXT)}, "method": "POST"}});',
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\n\r\n{TEXT}\r\n\r\nHTTP/1.1 500 Error\r\n\r\n",
@@ -113,7 +117,7 @@ def of_bash(word: str) -> str:
         json.dumps({"custom_id": "r1", "method": "POST", "url": "/v1/chat/completions", "body": SHORT}),
         f"DEBUG:openai: Request options: {{'url': '/chat/completions', 'files': None, 'json_data': {SHORT!r}}}",
     ],
-    ids=range(16),
+    ids=range(20),
 )
 def test_requests_as_users_have_them(text: str, tmp_path: Path) -> None:
     (tmp_path / "body.json").write_text(TEXT)
@@ -207,6 +211,8 @@ def test_keys_stay_behind() -> None:
             "expected `messages`, `prompt`",
         ),
         ("curl https://h/v1/responses -d", "ends after an option that needs a value"),
+        ("$ 'curl https://h/v1/responses'\n curl 'x", "cannot be read"),
+        ("' \ncurl https://h/v1/responses -d 'x", "cannot be read"),
         ("curl 'https://h/v1/responses", "cannot be read (No closing quotation)"),
         (har("https://h/index.html"), "has no request to /chat/completions"),
     ],

@@ -59,7 +59,7 @@ class Reference:
         if self._running is None and not self.why_none:
             try:
                 if REFERENCE not in find.backends():
-                    raise CannotMeasure("it is only in a clone of the suite")
+                    raise CannotMeasure("it is only in a clone of the suite, with `.[test]`: run the clients there")
                 self._running = find.run(Wanted(backend=REFERENCE))
             except CannotMeasure as problem:
                 self.why_none = str(problem)

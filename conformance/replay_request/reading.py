@@ -83,6 +83,9 @@ def _of_curl(text: str, directory: Path) -> Request:
     except IndexError:
         raise Unreadable("the curl command ends after an option that needs a value; copy the whole command.") from None
     url = next((word for word in said.words if _endpoint(word)), "")
+    if not url and said.words:  # A log may have the base URL instead of the address; then the body tells.
+        bodies = (_loosely(one) for one in said.data)
+        url = next((path for one in bodies if isinstance(one, dict) and (path := _path_of(one))), "")
     if not url:
         raise Unreadable(f"the curl command has no address that ends in {', '.join(ENDPOINTS)}.")
     if any(re.match(r"\s*(\$\(|`)", one) for one in said.data):
@@ -174,8 +177,7 @@ def _values(text: str) -> Iterator[Any]:
         yield whole
         return
     for line in text.splitlines():
-        begin = line.find("{")
-        value = _loosely(line[begin:].rstrip(" ;,")) if begin >= 0 else None
+        value = _in_text(line)
         if isinstance(value, dict):
             yield value
 
@@ -210,8 +212,8 @@ def _why_no_json(text: str) -> str:
 
 def _in_data(value: Any, deep: int = 0) -> Iterator[Request]:
     """The requests in a JSON value: it is a body, or has one in it, perhaps as a string."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        value = _loosely(value)
+    if isinstance(value, str):
+        value = _in_text(value)
     if deep > DEEPEST or not isinstance(value, dict | list):
         return
     if isinstance(value, list):
@@ -230,14 +232,20 @@ def _in_data(value: Any, deep: int = 0) -> Iterator[Request]:
         yield from _in_data(inner, deep + 1)
 
 
+def _in_text(text: str) -> Any:
+    """The object at the end of a text, which may have words before it; None if there is none."""
+    begin = text.find("{")
+    return _loosely(text[begin:].rstrip(" \n;,")) if begin >= 0 else None
+
+
 def _strings(value: dict[str, Any], *names: str) -> Iterator[str]:
     return (value[name] for name in names if isinstance(value.get(name), str))
 
 
 def _bodies(value: Any, deep: int) -> Iterator[dict[str, Any]]:
     """The objects in a value that are requests' bodies."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        value = _loosely(value)
+    if isinstance(value, str):
+        value = _in_text(value)
     if isinstance(value, dict) and value.keys() & {"messages", "prompt", "input"}:
         yield value
     elif isinstance(value, dict | list) and deep <= DEEPEST:

@@ -7,8 +7,12 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-BEGINS = re.compile(r"^[ \t]*(?:[$>%] *)?(?:\w+=\S* +)*curl(?:\.exe)?\s", re.MULTILINE)
-"""Where a command begins: behind a prompt, and variables that are set for it."""
+BEGINS = re.compile(
+    r"^[ \t]*(?:[$>%#] *)?(?:(?:\w+=\S*|time|sudo|(?:docker|podman|kubectl) exec(?: \S+)+?) +)*"
+    r"(?:/\S*/)?curl(?:\.exe)?\s",
+    re.MULTILINE,
+)
+"""Where a command begins: behind a prompt, variables that are set for it, and commands that run it."""
 
 _ENDS = ("|", ">", ">>", "<", "&&", "||", ";", "&")
 """Words of a shell that end the command, or say where its output goes."""
@@ -51,9 +55,13 @@ def command(text: str, file: Callable[[str], str]) -> Command:
         text = text[: stdin.start()] + text[stdin.end() :]
     if re.search(r"curl(?:\.exe)?\s+\^\"|[\"\s]\^[ \t]*$", text, re.MULTILINE):
         text = _of_windows(text)
+    elif '"{""' in text:  # Windows' other way to write a quote between quotes.
+        text = text.replace('""', '\\"')
     text = re.sub(r"[`\\][ \t]*\n", " ", text)
     words = shlex.split(_QUOTED.sub(_ansi, text))
-    first = next(at for at, word in enumerate(words) if word in ("curl", "curl.exe"))
+    first = next((at for at, word in enumerate(words) if re.fullmatch(r"(?:/\S*/)?curl(?:\.exe)?", word)), None)
+    if first is None:
+        raise ValueError("curl itself is between quotes")
     found = Command()
     for option, value in _options(words[first + 1 :]):
         if option in ("-X", "--request"):
