@@ -65,7 +65,7 @@ def kept_headers(headers: Headers) -> tuple[tuple[str, str], ...]:
 
 def kept_query(query: str) -> str:
     """The part of a query that the API has."""
-    return urlencode([(name, value) for name, value in parse_qsl(query) if name in _QUERY], safe="[]")
+    return urlencode([(name, value) for name, value in parse_qsl(query) if name in _QUERY], safe="[]", errors="replace")
 
 
 def secrets_of(url: str, headers: Headers) -> list[str]:
