@@ -88,12 +88,12 @@ def target(url: str, fault: str = "") -> Target:
 class Correct(Reference):
     """A reference that is there already."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str = "made") -> None:
         super().__init__()
-        self._url = url
+        self._target = replace(target(url), name=name)
 
     def target(self) -> Target:
-        return target(self._url)
+        return self._target
 
 
 def did(*exchanges: Exchange, output: str = "", errors: str = "", code: int | None = 0, stopped: str = "") -> Did:
@@ -373,6 +373,30 @@ def test_a_cause_is_proved_by_repair(stand_in: Row, reference: str) -> None:
     assert "got no tool result; the client ended with exit code 0" in result.message
     assert result.cause == "works once events have `output_index`"
     assert result.checks == ["responses_stream.events_say_which_item"]
+
+
+def test_what_only_a_repaired_run_meets_is_mended_too(stand_in: Row, reference: str) -> None:
+    """Here the server also rejects earlier messages without a type, which the failed run never sends."""
+
+    def run(row: Row, task: str, at: Target, change: Change | None) -> Did:
+        names = change.says if change else ""
+        if at.name == "reference":
+            return did(exchange({}, {"content": "Paris"}), output="Paris")
+        if "output_index" not in names:
+            head = (("content-type", "text/event-stream"),)
+            event = b'data: {"type": "response.output_item.added", "item": {"id": "i", "type": "message"}}\n\n'
+            return did(Exchange(request=Request(path="/responses", body={}), status=500, headers=head, body=event))
+        if "type: message" not in names:
+            history = Request(path="/responses", body={"input": [{"role": "assistant", "content": "a"}]})
+            said = b'{"error": {"message": "type is missing"}}'
+            head = (("content-type", "application/json"),)
+            return did(Exchange(request=history, status=400, headers=head, body=said), code=1)
+        return did(exchange({}, {"content": "Paris"}), output="Paris")
+
+    correct = Correct(reference, name="reference")
+    result, _ = measure(stand_in, "plain", target(reference), correct, run, lacking="")
+    assert result.outcome is Outcome.FAIL, result.message
+    assert result.cause == "works once events have `output_index` and earlier messages have `type: message`"
 
 
 def test_a_call_without_an_index_is_mended_in_chat(stand_in: Row, reference: str) -> None:

@@ -143,17 +143,27 @@ def forcing(row: Row, did: Did) -> Change | None:
 
 
 def _needed(row: Row, task: str, target: Target, did: Did, force: Change | None, runs: Run) -> list[Repair]:
-    """The repairs with which the client does its task, none of which can be left out; empty if none helps."""
+    """The repairs with which the client does its task, none of which can be left out; empty if none helps.
 
-    def works(some: list[Repair]) -> bool:
-        done = runs(row, task, target, repairs.change(some, after=force))
-        return judge(task, done, row.client.tool).outcome.good
+    What a repaired run meets that the failed one did not reach is mended, too.
+    """
 
-    needed = repairs.fitting(did.exchanges)
-    if not needed or not works(needed):
+    def done(some: list[Repair]) -> Did:
+        return runs(row, task, target, repairs.change(some, after=force))
+
+    def works(did: Did) -> bool:
+        return judge(task, did, row.client.tool).outcome.good
+
+    needed: list[Repair] = []
+    while more := [one for one in repairs.fitting(did.exchanges) if one not in needed]:
+        needed = [*needed, *more]
+        did = done(needed)
+        if works(did):
+            break
+    else:
         return []
     for one in list(needed):
         rest = [other for other in needed if other is not one]
-        if rest and works(rest):
+        if rest and works(done(rest)):
             needed = rest
     return needed
