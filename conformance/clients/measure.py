@@ -149,7 +149,11 @@ def _needed(row: Row, task: str, target: Target, did: Did, force: Change | None,
     """
 
     def done(some: list[Repair]) -> Did:
-        return runs(row, task, target, repairs.change(some, after=force))
+        did = runs(row, task, target, repairs.change(some, after=force))
+        # The model may call a tool in one run, and none in the next.
+        if judge(task, did, row.client.tool).forceable and (forced := force or forcing(row, did)):
+            return runs(row, task, target, repairs.change(some, after=forced))
+        return did
 
     def works(did: Did) -> bool:
         return judge(task, did, row.client.tool).outcome.good
