@@ -290,6 +290,16 @@ def test_a_result_must_come_back_under_the_id_of_its_call() -> None:
     assert judge("tools", did(exchange(TOOLS, call()), exchange(RESULT, {"content": "17"}), output="17")) == GOOD
 
 
+def test_a_stream_that_the_client_left_is_not_a_stream_without_end() -> None:
+    head = (("content-type", "text/event-stream"),)
+    event = b'data: {"type": "response.created", "response": {"id": "r"}}\n\n'
+    request = Request(path="/responses", body={"stream": True})
+    cut = Exchange(request=request, status=200, headers=head, body=event)
+    left = replace(cut, request=replace(request, hang_up_in=0.5))
+    assert "closed the connection before its end" in judge("streamed", did(left, code=1)).message
+    assert "the end of the response" in judge("streamed", did(cut, code=1)).message
+
+
 def test_exit_codes_do_not_mislead() -> None:
     """A client that drops the call, or shows nothing, ends with 0 all the same."""
     assert judge("tools", did(exchange(TOOLS, call()))).outcome is Outcome.FAIL

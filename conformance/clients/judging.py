@@ -287,6 +287,10 @@ def _refused(had: list[Turn]) -> Judged | None:
             return Judged(
                 outcome=outcome, message=f"expected 2xx, got {turn.status}: {turn.error or 'no error object'} ({where})"
             )
+        if turn.unreadable and turn.exchange.request.hangs_up:
+            return _fail(
+                f"expected the client to read the response, but it closed the connection before its end ({where})"
+            )
         if turn.unreadable:
             return _fail(f"{turn.unreadable} ({where})")
     return None

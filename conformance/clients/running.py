@@ -90,9 +90,18 @@ def run(row: Row, task: str, base_url: str, *, model: str, http: Http, change: C
             body = change.request(body)
         number = len(exchanges)
         exchanges.append(Exchange(request=request))
-        exchanges[number] = send(
-            replace(request, headers=own, body=body), base_url, model=model, http=http, until=until, watch=watch
+        since, left = time.monotonic(), []
+
+        def watched(status: int, headers: tuple[tuple[str, str], ...], kept: bytearray) -> bool:
+            stays = watch(status, headers, kept)
+            if not stays:
+                left.append(round(time.monotonic() - since, 3))
+            return stays
+
+        done = send(
+            replace(request, headers=own, body=body), base_url, model=model, http=http, until=until, watch=watched
         )
+        exchanges[number] = replace(done, request=replace(done.request, hang_up_in=left[0])) if left else done
         return exchanges[number]
 
     begun = time.monotonic()
