@@ -266,10 +266,16 @@ def test_a_failing_request_becomes_a_short_command(
     server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "command.txt"
-    data = shlex.quote(json.dumps({**BODY, "stream": True}))
-    file.write_text(f"curl https://h/v1/chat/completions -H 'X-Fault: usage-total-wrong' -d {data}")
+    hidden = "5ecret-of-mine"
+    body = {**BODY, "stream": True, "metadata": {"api_key": hidden, "again": f"it is {hidden}"}}
+    file.write_text(
+        f"curl 'https://h/v1/chat/completions?key={hidden}' -b sid={hidden} -H 'X-Fault: usage-total-wrong' "
+        f"-H 'X-Auth: {hidden}' -d {shlex.quote(json.dumps(body))}"
+    )
     assert replay(file, server) == 1
-    said = capsys.readouterr().out
+    both = capsys.readouterr()
+    said = both.out
+    assert hidden not in said + both.err
     assert "wire.total_is_the_sum (MUST): expected" in said
     command = said.partition("```sh\n")[2].partition("```")[0]
     [again] = read(command)
