@@ -603,7 +603,7 @@ def test_the_documents_have_each_client_with_its_cause() -> None:
     assert set(pages) == {"clients.md", "clients/ai-sdk.md"}
     assert f"| [Vercel AI SDK](clients/ai-sdk.md) {NOW}, chat | ✓ plain<br>✕ tools |" in pages["clients.md"]
     assert "- `area.check`: The client works once x: proved. Vercel AI SDK (chat, tools)." in pages["clients.md"]
-    assert "vLLM 1: works with plain; loses tools." in pages["clients/ai-sdk.md"]
+    assert "1: works with plain; loses tools." in pages["clients/ai-sdk.md"]
     assert "- ✕ tools: fail. Got none. It works once x. Found by `area.check`." in pages["clients/ai-sdk.md"]
 
 

@@ -86,7 +86,7 @@ def add(kept: Kept, runs: Iterable[Results]) -> Kept:
         day = time.strftime("%Y-%m-%d", time.gmtime(run.header["started"]))
         for target in run.targets:
             name, version = str(target["name"]), str(target["version"] or "")
-            title = find.backends().get(target["backend"], {}).get("title", name)
+            title = _title(str(target["backend"]), name)
             if name in servers and servers[name].version != version:
                 results = {which: one for which, one in results.items() if which[0] != name}
             servers[name] = Server(name=name, title=title, version=version, day=day)
@@ -110,6 +110,14 @@ def median(some: Sequence[ClientResult]) -> float:
     """The seconds of a task, of those that took any."""
     took = sorted(one.seconds for one in some if one.seconds)
     return took[len(took) // 2] if took else 0.0
+
+
+def _title(backend: str, name: str) -> str:
+    """`LiteLLM in front of llama.cpp`: what a gateway's upstream does not do, the gateway does not do either."""
+    about = find.backends().get(backend, {})
+    behind = find.backends().get(about.get("deploy", {}).get("upstream", ""), {})
+    title = str(about.get("title", name))
+    return f"{title} in front of {behind['title']}" if behind else title
 
 
 def _order(one: ClientResult) -> tuple[Any, ...]:

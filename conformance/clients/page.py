@@ -85,13 +85,13 @@ def text(kept: Kept) -> str:
         + [_marks(kept.of(server, row)) for server in kept.servers]
         for row in rows
     ]
-    names = [f"{server.title} {server.version}" for server in kept.servers]
+    names = [f"{server.title} ({server.version})" for server in kept.servers]
     parts = [HEAD, "## Clients and servers\n", ", ".join(f"{MARKS[o]} {o}" for o in list(MARKS)[:7]) + ".\n"]
     parts += ["Each client has a page, with why. " + _measured(kept), "", _table(["client", *names], cells), ""]
     parts += ["## What clients lose\n", "By server; the reason that most tasks share comes first.\n"]
     for server in kept.servers:
         lost = [_loss(one) for one in losses(kept, server)]
-        parts += [f"### {server.title} {server.version}\n", *(lost or ["Nothing."]), ""]
+        parts += [f"### {server.title} ({server.version})\n", *(lost or ["Nothing."]), ""]
     parts += ["## What they cost\n", "Seconds depend on the machine and its load.\n", _costs(kept), ""]
     parts += ["## A server in trouble\n", TROUBLE, _retries(rows)]
     return "\n".join([*parts, ADD]).rstrip() + "\n"
@@ -117,7 +117,7 @@ def of_client(kept: Kept, client: Client) -> str:
             if not one.results:
                 parts.append("It did not run.\n")
                 continue
-            parts.append(f"{one.server.title} {one.server.version}: {one.summary}.\n")
+            parts.append(f"{one.server.version}: {one.summary}.\n")
             parts += [*(_sentence(told) for told in one.told), ""] if one.told else []
     parts += (
         ["## A server in trouble\n", TROUBLE, _retries(rows)] if any(row.id in retries.read() for row in rows) else []
