@@ -103,7 +103,9 @@ def read_option(text: str) -> Asked:
 def start(asked: Asked, key: str | None) -> Upstream:
     """Start the reference. Raises CannotStart."""
     if importlib.util.find_spec("tests") is None or importlib.util.find_spec("tests.reference") is None:
-        raise CannotStart("--upstream needs the reference server, which is only in a clone of the suite: run it there.")
+        raise CannotStart(
+            "--upstream needs the reference server, which only a clone of the suite has, with `.[test]`: run it there."
+        )
     directory = scratch.make()
     tape = directory / "tape.jsonl"
     command = [sys.executable, "-m", "tests.reference", "--host", asked.host, "--port", str(asked.port)]

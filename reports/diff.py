@@ -11,6 +11,7 @@ from conformance.outcomes import Level, Outcome
 from conformance.requirements.matrix import Feature
 from conformance.requirements.revisions import KEYS
 from conformance.results import CheckResult
+from conformance.results.clients import ClientResult
 from conformance.results.grading import Status, status
 from reports.table import Cell, Column, Table
 
@@ -82,6 +83,29 @@ class CellChange:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClientChange:
+    """A task of a real client that ran in both runs, and ended otherwise.
+
+    If the client's version is another one, it may be the reason, and the kind is `other`.
+    """
+
+    kind: Kind
+    before: ClientResult
+    after: ClientResult
+
+    @property
+    def what(self) -> str:
+        """`OpenCode 1.18.33, responses, tools`."""
+        versions = dict.fromkeys((self.before.version, self.after.version))
+        return f"{self.after.title} {' → '.join(versions)}, {self.after.api}, {self.after.task}"
+
+    @property
+    def why(self) -> str:
+        """What is said of it now."""
+        return self.after.cause or self.after.message
+
+
+@dataclass(frozen=True, kw_only=True)
 class TargetDiff:
     """What changed for one target; one of `old` and `new` is None if it is new or gone.
 
@@ -92,6 +116,7 @@ class TargetDiff:
     new: Column | None
     cells: tuple[CellChange, ...]
     checks: tuple[CheckChange, ...]
+    clients: tuple[ClientChange, ...] = ()
     flaky: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -125,10 +150,14 @@ class TargetDiff:
         """The checks that changed in this way, MUST first."""
         return [c for c in self.checks if c.kind is kind]
 
+    def clients_of(self, kind: Kind) -> list[ClientChange]:
+        """The tasks of clients of which this became."""
+        return [c for c in self.clients if c.kind is kind]
+
     @property
     def quiet(self) -> bool:
         """Whether nothing changed."""
-        return not self.cells and not self.checks
+        return not self.cells and not self.checks and not self.clients
 
     @property
     def counts(self) -> dict[Kind, int]:
@@ -144,8 +173,9 @@ class Diff:
 
     @property
     def regressed(self) -> bool:
-        """Whether any check or cell regressed."""
-        return any(t.checks_of(Kind.REGRESSION) or t.cells_of(Kind.REGRESSION) for t in self.targets)
+        """Whether any check, cell or client regressed."""
+        bad = Kind.REGRESSION
+        return any(t.checks_of(bad) or t.cells_of(bad) or t.clients_of(bad) for t in self.targets)
 
 
 def diff(old: Table, new: Table) -> Diff:
@@ -184,7 +214,18 @@ def compare(old: Table, new: Table, before: Column | None, after: Column | None)
         if cell := _cell(old_cells.get(row.feature.id), _of(row.cells, after)):
             cells.append(cell)
     changed = sorted((c for c in checks if c), key=lambda c: (_LEVELS.index(c.check.level), c.check.id))
-    return TargetDiff(old=before, new=after, cells=tuple(cells), checks=tuple(changed))
+    return TargetDiff(old=before, new=after, cells=tuple(cells), checks=tuple(changed), clients=_clients(before, after))
+
+
+def _clients(before: Column, after: Column) -> tuple[ClientChange, ...]:
+    """Of the tasks that clients did in both runs; which clients run is the user's choice."""
+    was, now = ({c.id: c for c in column.results.clients if c.target == column.name} for column in (before, after))
+    found = []
+    for id in (id for id in now if id in was):
+        if kind := check_kind(was[id].outcome, now[id].outcome):
+            kind = kind if was[id].version == now[id].version else Kind.OTHER
+            found.append(ClientChange(kind=kind, before=was[id], after=now[id]))
+    return tuple(found)
 
 
 def _of(cells: Sequence[Cell], column: Column) -> Cell:

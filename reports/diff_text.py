@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reports import words
-from reports.diff import CellChange, CheckChange, Diff, Kind, TargetDiff
+from reports.diff import CellChange, CheckChange, ClientChange, Diff, Kind, TargetDiff
 from reports.hostile import line, visible
 from reports.markdown import code, plain
 from reports.terminal import console_to
@@ -43,10 +43,13 @@ def summary(target: TargetDiff) -> str:
     nouns = {Kind.REGRESSION: ("regression", "regressions"), Kind.FIX: ("fix", "fixes")}
     nouns |= {Kind.OTHER: ("other change", "other changes"), Kind.NEW: ("new check", "new checks")}
     nouns |= {Kind.GONE: ("check gone", "checks gone")}
-    return ", ".join(f"{n} {nouns[kind][n != 1]}" for kind, n in target.counts.items()) or "no check changed"
+    said = [f"{n} {nouns[kind][n != 1]}" for kind, n in target.counts.items()]
+    tasks = [(kind, len(target.clients_of(kind))) for kind in (Kind.REGRESSION, Kind.FIX, Kind.OTHER)]
+    said += [f"{n} {nouns[kind][n != 1]} of real clients" for kind, n in tasks if n]
+    return ", ".join(said) or "no check changed"
 
 
-def outcomes(change: CheckChange) -> str:
+def outcomes(change: CheckChange | ClientChange) -> str:
     """`pass → fail`, or the one that there is."""
     found = [f"{words.OUTCOME[c.outcome]} {c.outcome}" for c in (change.before, change.after) if c]
     return " → ".join(found)
@@ -92,12 +95,16 @@ def text(found: Diff, *, width: int = 100, colour: bool = False) -> str:
 
 def _section(console: Console, target: TargetDiff, kind: Kind) -> None:
     cells, checks = target.cells_of(kind), target.checks_of(kind)
-    if not cells and not checks:
+    clients = target.clients_of(kind)
+    if not cells and not checks and not clients:
         return
     console.print(Text(f"  {TITLES[kind]}", _STYLE[kind]))
     for cell in cells:
         because = f" {NEW_ONLY}" if cell.only_new_checks else ""
         console.print(Text(f"    {visible(cell.feature.title)}  {statuses(cell)}{because}"), soft_wrap=True)
+    for task in clients:
+        said = Text(f"    {visible(task.what)}  {outcomes(task)}").append(f"  {line(task.why, 110)}", "dim")
+        console.print(said, soft_wrap=True)
     named, rest = listed(target, kind)
     for change in named:
         said = Text(f"      {change.check.level:7}", "dim")
@@ -123,14 +130,19 @@ def _markdown(target: TargetDiff) -> list[str]:
         said += [f"The requirements also changed: {' → '.join(map(plain, target.requirements))}.", ""]
     for kind in Kind:
         cells, checks = target.cells_of(kind), target.checks_of(kind)
-        if not cells and not checks:
+        clients = target.clients_of(kind)
+        if not cells and not checks and not clients:
             continue
         folded = kind not in (Kind.REGRESSION, Kind.FIX)
-        title = f"{TITLES[kind]} ({', '.join(_counted(cells, checks))})"
+        title = f"{TITLES[kind]} ({', '.join(_counted(cells, checks, clients))})"
         said += [f"<details><summary>{title}</summary>", ""] if folded else [f"**{title}**", ""]
         if cells:
             said += ["| row | |", "|---|---|"]
             said += [f"| {plain(c.feature.title)} | {statuses(c)}{f' {NEW_ONLY}' * c.only_new_checks} |" for c in cells]
+            said += [""]
+        if clients:
+            said += ["| client | | |", "|---|---|---|"]
+            said += [f"| {plain(c.what)} | {outcomes(c)} | {plain(line(c.why, 160))} |" for c in clients]
             said += [""]
         if checks:
             said += ["| level | check | | |", "|---|---|---|---|"]
@@ -152,8 +164,8 @@ def _notes(target: TargetDiff, change: CheckChange) -> str:
     return " (level changed)" * change.relevelled + reworded + " (flaky)" * (change.check.id in target.flaky)
 
 
-def _counted(cells: list[CellChange], checks: list[CheckChange]) -> list[str]:
-    found = ((len(cells), "row"), (len(checks), "check"))
+def _counted(cells: list[CellChange], checks: list[CheckChange], clients: list[ClientChange]) -> list[str]:
+    found = ((len(cells), "row"), (len(checks), "check"), (len(clients), "task"))
     return [f"{number} {thing}{'s' * (number != 1)}" for number, thing in found if number]
 
 

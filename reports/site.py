@@ -1,6 +1,7 @@
 """The published site: the matrix of the newest runs, what changed since the runs before, histories, files.
 
 index.html  changes.html  tools.html  kill-matrix.html, if it was written before (python -m tests.reference.killmatrix)
+clients.html  clients/CLIENT.html
 evidence/KEY/ROW.html  rows/ROW.html  checks/CHECK.html  versions/BACKEND.html#VERSION
 results/KEY.jsonl  capabilities/KEY.json  badges/KEY.svg  badges/KEY.shields.json
 llms.txt  data.json  checks.md  matrix.md  changes.md  versions/BACKEND.md  feed.xml
@@ -15,8 +16,9 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from conformance.clients import kept
 from conformance.results import CheckResult, Line, Results
-from reports import diff_text, feed, history, markdown, of_checks, page, plain, tool_models, versions
+from reports import diff_text, feed, history, markdown, of_checks, of_clients, page, plain, tool_models, versions
 from reports.diff import Diff, compare
 from reports.exports import OF_COLUMN
 from reports.history import History, Series, sparkline
@@ -39,6 +41,7 @@ class Published:
         """The other pages."""
         proof = [(KILL_MATRIX, "Proof: every check finds its faults")] if self.proved else []
         pages = [("changes.html", "What changed"), ("tools.html", "Models that call tools")]
+        pages += [("clients.html", "Real clients")]
         pages += [(f"versions/{one.backend}.html", f"{one.backend} by version") for one in self.timelines]
         data = [("feed.xml", "Feed"), ("llms.txt", "Plain text"), ("data.json", "Data"), ("matrix.md", "Markdown")]
         return pages + data + proof
@@ -85,6 +88,7 @@ def build(directory: Path, out: Path) -> Path:
     site = Published(tuple(found), timelines, proved=(out / KILL_MATRIX).exists())
     index = page.write(shown, out, site=site)
     of_checks.write(shown, site, out)
+    of_clients.write(kept.read(), out, [check.id for column in shown.columns for check in column.checks])
     changes = changed(found, shown)
     (out / "changes.html").write_bytes(page.render_diff(changes, title="What changed since the run before", root=""))
     _write(out / "changes.md", diff_text.markdown(changes))
@@ -115,6 +119,9 @@ def lines(run: Results) -> str:
     """A run as the lines of a results file."""
     found: list[Line] = [run.header, *run.exchanges.lines.values()]
     found += [check.to_json() for check in run.checks]
+    found += [client.to_json() for client in run.clients]
+    found += [gateway.to_json() for gateway in run.gateways]
+    found += [{"kind": "finding", **vars(one)} for one in run.findings]
     found += [run.footer] if run.footer else []
     return "".join((json.dumps(line) if isinstance(line, dict) else str(line)) + "\n" for line in found)
 
@@ -130,6 +137,7 @@ def _named(run: Results, name: str) -> Results:
         checks=[type(check)(**{**vars(check), "target": name}) for check in run.checks],
         exchanges=run.exchanges.renamed(name),
         footer=run.footer,
+        clients=[replace(client, target=name) for client in run.clients],
         findings=[replace(found, target=name) for found in run.findings],
         gateways=[replace(found, target=name) for found in run.gateways],
     )

@@ -22,17 +22,17 @@ from backends import scratch
 from backends.access import Access
 from backends.target import Deployment, Target
 from backends.wire import Exchange, Request
-from conformance.clients import data, install, items, repairs, retries
+from conformance.clients import data, install, items, kept, repairs, retries
 from conformance.clients import page as document
 from conformance.clients.data import Row
-from conformance.clients.judging import IGNORED_BY, Judged, judge, settle
+from conformance.clients.judging import IGNORED_BY, TRUNCATED_BY, Judged, judge, settle
 from conformance.clients.measure import Reference, forcing, measure, run_on
-from conformance.clients.running import Change, Did, recorded
+from conformance.clients.running import PROMPTS, Change, Did, recorded
 from conformance.outcomes import Outcome
-from conformance.results import Results, Writer, read
+from conformance.results import Exchanges, Results, Writer, read
 from conformance.results.clients import ClientResult
 from conformance.run import catalogue, options
-from reports import merge, page
+from reports import diff, diff_text, merge, of_clients, page, site
 from reports.table import table
 from tests.reference.app import create_app
 from tests.reference.fault import Fault
@@ -88,12 +88,12 @@ def target(url: str, fault: str = "") -> Target:
 class Correct(Reference):
     """A reference that is there already."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str = "made") -> None:
         super().__init__()
-        self._url = url
+        self._target = replace(target(url), name=name)
 
-    def _target(self) -> Target:
-        return target(self._url)
+    def target(self) -> Target:
+        return self._target
 
 
 def did(*exchanges: Exchange, output: str = "", errors: str = "", code: int | None = 0, stopped: str = "") -> Did:
@@ -124,6 +124,8 @@ def test_the_reference_serves_every_task(api: str, task: str, stand_in: Row, ref
         ("structured", "json-schema-ignored", Outcome.IGNORED, "`response_format` with `strict: true`"),
         ("errors", "error-flat", Outcome.FAIL, "expected an error object"),
         ("errors", "unknown-model-served", Outcome.LENIENT, "accepts an unknown `model`"),
+        ("overflow", "error-flat", Outcome.FAIL, "expected an error object"),
+        ("overflow", "long-prompt-truncated", Outcome.IGNORED, "tokens of 12,000 words, and the user is not told"),
     ],
 )
 def test_a_fault_of_the_server_turns_the_verdict(
@@ -132,7 +134,8 @@ def test_a_fault_of_the_server_turns_the_verdict(
     result, _ = measure(stand_in, task, target(reference, fault), Correct(reference), lacking="")
     assert result.outcome is outcome, result.message
     assert says in result.message
-    assert result.checks == ([IGNORED_BY["response_format", False]] if outcome is Outcome.IGNORED else [])
+    found = {"structured": [IGNORED_BY["response_format", False]], "overflow": [TRUNCATED_BY]}
+    assert result.checks == (found[task] if outcome is Outcome.IGNORED else [])
 
 
 def test_a_failure_on_the_reference_is_not_the_servers(stand_in: Row, reference: str) -> None:
@@ -275,7 +278,7 @@ def test_another_tool_than_the_one_that_was_asked_for_is_the_models_choice() -> 
     """As where a model calls the tool with which an agent ends."""
     both = {"tools": [*TOOLS["tools"], {"type": "function", "function": {"name": "exit"}}]}
     judged = judge("tools", did(exchange(both, call("exit", "{}")), code=1), "get_weather")
-    assert (judged.outcome, judged.no_call) == (Outcome.INCONCLUSIVE, True)
+    assert (judged.outcome, judged.forceable) == (Outcome.INCONCLUSIVE, True)
     assert judged.message == "the model called `exit`, not `get_weather`"
 
 
@@ -285,6 +288,16 @@ def test_a_result_must_come_back_under_the_id_of_its_call() -> None:
     assert judged.outcome is Outcome.FAIL
     assert 'the result of "c1", got results of "c2"' in judged.message
     assert judge("tools", did(exchange(TOOLS, call()), exchange(RESULT, {"content": "17"}), output="17")) == GOOD
+
+
+def test_a_stream_that_the_client_left_is_not_a_stream_without_end() -> None:
+    head = (("content-type", "text/event-stream"),)
+    event = b'data: {"type": "response.created", "response": {"id": "r"}}\n\n'
+    request = Request(path="/responses", body={"stream": True})
+    cut = Exchange(request=request, status=200, headers=head, body=event)
+    left = replace(cut, request=replace(request, hang_up_in=0.5))
+    assert "closed the connection before its end" in judge("streamed", did(left, code=1)).message
+    assert "the end of the response" in judge("streamed", did(cut, code=1)).message
 
 
 def test_exit_codes_do_not_mislead() -> None:
@@ -302,6 +315,25 @@ def test_an_error_that_the_user_does_not_see_is_a_failure() -> None:
     assert judge("errors", did(refused, errors="Error: 404 no such\n model", code=1)).outcome is Outcome.PASS
     assert judge("errors", did(refused, output="", code=0)).outcome is Outcome.FAIL
     assert "stopped after 4 requests" in judge("errors", did(refused, code=None, stopped="after 4 requests")).message
+
+
+def test_a_prompt_that_is_too_long() -> None:
+    """What the user sees may be in the client's own words; a client may also shorten the prompt by itself."""
+    head = (("content-type", "application/json"),)
+    sent = Request(body={"messages": [{"role": "user", "content": PROMPTS["overflow"]}]})
+    said = b'{"error": {"message": "9000 tokens are more than 4096"}}'
+    refused = Exchange(request=sent, status=400, headers=head, body=said)
+    own = did(refused, errors="ran out of room in the model's context window", code=1)
+    assert judge("overflow", own).outcome is Outcome.PASS
+    unseen = judge("overflow", did(refused, errors="Something went wrong.", code=1))
+    assert (unseen.outcome, "9000 tokens are more than 4096" in unseen.message) == (Outcome.FAIL, True)
+    storm = judge("overflow", did(refused, refused, refused, code=None, stopped="after 3 requests"))
+    assert (storm.outcome, "with 3 requests; the user does not see why" in storm.message) == (Outcome.FAIL, True)
+    short = exchange({}, {"content": "Paris"})
+    assert judge("overflow", did(refused, short, output="Paris")).outcome is Outcome.LENIENT
+    fits = judge("overflow", did(replace(short, request=sent), output="Paris"))
+    assert (fits.outcome, "so its context is longer" in fits.message) == (Outcome.INCONCLUSIVE, True)
+    assert "shortened the prompt of 12,000 words to 0" in judge("overflow", did(short, output="Paris")).message
 
 
 @pytest.mark.parametrize("model", [fault.name for fault in FAULTS.values() if fault.model][::12])
@@ -351,6 +383,30 @@ def test_a_cause_is_proved_by_repair(stand_in: Row, reference: str) -> None:
     assert "got no tool result; the client ended with exit code 0" in result.message
     assert result.cause == "works once events have `output_index`"
     assert result.checks == ["responses_stream.events_say_which_item"]
+
+
+def test_what_only_a_repaired_run_meets_is_mended_too(stand_in: Row, reference: str) -> None:
+    """Here the server also rejects earlier messages without a type, which the failed run never sends."""
+
+    def run(row: Row, task: str, at: Target, change: Change | None) -> Did:
+        names = change.says if change else ""
+        if at.name == "reference":
+            return did(exchange({}, {"content": "Paris"}), output="Paris")
+        if "output_index" not in names:
+            head = (("content-type", "text/event-stream"),)
+            event = b'data: {"type": "response.output_item.added", "item": {"id": "i", "type": "message"}}\n\n'
+            return did(Exchange(request=Request(path="/responses", body={}), status=500, headers=head, body=event))
+        if "type: message" not in names:
+            history = Request(path="/responses", body={"input": [{"role": "assistant", "content": "a"}]})
+            said = b'{"error": {"message": "type is missing"}}'
+            head = (("content-type", "application/json"),)
+            return did(Exchange(request=history, status=400, headers=head, body=said), code=1)
+        return did(exchange({}, {"content": "Paris"}), output="Paris")
+
+    correct = Correct(reference, name="reference")
+    result, _ = measure(stand_in, "plain", target(reference), correct, run, lacking="")
+    assert result.outcome is Outcome.FAIL, result.message
+    assert result.cause == "works once events have `output_index` and earlier messages have `type: message`"
 
 
 def test_a_call_without_an_index_is_mended_in_chat(stand_in: Row, reference: str) -> None:
@@ -528,13 +584,85 @@ def test_the_page_has_each_client_with_its_cause_and_the_wire(tmp_path: Path) ->
     assert 'class="client"' not in page.render(table([replace(results, clients=[])])).decode()
 
 
-def test_the_document_has_each_client_with_its_cause(tmp_path: Path) -> None:
-    results = file_with(
-        tmp_path, ai_sdk("plain", Outcome.PASS), ai_sdk("tools", Outcome.FAIL, message="got none", cause="works once x")
-    )
-    text = document.text([results])
-    assert "| Vercel AI SDK 6.0.326, chat | ✓ plain<br>✕ tools |" in text
-    assert "- Vercel AI SDK, chat, tools: fail. Got none. **It works once x.**" in text
+def measured(*results: ClientResult, version: str = "1") -> Results:
+    """A run with a server of this version."""
+    header = {"started": 0, "targets": [{"name": "t", "backend": "vllm", "version": version}]}
+    return Results(header=header, checks=[], exchanges=Exchanges({}), footer=None, clients=list(results))
+
+
+NOW = data.clients()["ai-sdk"].version
+LOST = replace(
+    ai_sdk("tools", Outcome.FAIL, message="got none", cause="works once x", checks=["area.check"]), version=NOW
+)
+SEEN = replace(ai_sdk("plain", Outcome.PASS), version=NOW)
+
+
+def test_the_documents_have_each_client_with_its_cause() -> None:
+    found = kept.add(kept.Kept(costs={}), [measured(SEEN, LOST)])
+    pages = document.files(found)
+    assert set(pages) == {"clients.md", "clients/ai-sdk.md"}
+    assert f"| [Vercel AI SDK](clients/ai-sdk.md) {NOW}, chat | ✓ plain<br>✕ tools |" in pages["clients.md"]
+    assert "- `area.check`: The client works once x: proved. Vercel AI SDK (chat, tools)." in pages["clients.md"]
+    assert "1: works with plain; loses tools." in pages["clients/ai-sdk.md"]
+    assert "- ✕ tools: fail. Got none. It works once x. Found by `area.check`." in pages["clients/ai-sdk.md"]
+
+
+def test_what_is_kept_is_of_one_version_of_a_server_and_of_a_client(tmp_path: Path) -> None:
+    first = kept.add(kept.Kept(costs={}), [measured(SEEN, LOST)])
+    again = kept.add(first, [measured(replace(LOST, outcome=Outcome.PASS, cause="", checks=[]))])
+    assert [(one.task, one.outcome) for one in again.results] == [("plain", Outcome.PASS), ("tools", Outcome.PASS)]
+    newer = kept.add(again, [measured(LOST, version="2")])
+    assert [one.task for one in newer.results] == ["tools"]
+    older = measured(replace(SEEN, version="0.1"), version="2")
+    assert kept.add(newer, [older]).results == newer.results
+    kept.write(first, tmp_path / "file.json")
+    assert kept.read(tmp_path / "file.json") == first
+
+
+def test_the_documents_are_made_from_what_is_kept() -> None:
+    """Else run `python -m conformance.clients keep`."""
+    docs = Path(__file__).parents[1] / "docs"
+    pages = document.files(kept.read())
+    assert {name: (docs / name).read_text() for name in pages} == pages
+    assert {f"clients/{file.name}" for file in (docs / "clients").iterdir()} == set(pages) - {"clients.md"}
+
+
+def test_the_site_has_a_page_for_each_client(tmp_path: Path) -> None:
+    found = kept.add(kept.Kept(costs={}), [measured(SEEN, replace(LOST, message="<none> of `x`"))])
+    of_clients.write(found, tmp_path, ["area.check"])
+    every, one = ((tmp_path / name).read_text() for name in ("clients.html", "clients/ai-sdk.html"))
+    assert '<a href="clients/ai-sdk.html"><b>Vercel AI SDK</b></a>' in every
+    assert 'href="checks/area.check.html"' in every
+    assert "vLLM" in one
+    assert "works with plain; loses tools." in one
+    assert "&lt;none&gt; of <code>x</code>. It works once x." in one
+
+
+def test_a_diff_has_the_tasks_that_clients_did_in_both_runs(tmp_path: Path) -> None:
+    def run(name: str, *some: ClientResult) -> Any:
+        (tmp_path / name).mkdir()
+        return table([file_with(tmp_path / name, *some)])
+
+    lost = ai_sdk("tools", Outcome.FAIL, message="got <none>", cause="works once x")
+    old = run("old", ai_sdk("plain", Outcome.PASS), ai_sdk("tools", Outcome.PASS), ai_sdk("errors", Outcome.FAIL))
+    new = run("new", ai_sdk("streamed", Outcome.FAIL), lost, ai_sdk("errors", Outcome.PASS))
+    found = diff.diff(old, new)
+    [target] = found.targets
+    assert {change.after.task: change.kind for change in target.clients} == {"tools": "regression", "errors": "fix"}
+    assert (found.regressed, target.quiet) == (True, False)
+    assert "1 regression of real clients, 1 fix of real clients" in diff_text.text(found)
+    assert "Vercel AI SDK 6.0, chat, tools  ✓ pass → ✕ fail  works once x" in diff_text.text(found, width=200)
+    assert "| Vercel AI SDK 6.0, chat, tools | ✓ pass → ✕ fail | works once x |" in diff_text.markdown(found)
+    assert "Vercel AI SDK 6.0, chat, tools" in page.render_diff(found, title="Diff").decode()
+    newer = diff.diff(old, run("newer", replace(lost, version="7.0")))
+    assert [change.kind for change in newer.targets[0].clients] == ["other"]
+    assert not newer.regressed
+
+
+def test_a_site_keeps_clients_of_a_run(tmp_path: Path) -> None:
+    run = site._named(file_with(tmp_path, ai_sdk("plain", Outcome.PASS)), "vllm-nightly")
+    assert [one.target for one in run.clients] == ["vllm-nightly"]
+    assert '"kind": "client"' in site.lines(run)
 
 
 def test_shards_of_a_run_keep_their_clients(tmp_path: Path) -> None:
@@ -568,7 +696,7 @@ def test_a_run_has_clients_only_when_it_is_asked_for_them(tmp_path: Path) -> Non
     assert run("-m", "clients", "-q", "--collect-only")[0] == pytest.ExitCode.NO_TESTS_COLLECTED
     code, output = run("--clients=instructor", "-m", "clients", "-v")
     assert code == pytest.ExitCode.NO_TESTS_COLLECTED  # Nothing was judged.
-    assert "4 blocked" in output
+    assert "6 blocked" in output
     assert "`openai-conformance clients install instructor`" in output
     results = read(tmp_path / "report" / "results.jsonl")
     assert [one.id for one in results.clients][:2] == [

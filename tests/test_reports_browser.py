@@ -360,7 +360,7 @@ def test_a_phone_shows_the_search_on_its_first_screen(browser: Any, tmp_path: Pa
 
 SITE = (
     *("index.html", "changes.html", "tools.html", "evidence/llamacpp/stop.html"),
-    *("rows/stop.html", "checks/stop.a.html", "versions/llamacpp.html"),
+    *("rows/stop.html", "checks/stop.a.html", "versions/llamacpp.html", "clients.html", "clients/opencode.html"),
 )
 
 

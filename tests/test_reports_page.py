@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conformance.clients.data import clients
 from conformance.outcomes import Level
 from conformance.results import Finding, Results
 from reports.page import build
@@ -108,9 +109,9 @@ def only_ours(html: str) -> Page:
     assert page.tags <= TAGS
     assert page.scripts == 1
     assert not [a for a in page.attributes if a.startswith("on")]
-    folders = "evidence|rows|checks|versions|results|capabilities|badges"
-    ours = rf"(#|data:,$|(\.\./)*index\.html|(\.\./)*({folders})/|\w+\.(html|md|txt|json|xml)$)"
-    sources = "|".join(FORMS.values())
+    folders = "evidence|rows|checks|versions|clients|results|capabilities|badges"
+    ours = rf"(#|data:,$|(\.\./)*(index|clients)\.html|(\.\./)*({folders})/|\w+\.(html|md|txt|json|xml)$)"
+    sources = "|".join([*FORMS.values(), *(re.escape(client.homepage) for client in clients().values())])
     assert all(re.match(ours, link) or re.fullmatch(sources, link) for link in page.links), page.links
     return page
 

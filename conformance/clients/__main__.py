@@ -9,7 +9,9 @@ from pathlib import Path
 
 from backends.printable import printable
 from conformance import results
-from conformance.clients import data, install, page, retries
+from conformance.clients import data, install, kept, page, retries
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def main(argv: list[str], prog: str = "python -m conformance.clients") -> int:
@@ -23,11 +25,11 @@ def main(argv: list[str], prog: str = "python -m conformance.clients") -> int:
         "retries", help="measure what clients do with a server that responds only with errors"
     )
     trouble.add_argument("names", nargs="+", metavar="NAME")
-    writing = commands.add_parser("page", help="print docs/clients.md from results")
-    writing.add_argument("results", nargs="+", type=Path, metavar="RESULTS")
+    keeping = commands.add_parser("keep", help="keep what runs measured, and write docs/clients.md")
+    keeping.add_argument("results", nargs="*", type=Path, metavar="RESULTS", help="results files of runs")
     asked = parser.parse_args(argv)
-    if asked.command == "page":
-        return _page(asked.results)
+    if asked.command == "keep":
+        return _keep(asked.results)
     if asked.command == "list":
         for client in data.clients().values():
             state = install.lacking(client) or f"installed, {install.facts(client)['mb']} MB"
@@ -62,12 +64,20 @@ def _retries(rows: list[data.Row]) -> int:
     return 0
 
 
-def _page(files: list[Path]) -> int:
+def _keep(files: list[Path]) -> int:
     try:
-        print(page.text(results.read_all(files)), end="")
+        runs = results.read_all(files) if files else []
     except results.BadResults as problem:
         print(printable(str(problem)), file=sys.stderr)
         return 2
+    if not DOCS.is_dir():
+        print("keep writes pages of the project: run it in a clone.", file=sys.stderr)
+        return 2
+    found = kept.add(kept.read(), runs)
+    kept.write(found)
+    for name, text in page.files(found).items():
+        (DOCS / name).parent.mkdir(exist_ok=True)
+        (DOCS / name).write_text(text, encoding="utf-8")
     return 0
 
 

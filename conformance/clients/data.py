@@ -12,7 +12,7 @@ from typing import Any
 
 HERE = Path(__file__).parents[2] / "fixtures" / "clients"
 
-TASKS = ("plain", "streamed", "tools", "structured", "errors")
+TASKS = ("plain", "streamed", "tools", "structured", "errors", "overflow")
 """What a client is asked to do, in the order of the report."""
 
 ALL = "all"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.clients.running import Did
+from conformance.clients.running import PROMPTS, WORDS, Did
 from conformance.clients.turns import Call, Turn, turns
 from conformance.kit.schema import validate_against
 from conformance.outcomes import Outcome
@@ -31,18 +31,31 @@ IGNORED_BY = {
 }
 """The check that finds what was accepted without effect: by the parameter, and whether it is the Responses API."""
 
+TRUNCATED_BY = "context.prompt_is_never_cut"
+"""The check that finds a prompt of which the server read only a part."""
+
+WORD = PROMPTS["overflow"].split()[0]
+
+_TOO_LONG = re.compile(
+    r"context.{0,20}(length|limit|size|window)|(prompt|input|messages?).{0,20} too (long|large)", re.IGNORECASE
+)
+"""How a client says in its own words that the prompt is too long."""
+
 COMPARED = 500
 """Characters of a response's end that the client's output must have; of a long output only the end is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A verdict: outcome, and a sentence that says what was expected and what came. `no_call`: the model called no
-    tool, so that the relay may force it. `checks` are the ids of those that find the same."""
+    """A verdict: outcome, and a sentence that says what was expected and what came.
+
+    `forceable`: the model called no tool, or none that a client can carry out, so that the relay may force a call.
+    `checks` are the ids of those that find the same.
+    """
 
     outcome: Outcome
     message: str = ""
-    no_call: bool = False
+    forceable: bool = False
     checks: tuple[str, ...] = ()
 
 
@@ -124,10 +137,10 @@ def _tools(had: list[Turn], did: Did, tool: str) -> Judged:
         cut = ", and its response was truncated at a limit of tokens" if had[-1].truncated else ""
         others = ", ".join(f"`{one.name}`" for turn in had for one in turn.calls)
         called = f"the model called {others}, not `{tool}`" if others else f"the model called no tool{cut}"
-        return Judged(outcome=Outcome.INCONCLUSIVE, message=called, no_call=True)
+        return Judged(outcome=Outcome.INCONCLUSIVE, message=called, forceable=True)
     turn, call = had[calling], wanted[calling][0]
     if why := _of_the_model(turn, call):
-        return _inconclusive(why)
+        return Judged(outcome=Outcome.INCONCLUSIVE, message=why, forceable=True)
     answering = next((at for at, later in enumerate(had) if at > calling and call.id in later.results), None)
     if answering is None:
         later = [id for one in had[calling + 1 :] for id in one.results]
@@ -201,25 +214,47 @@ def _document_problem(turn: Turn, asked: Asked) -> Judged | None:
 
 def _errors(had: list[Turn], did: Did) -> Judged:
     """An unknown model is rejected, and the user soon sees why; or the server accepts any name."""
-    refused = had[0]
-    if refused.accepted:
+    if had[0].accepted:
         return Judged(
             outcome=Outcome.LENIENT, message="the server accepts an unknown `model`, so there is no error to show"
         )
+    return _rejection_seen(had, did, seen_by_user(did, had[0].error))
+
+
+def _overflow(had: list[Turn], did: Did) -> Judged:
+    """A prompt that is too long is rejected, and the user sees why, soon, in whichever words; or it fits."""
+    first = had[0]
+    if not first.accepted and not did.stopped and any(turn.accepted for turn in had[1:]):
+        return Judged(outcome=Outcome.LENIENT, message="the client left out parts of the prompt, and asked again")
+    if not first.accepted:
+        return _rejection_seen(had, did, seen_by_user(did, first.error) or bool(_TOO_LONG.search(_printed(did))))
+    words = min(WORDS, json.dumps(first.sent).count(f"{WORD} "))
+    read = first.prompt_tokens
+    if read is not None and read < words and first.sent.get("truncation") != "auto":
+        why = f"accepted, but the server has read {read:,} tokens of {words:,} words, and the user is not told"
+        return Judged(outcome=Outcome.IGNORED, message=why, checks=(TRUNCATED_BY,))
+    if words < WORDS:
+        why = f"the client itself shortened the prompt of {WORDS:,} words to {words:,}"
+        return _inconclusive(f"{why}, and the user is not told" if not _TOO_LONG.search(_printed(did)) else why)
+    return _inconclusive(f"the server accepts {words:,} words, so its context is longer")
+
+
+def _rejection_seen(had: list[Turn], did: Did, shown_to_user: bool) -> Judged:
+    """The verdict of a task whose first request is rejected: the user sees why, and the client ends."""
+    refused = had[0]
     if did.stopped:
         return _fail(
-            f"the server answered {refused.status}; expected the client to end, but it was stopped {did.stopped}"
+            f"the server answered {refused.status}; expected the client to end, but it was stopped {did.stopped}, "
+            f"with {len(had)} requests; the user {'sees' if shown_to_user else 'does not see'} why"
         )
     if not refused.error:
         return _fail(
             f"expected an error object with a message, got none ({refused.status}); "
             f"the user sees {shown(_last_line(did))}"
         )
-    if not seen_by_user(did, refused.error):
+    if not shown_to_user:
         return _fail(f"expected the client to show {shown(refused.error)}, got {shown(_last_line(did))} (its output)")
-    return Judged(
-        outcome=Outcome.PASS, message=f"{len(had)} request{'s' * (len(had) > 1)}, then the user sees the message"
-    )
+    return Judged(outcome=Outcome.PASS, message=f"{len(had)} request{'s' * (len(had) > 1)}, then the user sees why")
 
 
 _TASKS: dict[str, Callable[[list[Turn], Did], Judged]] = {
@@ -227,6 +262,7 @@ _TASKS: dict[str, Callable[[list[Turn], Did], Judged]] = {
     "streamed": _streamed,
     "structured": _structured,
     "errors": _errors,
+    "overflow": _overflow,
 }
 
 
@@ -250,6 +286,10 @@ def _refused(had: list[Turn]) -> Judged | None:
             outcome = Outcome.REJECTED if clean and turn.error else Outcome.FAIL
             return Judged(
                 outcome=outcome, message=f"expected 2xx, got {turn.status}: {turn.error or 'no error object'} ({where})"
+            )
+        if turn.unreadable and turn.exchange.request.hangs_up:
+            return _fail(
+                f"expected the client to read the response, but it closed the connection before its end ({where})"
             )
         if turn.unreadable:
             return _fail(f"{turn.unreadable} ({where})")
@@ -308,7 +348,11 @@ def _asked(turn: Turn) -> Asked | None:
 
 def seen_by_user(did: Did, message: str) -> bool:
     """Whether the client printed a message."""
-    return _shows(f"{did.ended.output}\n{did.ended.errors}", message)
+    return _shows(_printed(did), message)
+
+
+def _printed(did: Did) -> str:
+    return f"{did.ended.output}\n{did.ended.errors}"
 
 
 def _shows(output: str, text: str) -> bool:

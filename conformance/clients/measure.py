@@ -59,7 +59,7 @@ class Reference:
         if self._running is None and not self.why_none:
             try:
                 if REFERENCE not in find.backends():
-                    raise CannotMeasure("it is only in a clone of the suite")
+                    raise CannotMeasure("it is only in a clone of the suite, with `.[test]`: run the clients there")
                 self._running = find.run(Wanted(backend=REFERENCE))
             except CannotMeasure as problem:
                 self.why_none = str(problem)
@@ -98,10 +98,10 @@ def measure(
     force = None
     did = runs(row, task, target, None)
     judged = judge(task, did, row.client.tool)
-    if judged.no_call and (force := forcing(row, did)):
+    if judged.forceable and (force := forcing(row, did)):
         did = runs(row, task, target, force)
         judged = judge(task, did, row.client.tool)
-        if judged.no_call:
+        if judged.forceable:
             judged = replace(judged, message=f"{judged.message}, not even with `tool_choice: required`")
     proved: list[Repair] = []
     if judged.outcome in COUNTS and judged.outcome is not Outcome.TIMEOUT:
@@ -143,17 +143,31 @@ def forcing(row: Row, did: Did) -> Change | None:
 
 
 def _needed(row: Row, task: str, target: Target, did: Did, force: Change | None, runs: Run) -> list[Repair]:
-    """The repairs with which the client does its task, none of which can be left out; empty if none helps."""
+    """The repairs with which the client does its task, none of which can be left out; empty if none helps.
 
-    def works(some: list[Repair]) -> bool:
-        done = runs(row, task, target, repairs.change(some, after=force))
-        return judge(task, done, row.client.tool).outcome.good
+    What a repaired run meets that the failed one did not reach is mended, too. Each is tried twice: what the model
+    writes may be the reason once.
+    """
 
-    needed = repairs.fitting(did.exchanges)
-    if not needed or not works(needed):
+    def done(some: list[Repair]) -> Did:
+        did = runs(row, task, target, repairs.change(some, after=force))
+        # The model may call a tool in one run, and none in the next.
+        if judge(task, did, row.client.tool).forceable and (forced := force or forcing(row, did)):
+            return runs(row, task, target, repairs.change(some, after=forced))
+        return did
+
+    def works(did: Did) -> bool:
+        return judge(task, did, row.client.tool).outcome.good
+
+    needed: list[Repair] = []
+    while more := [one for one in repairs.fitting(did.exchanges) if one not in needed]:
+        needed = [*needed, *more]
+        if works(did := done(needed)) or works(did := done(needed)):
+            break
+    else:
         return []
     for one in list(needed):
         rest = [other for other in needed if other is not one]
-        if rest and works(rest):
+        if rest and (works(done(rest)) or works(done(rest))):
             needed = rest
     return needed

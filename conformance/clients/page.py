@@ -1,14 +1,18 @@
-"""`docs/clients.md`: the table of clients and servers, from results files."""
+"""`docs/clients.md` and `docs/clients/NAME.md`: clients and servers, from what was measured."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from conformance.clients import data, install, retries
+from conformance.clients import data, retries
+from conformance.clients.data import Client
+from conformance.clients.kept import Kept, median
+from conformance.clients.story import Loss, listed, losses, sentence, stories
 from conformance.outcomes import Outcome
-from conformance.results import Results
 from conformance.results.clients import ClientResult
+
+API = {"chat": "Chat Completions", "responses": "Responses"}
 
 MARKS = {
     Outcome.PASS: "✓",
@@ -46,51 +50,79 @@ where nothing listens. Processes that it started end with it. Its API key is use
 | tools | the response calls a tool, a request with its result under the same id gets a response, and the loop ends |
 | structured | the response matches the schema of the request, and the client shows it |
 | errors | the server rejects an unknown `model`, and the user sees its message; `lenient` if it accepts any name |
+| overflow | the server rejects a prompt of 12,000 words, and the user soon sees why; `inconclusive` if it fits |
 
 - **The server, not the client.** A failure counts against the server only if the same client does the same task on the
-  [reference](../tests/reference/README.md) in the same run. Otherwise the task is `blocked`.
-- **The server, not the model.** If the model calls no tool, the relay forces it (`tool_choice: required`, one tool);
-  the evidence says so. A shell is never forced. A schema that is not `strict`, arguments that do not match
-  it, and a truncated or empty response are `inconclusive`.
-- **Not by chance.** A failure must occur again in a second run. What happens after calls that the model chose itself is
-  not judged.
+  [reference](../tests/reference/README.md) in the same run. Otherwise the task is `blocked`. The reference is only in a
+  clone: from an installed wheel, what works is shown, and what fails is `blocked`.
+- **The server, not the model.** If the model calls no tool, or with arguments that do not fit, the relay forces it
+  (`tool_choice: required`, one tool); the evidence says so. A shell is never forced. If that does not help, the task is
+  `inconclusive`, as it is with a schema that is not `strict`, a truncated response or an empty one.
+- **Not by chance.** A failure must come again in a second run. What follows a model's own calls is not judged.
 - **Causes are proved.** Where a known deviation may be the reason, the relay mends it and runs the client again. It
   names the fewest repairs with which the client works, and the checks that find these deviations.
+- **Compared.** `openai-conformance diff` has the tasks that ended otherwise in a newer run. No client runs in a
+  `--replay`.
 
 Codex has only one tool, a shell: commands of the model run in its read-only sandbox, in an empty directory and
 without network, but they can read the user's files. Run it against servers that you trust.
 
-This page was written by `python -m conformance.clients page RESULTS`.
+`python -m conformance.clients keep RESULTS` keeps what runs measured, and writes this page and those of the clients.
 """
 
 
-def text(results: Sequence[Results]) -> str:
-    """The page. Servers are columns, in the order of the files."""
-    columns = [(one, target) for one in results for target in one.targets]
-    of = {
-        (target["name"], client.client, client.api): [
-            c for c in one.clients if (c.target, c.client, c.api) == (target["name"], client.client, client.api)
-        ]
-        for one, target in columns
-        for client in one.clients
-    }
-    parts = [HEAD, "## Clients and servers\n", ", ".join(f"{MARKS[o]} {o}" for o in list(MARKS)[:7]) + ".\n"]
-    names = [f"{target['name']} {target['version'] or ''}".strip() for _, target in columns]
-    ran = {(client, api) for _, client, api in of}
-    rows = [row for row in data.chosen(data.ALL) if (row.client.name, row.api) in ran]
+def files(kept: Kept) -> dict[str, str]:
+    """All pages, by their names below `docs`."""
+    clients = dict.fromkeys(row.client for row in kept.rows())
+    return {"clients.md": text(kept)} | {f"clients/{one.name}.md": of_client(kept, one) for one in clients}
+
+
+def text(kept: Kept) -> str:
+    """The page of all clients. Servers are columns."""
+    rows = kept.rows()
     cells = [
-        [f"{row.client.title} {row.client.version}, {row.api}"]
-        + [_marks(of.get((target["name"], row.client.name, row.api), [])) for _, target in columns]
+        [f"[{row.client.title}](clients/{row.client.name}.md) {row.client.version}, {row.api}"]
+        + [_marks(kept.of(server, row)) for server in kept.servers]
         for row in rows
     ]
-    parts += [_table(["client", *names], cells), ""]
-    for one, target in columns:
-        told = [c for c in one.clients if c.target == target["name"] and (c.checks or not c.outcome.good)]
-        if told:
-            parts += [f"## {target['name']} {target['version'] or ''}".rstrip() + "\n", *map(_sentence, told), ""]
-    parts += ["## What they cost\n", "Seconds depend on the machine and its load.\n", _costs(rows, of.values()), ""]
+    names = [f"{server.title} ({server.version})" for server in kept.servers]
+    parts = [HEAD, "## Clients and servers\n", ", ".join(f"{MARKS[o]} {o}" for o in list(MARKS)[:7]) + ".\n"]
+    parts += ["Each client has a page, with why. " + _measured(kept), "", _table(["client", *names], cells), ""]
+    parts += ["## What clients lose\n", "By server; the reason that most tasks share comes first.\n"]
+    for server in kept.servers:
+        lost = [_loss(one) for one in losses(kept, server)]
+        parts += [f"### {server.title} ({server.version})\n", *(lost or ["Nothing."]), ""]
+    parts += ["## What they cost\n", "Seconds depend on the machine and its load.\n", _costs(kept), ""]
     parts += ["## A server in trouble\n", TROUBLE, _retries(rows)]
     return "\n".join([*parts, ADD]).rstrip() + "\n"
+
+
+def of_client(kept: Kept, client: Client) -> str:
+    """The page of one client: what it can do with each server, and why not more."""
+    rows = [row for row in kept.rows() if row.client == client]
+    cost = kept.costs.get(client.name, {})
+    registry = "PyPI" if client.language == "python" else "npm"
+    parts = [
+        f"# {client.title} {client.version}\n",
+        f"[{client.title}]({client.homepage}), `{client.package}` on {registry}, {cost.get('mb', '?')} MB. "
+        f"It speaks {listed([API[api] for api in client.apis])}. "
+        "[Real clients](../clients.md) says what the tasks are.\n",
+        f"    openai-conformance clients install {client.name}",
+        f"    openai-conformance http://127.0.0.1:8000/v1 --clients={client.name} -m clients\n",
+    ]
+    for row in rows:
+        several = f", {API[row.api]}" if len(client.apis) > 1 else ""
+        for one in stories(kept, row):
+            parts.append(f"## {client.title} on {one.server.title}{several}\n")
+            if not one.results:
+                parts.append("It did not run.\n")
+                continue
+            parts.append(f"{one.server.version}: {one.summary}.\n")
+            parts += [*(_sentence(told) for told in one.told), ""] if one.told else []
+    parts += (
+        ["## A server in trouble\n", TROUBLE, _retries(rows)] if any(row.id in retries.read() for row in rows) else []
+    )
+    return "\n".join(parts).rstrip() + "\n"
 
 
 ADD = """
@@ -122,26 +154,32 @@ def _marks(results: Iterable[ClientResult]) -> str:
     return "<br>".join(f"{MARKS[one.outcome]} {one.task}" for one in results) or "did not run"
 
 
+def _measured(kept: Kept) -> str:
+    days = sorted({server.day for server in kept.servers})
+    return f"Measured on {listed(days)}." if days else "Nothing is measured yet."
+
+
 def _sentence(one: ClientResult) -> str:
     found = f" Found by {', '.join(f'`{id}`' for id in one.checks)}." if one.checks else ""
-    cause = f" **It {one.cause}.**" if one.cause else ""
-    message = one.message.replace("|", "\\|").rstrip(".")
-    return f"- {one.title}, {one.api}, {one.task}: {one.outcome}. {message[:1].upper()}{message[1:]}.{cause}{found}"
+    return f"- {MARKS[one.outcome]} {one.task}: {one.outcome}. {sentence(one)}{found}".rstrip()
 
 
-def _costs(rows: Sequence[data.Row], results: Iterable[list[ClientResult]]) -> str:
-    seconds: dict[str, list[float]] = {}
-    for some in results:
-        for one in some:
-            if one.seconds:
-                seconds.setdefault(one.client, []).append(one.seconds)
+def _loss(one: Loss) -> str:
+    who = listed([f"{each.title} ({each.api}, {each.task})" for each in one.of])
+    if not one.checks:
+        return f"- {who}: {sentence(one.of[0])}"
+    found = ", ".join(f"`{id}`" for id in one.checks)
+    cause = f" The client {one.cause}: proved." if one.cause else ""
+    return f"- {found}:{cause} {who}."
+
+
+def _costs(kept: Kept) -> str:
     lines = []
-    for client in dict.fromkeys(row.client for row in rows):
-        took, facts = sorted(seconds.get(client.name, [])), install.facts(client)
-        middle = f"{took[len(took) // 2]:.1f}" if took else ""
-        lines.append(
-            [f"{client.title} {client.version}", str(facts.get("mb", "")), str(facts.get("seconds", "")), middle]
-        )
+    for client in dict.fromkeys(row.client for row in kept.rows()):
+        cost = kept.costs.get(client.name, {})
+        middle = median([one for one in kept.results if one.client == client.name])
+        facts = [str(cost.get("mb", "")), str(cost.get("seconds", "")), f"{middle:.1f}" if middle else ""]
+        lines.append([f"{client.title} {client.version}", *facts])
     return _table(["client", "MB", "seconds to install", "seconds a task (median)"], lines)
 
 
@@ -149,14 +187,15 @@ def _retries(rows: Sequence[data.Row]) -> str:
     kept = retries.read()
     names = {"500": "every request gets a 500", "overflow": "the context is too long"}
     lines = [
-        [f"{row.client.title} {kept[row.id]['version']}, {row.api}", *(_trouble(kept[row.id][name]) for name in names)]
+        [f"{row.client.title} {kept[row.id]['version']}, {row.api}", *(trouble(kept[row.id][name]) for name in names)]
         for row in rows
         if row.id in kept
     ]
     return _table(["client", *names.values()], lines)
 
 
-def _trouble(did: dict[str, Any]) -> str:
+def trouble(did: dict[str, Any]) -> str:
+    """What a client did with a server in trouble, in words."""
     requests = f"{did['requests']} request{'s' * (did['requests'] != 1)} in {did['seconds']} s"
     end = f"stopped {did['stopped']}" if did["stopped"] else f"exit code {did['exit_code']}"
     return f"{requests}, {end}; the user {'sees' if did['shows'] else 'does not see'} the server's message"

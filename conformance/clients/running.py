@@ -36,12 +36,16 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 UNKNOWN_MODEL = "no-such-model-4711"
 
+WORDS = 12_000
+"""Words of a prompt that is longer than the context of most local servers, and as short as an environment allows."""
+
 PROMPTS = {
     "plain": "What is the capital of France?",
     "streamed": "What is the capital of France?",
     "tools": "What is the weather in Paris?",
     "structured": "Give me the capital of France as JSON.",
     "errors": "What is the capital of France?",
+    "overflow": "word " * WORDS,
 }
 
 
@@ -86,9 +90,18 @@ def run(row: Row, task: str, base_url: str, *, model: str, http: Http, change: C
             body = change.request(body)
         number = len(exchanges)
         exchanges.append(Exchange(request=request))
-        exchanges[number] = send(
-            replace(request, headers=own, body=body), base_url, model=model, http=http, until=until, watch=watch
+        since, left = time.monotonic(), []
+
+        def watched(status: int, headers: tuple[tuple[str, str], ...], kept: bytearray) -> bool:
+            stays = watch(status, headers, kept)
+            if not stays:
+                left.append(round(time.monotonic() - since, 3))
+            return stays
+
+        done = send(
+            replace(request, headers=own, body=body), base_url, model=model, http=http, until=until, watch=watched
         )
+        exchanges[number] = replace(done, request=replace(done.request, hang_up_in=left[0])) if left else done
         return exchanges[number]
 
     begun = time.monotonic()

@@ -32,6 +32,8 @@ class Turn:
     unreadable: str = ""
     error: str = ""
     """The message of the error object of a rejection."""
+    prompt_tokens: int | None = None
+    """How many tokens of the prompt the server says that it has read."""
 
     @property
     def sent(self) -> dict[str, Any]:
@@ -86,10 +88,18 @@ def _turn(exchange: Exchange) -> Turn:
     try:
         if isinstance(answer, Chat):
             calls = [Call(str(call.id or ""), call.name, call.arguments) for call in answer.tool_calls]
-            return Turn(exchange, answer.text, tuple(calls), answer.truncated)
+            return Turn(exchange, answer.text, tuple(calls), answer.truncated, prompt_tokens=_prompt_tokens(answer))
         assert isinstance(answer, Response)
         items = answer.items("function_call")
         calls = [Call(str(i.get("call_id") or ""), str(i.get("name")), str(i.get("arguments"))) for i in items]
-        return Turn(exchange, answer.written, tuple(calls), answer.truncated)
+        return Turn(exchange, answer.written, tuple(calls), answer.truncated, prompt_tokens=_prompt_tokens(answer))
     except Verdict as problem:
         return Turn(exchange, unreadable=str(problem).removeprefix("response: "))
+
+
+def _prompt_tokens(answer: Chat | Response) -> int | None:
+    """None if the response does not say."""
+    try:
+        return answer.tokens("prompt" if isinstance(answer, Chat) else "input")
+    except Verdict:
+        return None

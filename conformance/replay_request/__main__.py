@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from backends import access, address, find, redaction, wire
 from backends.data import BadBackend
@@ -19,7 +18,7 @@ from backends.wire import Client, Exchange, Request
 from conformance.answers import Answer, view
 from conformance.kit.every import Every
 from conformance.outcomes import Level
-from conformance.replay_request.reading import Unreadable, read
+from conformance.replay_request.reading import EXPECTED, Unreadable, read, read_file
 from conformance.replay_request.reducing import reduced
 from conformance.requirements.check import Check
 from conformance.results.curl import curl
@@ -56,8 +55,7 @@ def main(arguments: list[str] | None = None, prog: str = "python -m conformance.
     """Run the command; exit code 0: no failure, 1: a failure, 2: called wrongly, from 10: nothing to measure."""
     asked = _parser(prog).parse_args(arguments)
     try:
-        text = sys.stdin.read() if asked.file == "-" else Path(asked.file).read_text(encoding="utf-8")
-        requests = read(text, asked.path)
+        requests = read(sys.stdin.read(), asked.path) if asked.file == "-" else read_file(asked.file, asked.path)
     except (OSError, UnicodeDecodeError) as problem:
         return _complain(f"{asked.file} cannot be read: {problem}.")
     except Unreadable as problem:
@@ -78,7 +76,7 @@ def main(arguments: list[str] | None = None, prog: str = "python -m conformance.
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=prog, description="Judge a request, and reduce it to what shows the failure.")
-    parser.add_argument("file", metavar="FILE", help="a HAR file, a curl command, or a JSON body; - for standard input")
+    parser.add_argument("file", metavar="FILE", help=f"{EXPECTED}; - for standard input")
     parser.add_argument("--backend", help="the server to ask (default: llamacpp, or the one at --base-url)")
     parser.add_argument("--base-url", metavar="URL", help="the server's address, ending in /v1")
     parser.add_argument("--model", help="ask this model (default: the server's first for chats)")

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from fixtures import images
+
+SMALL_IMAGE = images.data_url(images.png(255, 0, 0))
+"""What takes the place of an image: half of one is none."""
 
 Path = tuple[str | int, ...]
 
@@ -21,21 +27,25 @@ def reduced(body: Any, fails: Callable[[Any], bool], most: int) -> tuple[Any, in
     Parts are left out, the largest first, and strings are shortened; all is tried again until nothing helps. `fails`
     holds for `body`, which is not changed.
     """
-    tried: set[str] = {json.dumps(body)}
+    tried = {_digest(body)}
     again = True
     while again:
         again = False
         for shorter in _shorter(body):
-            text = json.dumps(shorter)
-            if text in tried or not consistent(shorter):
+            digest = _digest(shorter)
+            if digest in tried or not consistent(shorter):
                 continue
             if len(tried) > most:
                 return body, len(tried) - 1
-            tried.add(text)
+            tried.add(digest)
             if fails(shorter):
                 body, again = shorter, True
                 break
     return body, len(tried) - 1
+
+
+def _digest(body: Any) -> bytes:
+    return hashlib.sha256(json.dumps(body).encode()).digest()
 
 
 def consistent(body: Any) -> bool:
@@ -75,6 +85,9 @@ def _cuts(value: Any, path: Path) -> Iterator[tuple[Path, Callable[[Any], Any], 
             width //= 2
         for at, inner in enumerate(value):
             yield from _cuts(inner, (*path, at))
+    elif isinstance(value, str) and value.startswith("data:image/"):
+        if len(value) > len(SMALL_IMAGE):
+            yield path, lambda _: SMALL_IMAGE, len(value) - len(SMALL_IMAGE)
     elif isinstance(value, str) and len(value) > 1 and path[-1:] not in (("type",), ("role",), ("model",)):
         half = len(value) // 2
         yield path, lambda text: text[:half], len(value) - half
