@@ -1,4 +1,4 @@
-"""A server for tests that answers every path as it is told, on a real socket."""
+"""A server for tests that gives every path the response it was set up with, on a real socket."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ def test_results_belong_to_their_calls(
         "the response does not show which city has which result",
     )
     by_order = respond_cities_results_reversed.text == respond_cities_results_swapped.text
-    ignored_unless(not by_order, "`call_id` is not used: the results are taken in the order in which they came")
+    ignored_unless(not by_order, "`call_id` is not used: the results are assigned in the order in which they came")
     assert_same_text(respond_cities_results_reversed.text, respond_cities_results.text)
 
 

@@ -53,15 +53,16 @@ where nothing listens. Processes that it started end with it. Its API key is use
 | overflow | the server rejects a prompt of 12,000 words, and the user soon sees why; `inconclusive` if it fits |
 
 - **The server, not the client.** A failure counts against the server only if the same client does the same task on the
-  [reference](../tests/reference/README.md) in the same run. Otherwise the task is `blocked`. The reference is only in a
-  clone: from an installed wheel, what works is shown, and what fails is `blocked`.
-- **The server, not the model.** If the model calls no tool, or with arguments that do not fit, the relay forces it
-  (`tool_choice: required`, one tool); the evidence says so. A shell is never forced. If that does not help, the task is
-  `inconclusive`, as it is with a schema that is not `strict`, a truncated response or an empty one.
-- **Not by chance.** A failure must come again in a second run. What follows a model's own calls is not judged.
+  [reference](../tests/reference/README.md) in the same run. Otherwise the task is `blocked`. Only a clone has the
+  reference: with an installed wheel, tasks that fail are `blocked`.
+- **The server, not the model.** If the model calls no tool, or calls it with arguments that do not match, the relay
+  forces the call (`tool_choice: required`, one tool); the evidence says so. A shell is never forced. If that does not
+  help, or the schema is not `strict`, or a response is truncated or empty, the task is `inconclusive`.
+- **Not by chance.** A failure must occur again in a second run. What happens after calls that the model chose itself is
+  not judged.
 - **Causes are proved.** Where a known deviation may be the reason, the relay mends it and runs the client again. It
   names the fewest repairs with which the client works, and the checks that find these deviations.
-- **Compared.** `openai-conformance diff` has the tasks that ended otherwise in a newer run. No client runs in a
+- **Compared.** `openai-conformance diff` shows the tasks whose outcome changed in a newer run. No client runs in a
   `--replay`.
 
 Codex has only one tool, a shell: commands of the model run in its read-only sandbox, in an empty directory and

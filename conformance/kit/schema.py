@@ -198,12 +198,12 @@ def _expected(error: ValidationError) -> str:
             return f"must match {value}"
         case "additionalProperties" if value is False:
             known = ", ".join(map(_shown, error.schema.get("properties", {})))
-            return f"must have no other keys than {known or 'none'}"
+            return f"must have no keys other than {known or 'none'}"
         case "anyOf" | "oneOf":
             count = "one" if error.validator == "anyOf" else "exactly one"
-            return f"must fit {count} of the {len(value)} forms"
+            return f"must match {count} of the {len(value)} alternatives"
         case _:
-            return f"must keep `{error.validator}`: {_cut(error.message)}"
+            return f"must satisfy `{error.validator}`: {_cut(error.message)}"
 
 
 def _because(schema: object) -> str:

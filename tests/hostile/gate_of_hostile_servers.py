@@ -1,4 +1,4 @@
-"""Whatever a server does, a run ends in time, takes little memory, keeps the key, and passes only what it measured."""
+"""Whatever a server does, a run ends in time, needs little memory, keeps the key, and passes only what it measured."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def judged(mode: Mode, measured: Results | None) -> None:
 
 
 def hits(output: str, report: Path) -> list[str]:
-    """Where the key stands, in whatever form."""
+    """Where the key occurs, in any form."""
     texts = {"output": output}
     for file in report.rglob("*"):
         if file.is_file():

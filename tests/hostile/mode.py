@@ -9,7 +9,7 @@ from typing import Any
 from tests.hostile.server import Act, Call, correct
 
 KEY = "sk-canary/0123456789+abcdef"
-"""The key of each run. Nothing that is printed or written may hold it, in any form."""
+"""The key of each run. No output may contain it, in any form."""
 
 CHAT = "/v1/chat/completions"
 CHECKS = "conformance/checks"
@@ -92,7 +92,7 @@ LISTING: dict[str, Any] = {"path": "/v1/models", "exits": frozenset({0, 1, 11, 1
 
 
 def own(act: Act) -> Act:
-    """What the act does at each endpoint but those of the API."""
+    """The act for each endpoint except those of the API."""
 
     async def acting(call: Call) -> None:
         await (correct if call.path.startswith("/v1/") else act)(call)

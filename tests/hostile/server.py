@@ -13,7 +13,7 @@ from typing import Any
 from backends import roles, room
 
 STEP = 0.2
-"""Seconds between two bytes of what trickles: short enough that no read of a client ever waits for long."""
+"""Seconds between two bytes of a trickling response: so short that no single read of a client times out."""
 
 
 @dataclass
@@ -132,7 +132,7 @@ def is_first(call: Call) -> bool:
 
 
 async def correct(call: Call) -> None:
-    """What the server does where its mode does nothing else."""
+    """What the server does unless its mode does something else."""
     if call.path == "/v1/models":
         await call.json({"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "x"}]})
     elif call.path == "/v1/chat/completions":

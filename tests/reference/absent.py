@@ -32,11 +32,11 @@ STYLES: dict[str, tuple[int, str, str]] = {
     "honest": (501, "application/json", '{"error": {"message": "This server has no such endpoint.", "code": 501}}'),
     "gateway": (501, "text/plain", "responses and their models are not implemented in gateway mode"),
 }
-"""How an unknown path is answered: status, content type, body."""
+"""The response to an unknown path: status, content type, body."""
 
 
 def reply(call: Call, asked: str) -> Reply | None:
-    """The answer to a request whose path is absent; None if it is there."""
+    """The response to a request whose path is absent; None if the path exists."""
     variation, _, style = asked.partition(" ")
     if variation not in VARIATIONS or style not in STYLES:
         raise ApiError(f"X-Absent names no variation and style: {asked!r}.")

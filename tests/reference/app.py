@@ -146,7 +146,7 @@ class App:
         raise errors.not_found(call.path, call.method)
 
     def _authorise(self, call: Call) -> None:
-        """With an API key set, /v1 wants `Authorization: Bearer KEY` (RFC 6750; the scheme's case is free)."""
+        """With an API key set, /v1 requires `Authorization: Bearer KEY` (RFC 6750; the scheme's case is free)."""
         if not self._api_keys or not call.path.startswith("/v1/"):
             return
         scheme, _, key = call.headers.get("authorization", "").partition(" ")
@@ -222,7 +222,7 @@ async def _start(send: Send, status: int, headers: dict[str, str]) -> None:
 
 
 async def _pause(seconds: float, receive: Receive) -> None:
-    """Wait, but not longer than the client does."""
+    """Wait, but end when the client disconnects."""
     gone = asyncio.ensure_future(_until_gone(receive))
     done, _ = await asyncio.wait([gone], timeout=seconds)
     gone.cancel()
@@ -236,7 +236,7 @@ async def _until_gone(receive: Receive) -> None:
 
 
 async def _read(receive: Receive) -> bytes:
-    """The whole body; what is over the limit is read to its end, so that the client can read the refusal."""
+    """The complete body; a body over the limit is read to its end, so that the client can read the rejection."""
     parts: list[bytes] = []
     size = 0
     more = True

@@ -46,14 +46,16 @@ ROLES: dict[Role, str] = {"chat": "reference-text", "vision": "reference", "embe
 KEY = "sk-reference"
 THREADS = 8
 TIMEOUT = 4.0
-"""Seconds for one answer of the reference; it needs milliseconds."""
+"""Seconds for one response of the reference, which needs milliseconds."""
 
 TIMED = {"long_streams", "left_streams", "left_plain"}
-"""Scenarios whose times are judged, so that nothing else may be under way. Others run alone for the last
-bits of sums, which are always the same here."""
+"""Scenarios whose times are judged: no other request may be running.
+
+Others run alone because of the last bits of sums, which are always the same here.
+"""
 
 _WITNESSES = [name for endpoint in absence.ENDPOINTS for name in endpoint.witnesses]
-"""Scenarios that decide which endpoints are there, whatever is judged."""
+"""Scenarios that decide which endpoints exist, whichever checks run."""
 
 _RUNS = itertools.count(1)
 """Numbers for runs: `X-Chance` names one, so that the draws of a bench do not depend on what was sent before."""
@@ -148,7 +150,7 @@ class Bench:
         return {name for name in self.recorded if self._touches(fault, name)}
 
     def outcomes(self, fault: Fault) -> dict[str, str]:
-        """How the checks end that a fault flips."""
+        """The outcomes of the checks that a fault flips."""
         return {check: str(result.outcome) for check, result in self.flips(fault).items()}
 
     def under(self, fault: Fault) -> dict[str, CheckResult]:
@@ -320,7 +322,7 @@ _NOT_IN_THE_BODY = {"headers", "wire", "timing", "events", "raw"}
 """Hooks whose effect may show in headers or times only."""
 
 _SHOWS_IN_TIME = {"timing", "events", "raw"}
-"""Hooks whose effect may show only when the answer is really sent."""
+"""Hooks whose effect may show only when the response is really sent."""
 
 _MADE_UP = re.compile(rb"[A-Za-z0-9]{20,}")
 
@@ -338,7 +340,7 @@ def _numbered(body: bytes) -> bytes:
 
 
 def _asked(recordings: dict[str, Recording], name: str) -> set[str]:
-    """What a scenario asks; what another asks too is compared with it, plain with streamed."""
+    """The requests of a scenario; the same requests of other scenarios are compared with them, plain with streamed."""
     found = answers(_Source(recordings), name)
     if isinstance(found, Missing):
         return set()

@@ -130,7 +130,7 @@ def _seen(history: list[Message], asked: Message, text: str) -> str | None:
 
 
 def continuation(prompt: str, suffix: str | None = None) -> str:
-    """How a raw prompt goes on: an answer, a count, the story; before a `suffix`, what leads to it."""
+    """How a raw prompt continues: an answer, a count, the story; before a `suffix`, a text that leads to it."""
     if suffix:
         return _between(prompt, suffix)
     known = plain(prompt)

@@ -1,4 +1,4 @@
-"""One request on its way through the server, and what a handler answers with."""
+"""One request on its way through the server, and the response of a handler."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MODELS = {
 
 @dataclass
 class State:
-    """What the server has done so far; shown at GET /reference/state, for the suite's own tests."""
+    """What the server has done up to now; shown at GET /reference/state, for the suite's own tests."""
 
     context: int = model.CONTEXT  # tokens of prompt and response together
     requests: int = 0

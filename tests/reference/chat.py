@@ -86,7 +86,7 @@ def usage(prompt: int, completion: int, reasoning: int = 0, cached: int = 0) -> 
 
 
 def create(call: Call) -> Reply:
-    """Validate everything, then answer whole or as a stream."""
+    """Validate everything, then respond, plain or as a stream."""
     body = call.body
     known = find_model(body)
     legacy = _modernise(body)

@@ -72,7 +72,7 @@ def _ids(raw: list[Any], param: str) -> list[int]:
 
 
 def create(call: Call) -> Reply:
-    """Validate, then answer whole or as a stream; choices come in the order of the prompts."""
+    """Validate, then respond, plain or as a stream; choices come in the order of the prompts."""
     body = call.body
     known = find_model(body)
     check(body, _RULES)
@@ -114,7 +114,7 @@ def _prepare(call: Call, ids: list[int], limit: int, best: int, n: int) -> _Prom
 
 
 def _usage(made: list[_Prompt]) -> dict[str, Any]:
-    """Every prompt once, and all candidates: best_of is paid for."""
+    """Counts every prompt once, and all candidates of best_of."""
     completion = sum(choice.completion_tokens for prompt in made for choice in prompt.choices)
     return usage(sum(len(prompt.ids) for prompt in made), completion)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """A request that is refused. `param` names the offending parameter as a path, `code` the reason for machines."""
+    """A request that is rejected. `param` names the invalid parameter as a path, `code` is the reason for programs."""
 
     def __init__(
         self,

@@ -73,7 +73,7 @@ class Fault:
     concurrent: bool = False
 
     def may_touch(self, path: str, body: Any) -> bool:
-        """Whether it can act on a request like this; `when` is asked of the Call itself."""
+        """Whether the fault can affect a request like this; `when` is called with the Call itself."""
         body = body if isinstance(body, dict) else {}
         if set(self.hooks) == {"events"} and body.get("stream") is not True:
             return False

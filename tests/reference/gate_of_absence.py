@@ -1,4 +1,4 @@
-"""The gate of absent endpoints: whichever a server lacks, and in whatever words, that is one fact and no violation.
+"""The gate of absent endpoints: an absent endpoint is one fact and not a violation, whatever its errors say.
 
 Not collected with the other tests, since it takes minutes: `.ci/gate`.
 """
@@ -42,7 +42,7 @@ def test_a_server_without_an_endpoint_is_accused_of_nothing(on: Bench, asked: st
 
 
 def assert_one_fact_each(on: Bench, asked: str) -> None:
-    """On a server that lacks endpoints, nothing fails, only their rows are `no`, and each is one cause."""
+    """On a server that lacks endpoints, no check fails, only their rows are `no`, and each endpoint is one cause."""
     results = on.without(asked)
     assert {r.id: r.message for r in results.values() if r.outcome.bad} == {}
     rows: dict[str, list[CheckResult]] = {}

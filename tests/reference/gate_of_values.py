@@ -1,4 +1,4 @@
-"""The gate of odd values: whatever stands in an answer, no check ends in `error`, our own fault.
+"""The gate of odd values: whatever a response contains, no check ends in `error`, which would be the suite's fault.
 
 Each field of the answers of a whole run, in each kind of answer, is replaced in all of them at once, or left out; so
 are whole bodies, statuses and headers. Every check that reads one of them judges again. Not collected with the other

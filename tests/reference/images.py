@@ -55,7 +55,7 @@ def read(part: dict[str, Any], param: str) -> Image:
 
 
 def from_url(url: Any, param: str, detail: str) -> Image:
-    """The image of a URL; this server has no way out, and fetches only what is on this machine."""
+    """The image of a URL; this server fetches images only from this machine."""
     if url is None:
         raise missing(param)
     string(url, param)

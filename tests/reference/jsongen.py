@@ -49,7 +49,7 @@ class Hints:
 
 
 def check_schema(schema: Any) -> str | None:
-    """Why this is no JSON Schema; None if it is one."""
+    """Why this is not a JSON Schema; None if it is one."""
     if not isinstance(schema, dict | bool):
         return "a schema is an object or a boolean"
     try:

@@ -24,17 +24,17 @@ from pathlib import Path
 
 FILE = Path(__file__).parent / "kills.toml"
 FEW = 20
-"""Checks that a broad fault flips more than: with fewer, its entry must have rows."""
+"""A broad fault flips more checks than this; with fewer, its entry must have rows."""
 
 MOST = 30
-"""A fault that flips more checks than this is broad: it says little about any one of them."""
+"""A fault that flips more checks than this is broad: it says little about each of them."""
 
 AREAS = 3
 """How many areas `--write` names for a fault that was not broad before."""
 
 ATTEMPTS = 4
 JUDGED = ("fail", "ignored", "rejected", "timeout")
-"""Outcomes that hold against a server."""
+"""Outcomes that count against a server."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,7 @@ def steady_differences(
 
 
 def corrected(entry: Declared, wrong: Mapping[str, str], flipped: Mapping[str, str], checks: Iterable[str]) -> Declared:
-    """The entry as it must be, given what is wrong with it. What still holds is kept."""
+    """The corrected entry, given what is wrong with it. Rows that are still right are kept."""
     if entry.areas or entry.only:
         rows = dict(flipped)
     else:

@@ -1,4 +1,4 @@
-"""Notations of model families: what is known of each, and how the model writes its response in one.
+"""Notations of model families: the data of each, and how the model writes its response in one.
 
 `notations.toml` says how a notation is read, the template of `fixtures/dialects` how it is written.
 """
@@ -62,7 +62,7 @@ def of_model(name: Any) -> Notation | None:
 
 
 def raw(notation: Notation, message: dict[str, Any]) -> str:
-    """What a model writes for an assistant's message: what the template makes of it, without the token that ends it."""
+    """What a model writes for an assistant message: the text of the template, without the token that ends it."""
     dialect = notation.dialect
     text = writing.answer_text(dialect, [{"role": "user", "content": ""}], None, message)
     return text.removesuffix(dialect.end_of_calls).removesuffix(dialect.end)

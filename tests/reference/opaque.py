@@ -1,4 +1,4 @@
-"""Texts that only this server reads: what it gives as `encrypted_content`, and takes back (openapi ReasoningItem)."""
+"""Texts that only this server can read, for `encrypted_content` (openapi ReasoningItem)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def sealed(value: Any) -> str:
 
 
 def opened(raw: Any, at: str) -> Any:
-    """The data of a string that `sealed` made. Any other is rejected, as one that has another server's key."""
+    """The data of a string that `sealed` made. Any other string is rejected, like one with another server's key."""
     try:
         if isinstance(raw, str) and raw.startswith(_BEGINNING):
             return json.loads(base64.urlsafe_b64decode(raw.removeprefix(_BEGINNING)))

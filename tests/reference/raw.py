@@ -1,4 +1,4 @@
-"""Answers written by hand onto the connection, for bytes that no HTTP library would send. It is closed after."""
+"""Responses written directly to the connection, for bytes that no HTTP library would send. Then it is closed."""
 
 from __future__ import annotations
 

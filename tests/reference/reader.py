@@ -1,7 +1,7 @@
 """Reads a model's raw text: from a notation to content, reasoning and tool calls, in a stream as well as whole.
 
-The reader pulls the text piece by piece, and gives each part as soon as it is sure of it. How the text is divided
-changes nothing. White space beside a mark belongs to the mark.
+The reader takes the text piece by piece, and returns each part as soon as it is certain. How the text is divided
+changes nothing. White space next to a marker belongs to the marker.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Ended(Exception):
 
 
 class NoCall(Exception):
-    """What began like a call is none."""
+    """Text that began like a call is not a call."""
 
 
 class Text:
@@ -46,7 +46,7 @@ class Text:
         return self.all[self.at : self.at + size]
 
     def eat(self, mark: str) -> bool:
-        """Go behind the mark if it is next. Waits for no more than is needed to see that."""
+        """Skip the marker if it is next. Waits only for the text that is needed to decide this."""
         while len(self.all) - self.at < len(mark) and mark.startswith(self.all[self.at :]) and self.more():
             pass
         found = self.all.startswith(mark, self.at)
@@ -54,18 +54,18 @@ class Text:
         return found
 
     def end(self, mark: str) -> bool:
-        """As `eat`; the end of the text is a mark, too."""
+        """As `eat`; the end of the text also counts as a marker."""
         found = mark.startswith(self.ahead(len(mark)))
         self.at += len(self.ahead(len(mark))) * found
         return found
 
     def space(self) -> None:
-        """Go behind white space."""
+        """Skip white space."""
         while self.ahead(1).isspace():
             self.at += 1
 
     def until(self, mark: str) -> str:
-        """Go behind the next mark; the text before it."""
+        """Skip the next marker; returns the text before it."""
         begun = self.at
         while (found := self.all.find(mark, begun)) < 0:
             if not self.more():
@@ -94,7 +94,7 @@ class Text:
 
 
 def held(text: str, marks: Sequence[str]) -> int:
-    """How many characters at the end of a text may be the beginning of a mark."""
+    """How many characters at the end of a text may be the beginning of a marker."""
     longest = min(max(map(len, marks), default=1) - 1, len(text))
     return next((n for n in range(longest, 0, -1) if any(mark.startswith(text[-n:]) for mark in marks)), 0)
 
@@ -242,7 +242,7 @@ class Reader:
             raise NoCall
 
     def pairs(self, text: Text, name: str) -> dict[str, Any]:
-        """Keys and raw values between marks."""
+        """Keys and raw values between markers."""
         begin, middle, end = self.notation.pairs
         schemas = (self.tools.get(name) or {}).get("properties", {})
         values = {}

@@ -3,8 +3,8 @@
     python -m tests.reference.readings [FAULT ...]           print which checks judge against faults
     python -m tests.reference.readings --write               write reading.toml: a minute
 
-A fault cannot act in a notation if it changes no response there. Where it changes one, a check must judge against it.
-No check may judge against what is legal.
+A fault has no effect in a notation if it changes no response there. Where it changes a response, a check must judge
+against it. No check may judge against legal behaviour.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a fault would change in an answer, found out without a socket, so that only what changes is sent again."""
+"""Whether a fault changes a response, found out without a socket, so that only changed requests are sent again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What llama.cpp made of the probe model's raw texts, beside what the reference's readers make of the same texts.
+"""How llama.cpp read the probe model's raw texts, and how the reference's reader reads the same texts.
 
     python -m tests.reference.reread [DIALECT ...]
 
@@ -107,7 +107,7 @@ def _of(server: Server, notation: Notation, name: str, request: Request) -> Rere
 
 
 def read(notation: Notation, raw: str, tools: dict[str, Any], *, cut: bool = False) -> dict[str, Any]:
-    """What the reference makes of a raw text."""
+    """How the reference reads a raw text."""
     said: dict[str, Any] = {"content": "", "reasoning": ""}
     calls: list[list[str]] = []
     for event in Reader(notation, tools, lambda: cut).read(iter(raw)):

@@ -296,7 +296,7 @@ def _chat_body(body: Body) -> Body:
 
 
 _HOSTED = ("web_search", "web_search_preview")
-"""Tools that the server runs itself. The model is told of them; it never uses them."""
+"""Tools that the server runs itself. They are in the prompt, but the model never uses them."""
 
 
 def _format(raw: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Running the reference server: as a process of its own, or in a thread of a test."""
+"""Running the reference server: as a separate process, or in a thread of a test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types and ranges of request parameters, refused with OpenAI's error codes (openapi: the Create*Request schemas)."""
+"""Types and ranges of request parameters, with OpenAI's error codes (openapi: the Create*Request schemas)."""
 
 from __future__ import annotations
 

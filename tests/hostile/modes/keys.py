@@ -131,7 +131,7 @@ async def key_in_framing(call: Call) -> None:
 
 @mode("fail", "rejected", "blocked", **GOOD)
 async def key_in_an_outage(call: Call) -> None:
-    """The suite asks again, and says what it got."""
+    """The suite sends the request again, and reports the response."""
     await call.json({"error": {"message": f"no room for {call.key}"}}, "503 " + call.key, Retry_After="0")
 
 

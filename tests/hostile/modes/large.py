@@ -1,4 +1,4 @@
-"""A server that sends much."""
+"""A server that sends large responses."""
 
 from __future__ import annotations
 

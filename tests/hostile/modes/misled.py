@@ -29,7 +29,7 @@ def elsewhere(call: Call) -> dict[str, str]:
 
 @mode("fail", "rejected", select=PROGRAMS + FEW)
 async def redirect_elsewhere(call: Call) -> None:
-    """With another status each time."""
+    """With a different status each time."""
     await call.body_of("", STATUSES[len(call.seen.requests) % len(STATUSES)], **elsewhere(call))
 
 

@@ -1,4 +1,4 @@
-"""A server that takes its time."""
+"""A server that sends responses slowly, or never."""
 
 from __future__ import annotations
 
