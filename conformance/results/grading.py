@@ -94,7 +94,7 @@ def grade(results: Iterable[Graded], cores: Mapping[str, str] | None = None) -> 
         why = _rejected(musts) if any(map(_left_to_model, core)) else _not_decided(undecided)
         return Grade(status=Status.UNKNOWN, because=why)
     if unmet:
-        return Grade(status=Status.PARTIAL, because=label(unmet[0].id))
+        return Grade(status=Status.PARTIAL, because=_fails(unmet[0]))
     if undecided:
         return Grade(status=Status.UNKNOWN, because=_not_decided(undecided))
     accepted = any(r.outcome.bad and r.level is not Level.MAY and _judges_bad_input(r) for r in results)
@@ -109,6 +109,12 @@ def _rank(result: Graded) -> tuple[int, str]:
 @cache
 def _order() -> dict[str, int]:
     return {id: at for at, id in enumerate(by_check())}
+
+
+def _fails(result: Graded) -> str:
+    """What fails for a user; a clean rejection says so, because the client learns of it."""
+    said = label(result.id)
+    return f"{said} (rejected)" if result.outcome is Outcome.REJECTED and "reject" not in said else said
 
 
 def _judges_bad_input(result: Graded) -> bool:
