@@ -41,6 +41,8 @@ class Graded(Protocol):
     def controls(self) -> list[str]: ...
     @property
     def cause(self) -> str: ...
+    @property
+    def message(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,9 @@ class Grade:
     status: Status
     because: str = ""
 
+
+_COUNTED = re.compile(r"(\d+) of (\d+) responses: ")
+"""The beginning of the message of a rule over every exchange."""
 
 _UNMET = {Outcome.FAIL, Outcome.REJECTED, Outcome.IGNORED}
 _BAD_INPUT = "bad input not rejected"
@@ -112,9 +117,12 @@ def _order() -> dict[str, int]:
 
 
 def _fails(result: Graded) -> str:
-    """What fails for a user; a clean rejection says so, because the client learns of it."""
-    said = label(result.id)
-    return f"{said} (rejected)" if result.outcome is Outcome.REJECTED and "reject" not in said else said
+    """What fails for a user: in how many responses, if not in all; and whether the server rejects it cleanly, which
+    the client learns."""
+    said, counted = label(result.id), _COUNTED.match(result.message)
+    if result.outcome is Outcome.REJECTED and "reject" not in said:
+        return f"{said} (rejected)"
+    return f"{said} ({counted[1]} of {counted[2]})" if counted and counted[1] != counted[2] else said
 
 
 def _judges_bad_input(result: Graded) -> bool:
