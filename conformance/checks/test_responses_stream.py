@@ -30,6 +30,11 @@ ORDER = "`type` of the events of the last item, in order"
 ARGUMENTS_DONE = "response.function_call_arguments.done"
 
 
+def named(event: dict[str, Any]) -> str:
+    """An event in a message."""
+    return f"the event {shown(event.get('type'))}"
+
+
 def last_item(answer: Response) -> list[Any]:
     """The types of the events of the last item of the output, in order, repeated ones once."""
     events = list(answer.by_item.values())[-1:]
@@ -122,8 +127,8 @@ def test_a_cut_stream_ends_incomplete(respond_count: Response, respond_count_cut
     """A stream that `max_output_tokens` truncates ends with `response.incomplete` and the reason."""
     inconclusive_unless(respond_count.tokens("output") > 16, ENDED_EARLY)
     assert_equal(respond_count_cut_streamed.types[-1:], ["response.incomplete"], LAST)
-    details = respond_count_cut_streamed.object.get("incomplete_details")
-    assert_equal(details, {"reason": "max_output_tokens"}, "`response.incomplete_details` of the last event")
+    where = "`response.incomplete_details.reason` of the last event"
+    assert_equal(respond_count_cut_streamed.incomplete_reason, "max_output_tokens", where)
 
 
 @check("responses_stream", SHOULD, f"{EVENT}.sequence_number")
@@ -190,7 +195,7 @@ def test_shape(every: Every) -> None:
     """Each event has all fields that clients read, with the right types."""
     for answer in every.accepted(Response, streamed=True, malformed=True):
         for event in answer.distinct:
-            assert_matches_schema(event, "response.event")
+            assert_matches_schema(event, "response.event", named(event))
 
 
 @check("responses_stream", SHOULD, EVENT)
@@ -198,7 +203,7 @@ def test_full_shape(every: Every) -> None:
     """Each event has every published field."""
     for answer in every.accepted(Response, streamed=True, malformed=True):
         for event in answer.distinct:
-            assert_matches_schema(event, "response.event.full")
+            assert_matches_schema(event, "response.event.full", named(event))
 
 
 @check("responses_stream", SHOULD, "docs:guides/streaming-responses")
