@@ -291,6 +291,7 @@ class Graded:
     exchanges: list[str] = field(default_factory=list)
     controls: list[str] = field(default_factory=list)
     cause: str = ""
+    message: str = ""
 
 
 REFUSAL = {"exchanges": ["capital", "bad_role"], "controls": ["capital"]}
@@ -356,6 +357,10 @@ def test_a_cell_says_what_fails_for_a_user() -> None:
     later = Graded(Outcome.FAIL, id="stop.may_be_beyond_ascii")
     first = Graded(Outcome.FAIL, id="stop.four_strings_count")
     assert grade([stop, later, first]).because == "fourth `stop` string has no effect"
+    assert grade([stop, replace(first, outcome=Outcome.REJECTED)]).because.endswith("has no effect (rejected)")
+    some = replace(first, message="2 of 9 responses: expected …")
+    assert grade([stop, some]).because.endswith("has no effect (2 of 9)")
+    assert grade([stop, replace(some, message="9 of 9 responses: expected …")]).because.endswith("has no effect")
     assert grade([Graded(Outcome.FAIL, core=True, id="stop.ends_the_text")]).because == "text goes on past `stop`"
     assert grade([Graded(Outcome.REJECTED, core=True)]).because == "rejected with an error"
     assert grade([Graded(Outcome.REJECTED, core=True, cause="absent")]).because == "endpoint absent"

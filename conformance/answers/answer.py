@@ -14,7 +14,9 @@ from conformance.answers import sse
 from conformance.answers.values import expect, parsed
 from conformance.outcomes import Blocked, Fail, NotRun, Outcome, TimedOut, Verdict
 
-_CONTEXT = re.compile(r"context.?(length|limit|size|window)|exceed_context|(input|prompt) is too long", re.I)
+_CONTEXT = re.compile(
+    r"context.?(length|limit|size|window)|exceed_context|(input|prompt)\b( \([^()]*\))? is too (long|large)", re.I
+)
 """How servers say that a request does not fit into the model's context."""
 
 LONG_BODY, LONG_LIMIT = 1000, 500

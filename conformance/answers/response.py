@@ -126,6 +126,12 @@ class Response(Answer):
         return bool(self.state == "incomplete")
 
     @property
+    def incomplete_reason(self) -> Any:
+        """Why the response is incomplete; None if it does not say so."""
+        details = self.object.get("incomplete_details")
+        return details.get("reason") if isinstance(details, dict) else details
+
+    @property
     def document(self) -> Any:
         """The text as the JSON value that it must be."""
         return Choice(index=0, text=self.text).document

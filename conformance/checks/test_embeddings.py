@@ -18,6 +18,7 @@ from conformance.kit import (
     ignored_unless,
     inconclusive_unless,
     lenient,
+    too_long,
 )
 from fixtures.scenarios.embeddings import PERMUTED
 
@@ -258,14 +259,14 @@ def test_long_text_is_never_cut(
     embedding_too_long_otherwise: Embeddings,
 ) -> None:
     """`input` is embedded in full or rejected: each word counts in `usage`, and the end changes the `embedding`."""
-    if embedding_too_long.cleanly_refused:
+    if too_long(embedding_too_long):
         return
     assert_at_least(
         embedding_too_long.tokens("prompt"),
         len(str(embedding_too_long.sent["input"]).split()),
         f"{PROMPT_TOKENS}: a token or more for each word",
     )
-    if embedding_too_long_otherwise.cleanly_refused:
+    if too_long(embedding_too_long_otherwise):
         return
     one, other = (answer.vector for answer in embedding_ends)
     inconclusive_unless(
@@ -276,6 +277,13 @@ def test_long_text_is_never_cut(
         "expected different vectors for long strings that differ in their last tenth, "
         f"got the same vector twice ({EMBEDDING})"
     )
+
+
+@check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.input")
+def test_long_text_is_rejected_with_400(embedding: Embeddings, embedding_too_long: Embeddings) -> None:
+    """A long `input` is embedded, or rejected with 400."""
+    if not embedding_too_long.ok:
+        expect_rejection(embedding_too_long, 400, or_leniently=(413, 422))
 
 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingRequest.encoding_format")

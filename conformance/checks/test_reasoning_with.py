@@ -311,8 +311,12 @@ def test_a_streamed_response_calls_after_reasoning(
 
 
 @check("responses_format", SHOULD, "openapi:ResponseTextParam.format")
-def test_a_response_document_comes_after_reasoning(think: Chat, response_think_person: Response) -> None:
+def test_a_response_document_comes_after_reasoning(
+    think: Chat, respond_no_json: Response, respond_person: Response, response_think_person: Response
+) -> None:
     """With `text.format`, the output text is only the document, and reasoning is its own item."""
     inconclusive_unless(think.reasoning, NO_REASONING)
+    inconclusive_unless(respond_person.text != respond_no_json.text, "`text.format` has no effect by itself")
     inconclusive_unless(not response_think_person.truncated, ENDLESS)
     assert_matches_schema(response_think_person.document, schemas.PERSON)
+    inconclusive_unless(response_think_person.items("reasoning"), NO_REASONING)

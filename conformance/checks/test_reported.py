@@ -170,8 +170,12 @@ def test_truncated_items_are_incomplete(every: Every) -> None:
     """`output[-1].status` is `incomplete` in a response that `max_output_tokens` truncates, if it has a `status`."""
     truncated = False
     for answer in every.accepted(Response):
-        reason = (answer.object.get("incomplete_details") or {}).get("reason")
-        if answer.truncated and reason == "max_output_tokens" and answer.output and answer.output[-1].get("status"):
+        if (
+            answer.truncated
+            and answer.incomplete_reason == "max_output_tokens"
+            and answer.output
+            and answer.output[-1].get("status")
+        ):
             truncated = True
             assert_equal(answer.output[-1]["status"], "incomplete", f"`output[-1].status` of {answer.name}")
     inconclusive_unless(truncated, "no truncated response has an item with `status`")

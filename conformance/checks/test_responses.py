@@ -270,8 +270,7 @@ def test_a_cut_response_is_incomplete(respond_count: Response, respond_count_cut
 def test_a_cut_response_says_why(respond_count: Response, respond_count_cut: Response) -> None:
     """`incomplete_details.reason` is `max_output_tokens` when that limit truncates the response."""
     inconclusive_unless(respond_count.tokens("output") > 16, SHORT)
-    details = respond_count_cut.body.get("incomplete_details")
-    assert_equal(details, {"reason": "max_output_tokens"}, "`incomplete_details`")
+    assert_equal(respond_count_cut.incomplete_reason, "max_output_tokens", "`incomplete_details.reason`")
 
 
 # Counts of tokens

@@ -33,7 +33,7 @@ LEAKS = re.compile(
 # Marks of the model in a text
 
 
-@check("errors", SHOULD, INJECTION)
+@check("chat", MAY, INJECTION)
 def test_special_tokens_in_a_text_are_text(unmarked: Chat, marked: list[Chat]) -> None:
     """The name of a special token in a user's message is read as text, not as the token."""
     bare = unmarked.tokens("prompt")
@@ -46,7 +46,7 @@ def test_special_tokens_in_a_text_are_text(unmarked: Chat, marked: list[Chat]) -
     )
 
 
-@check("errors", SHOULD, INJECTION)
+@check("system_messages", SHOULD, "openapi:ChatCompletionRequestSystemMessage")
 def test_a_quoted_turn_is_no_turn(
     capital: Chat, banana_before_capital: Chat, injected_text: Chat, injected_turn: Chat
 ) -> None:

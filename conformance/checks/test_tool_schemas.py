@@ -16,6 +16,7 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
+    lenient,
     shown,
     validate_against,
 )
@@ -46,6 +47,14 @@ def arguments(answer: Chat) -> dict[str, Any]:
     return answer.tool_calls[0].args
 
 
+def enforced_or_rejected(answer: Chat, keyword: str) -> None:
+    """As `enforced`, of a keyword that a server may reject instead of enforcing it."""
+    if answer.cleanly_refused:
+        lenient(f"{keyword} of a strict function is rejected with HTTP status {answer.status}")
+    else:
+        enforced(answer, keyword)
+
+
 def enforced(answer: Chat, keyword: str) -> None:
     """The arguments of the forced call must be valid against the parameters."""
     problems = validate_against(arguments(answer), parameters(answer))
@@ -55,7 +64,10 @@ def enforced(answer: Chat, keyword: str) -> None:
 
 
 def document_enforced(answer: Chat, keyword: str) -> None:
-    """The document must be valid against the response format."""
+    """The document must be valid against the response format, or the request be rejected."""
+    if answer.cleanly_refused:
+        lenient(f"{keyword} of a strict schema is rejected with HTTP status {answer.status}")
+        return
     inconclusive_unless(answer.finish_reason != "length", "the model's document was truncated")
     schema = answer.sent["response_format"]["json_schema"]["schema"]
     problems = validate_against(answer.document, schema)
@@ -136,13 +148,13 @@ def test_nested_pattern(call_with_nested_pattern: Chat) -> None:
 @check("tools", SHOULD, STRICT)
 def test_loose_pattern(call_with_loose_pattern: Chat) -> None:
     """`pattern` without `^` and `$` matches any part of the string, and is enforced, or the request is rejected."""
-    enforced(call_with_loose_pattern, "`pattern` without anchors")
+    enforced_or_rejected(call_with_loose_pattern, "`pattern` without anchors")
 
 
 @check("tools", SHOULD, STRICT)
 def test_escaped_pattern(call_with_escaped_pattern: Chat) -> None:
     """`pattern` with escaped characters is enforced in a strict function's arguments, or the request is rejected."""
-    enforced(call_with_escaped_pattern, "`pattern` with escapes")
+    enforced_or_rejected(call_with_escaped_pattern, "`pattern` with escapes")
 
 
 @check("tools", SHOULD, STRICT)
@@ -196,31 +208,31 @@ def test_min_items(call_with_min_items: Chat) -> None:
 @check("tools", SHOULD, STRICT)
 def test_unique_items(call_with_unique_items: Chat) -> None:
     """`uniqueItems` is enforced in a strict function's arguments, or the request is rejected."""
-    enforced(call_with_unique_items, "`uniqueItems`")
+    enforced_or_rejected(call_with_unique_items, "`uniqueItems`")
 
 
 @check("tools", SHOULD, STRICT)
 def test_prefix_items(call_with_prefix_items: Chat) -> None:
     """`prefixItems` is enforced in a strict function's arguments, or the request is rejected."""
-    enforced(call_with_prefix_items, "`prefixItems`")
+    enforced_or_rejected(call_with_prefix_items, "`prefixItems`")
 
 
 @check("tools", SHOULD, STRICT)
 def test_contains(call_with_contains: Chat) -> None:
     """`contains` is enforced in a strict function's arguments, or the request is rejected."""
-    enforced(call_with_contains, "`contains`")
+    enforced_or_rejected(call_with_contains, "`contains`")
 
 
 @check("tools", SHOULD, STRICT)
 def test_map(call_with_map: Chat) -> None:
     """`additionalProperties` with a schema is enforced in a strict function's arguments, or the request is rejected."""
-    enforced(call_with_map, "`additionalProperties`")
+    enforced_or_rejected(call_with_map, "`additionalProperties`")
 
 
 @check("tools", SHOULD, STRICT)
 def test_pattern_properties(call_with_pattern_properties: Chat) -> None:
     """`patternProperties` is enforced in a strict function's arguments, or the request is rejected."""
-    enforced(call_with_pattern_properties, "`patternProperties`")
+    enforced_or_rejected(call_with_pattern_properties, "`patternProperties`")
 
 
 @check("tools", SHOULD, SUBSET)
@@ -232,19 +244,19 @@ def test_closed(call_with_closed: Chat) -> None:
 @check("tools", SHOULD, STRICT)
 def test_not(call_with_not: Chat) -> None:
     """`not` is enforced in a strict function's arguments, or the request is rejected."""
-    enforced(call_with_not, "`not`")
+    enforced_or_rejected(call_with_not, "`not`")
 
 
 @check("tools", SHOULD, STRICT)
 def test_if_then(call_with_if_then: Chat) -> None:
     """`if` and `then` are enforced in a strict function's arguments, or the request is rejected."""
-    enforced(call_with_if_then, "`if` and `then`")
+    enforced_or_rejected(call_with_if_then, "`if` and `then`")
 
 
 @check("tools", SHOULD, STRICT)
 def test_dependent_required(call_with_dependent_required: Chat) -> None:
     """`dependentRequired` is enforced in a strict function's arguments, or the request is rejected."""
-    enforced(call_with_dependent_required, "`dependentRequired`")
+    enforced_or_rejected(call_with_dependent_required, "`dependentRequired`")
 
 
 @check("tools", SHOULD, SUBSET)
@@ -406,7 +418,10 @@ def test_a_name_has_up_to_64_characters(call_long_name: Chat) -> None:
 
 @check("tools", SHOULD, "openapi:FunctionObject")
 def test_null_is_as_if_absent(call_null_parts: Chat) -> None:
-    """`description`, `strict` and `parameters` of a function may be null."""
+    """`description`, `strict` and `parameters` of a function that are null are as if absent, or cleanly rejected."""
+    if call_null_parts.cleanly_refused:  # The document lets only `strict` be null.
+        lenient(f"null is rejected with HTTP status {call_null_parts.status}")
+        return
     assert_equal(arguments(call_null_parts).keys() & {"description", "strict"}, set(), "`arguments`")
     assert_equal(call_null_parts.tool_calls[0].name, "save_it", "`function.name`")
 

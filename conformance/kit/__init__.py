@@ -7,7 +7,7 @@ from conformance.kit.certainty import certainty, entries, joined, lead, tokens
 from conformance.kit.every import Every
 from conformance.kit.evidence import responding_model
 from conformance.kit.markup import calls_in, markup_in
-from conformance.kit.refusals import assert_streams_rejected, expect_rejection
+from conformance.kit.refusals import assert_streams_rejected, expect_rejection, too_long
 from conformance.kit.schema import validate_against, violations
 from conformance.kit.shapes import assert_matches_schema
 from conformance.kit.steadiness import (
@@ -87,6 +87,7 @@ __all__ = [
     "says",
     "shown",
     "tokens",
+    "too_long",
     "utf8",
     "validate_against",
     "violations",

@@ -34,6 +34,17 @@ def expect_rejection(answer: Answer, status: int = 400, *, or_leniently: tuple[i
         lenient(said)
 
 
+def too_long(answer: Answer) -> bool:
+    """Whether the request was rejected because of its length, so that nothing was truncated: cleanly, or `lenient`,
+    with a 5xx that says so."""
+    if answer.cleanly_refused:
+        return True
+    if answer.ok or not answer.error_message or not answer.does_not_fit:
+        return False
+    lenient(f"{answer.name}: expected HTTP status 400, got {answer.status}, which says that the request is too long")
+    return True
+
+
 def assert_streams_rejected(pairs: Iterable[tuple[Answer, Answer]]) -> None:
     """If a plain request was rejected, it must get the same HTTP status as a stream; else `inconclusive`."""
     rejected = [(plain, streamed) for plain, streamed in pairs if plain.cleanly_refused]

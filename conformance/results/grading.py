@@ -41,6 +41,8 @@ class Graded(Protocol):
     def controls(self) -> list[str]: ...
     @property
     def cause(self) -> str: ...
+    @property
+    def message(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,9 @@ class Grade:
     status: Status
     because: str = ""
 
+
+_COUNTED = re.compile(r"(\d+) of (\d+) responses: ")
+"""The beginning of the message of a rule over every exchange."""
 
 _UNMET = {Outcome.FAIL, Outcome.REJECTED, Outcome.IGNORED}
 _BAD_INPUT = "bad input not rejected"
@@ -94,7 +99,7 @@ def grade(results: Iterable[Graded], cores: Mapping[str, str] | None = None) -> 
         why = _rejected(musts) if any(map(_left_to_model, core)) else _not_decided(undecided)
         return Grade(status=Status.UNKNOWN, because=why)
     if unmet:
-        return Grade(status=Status.PARTIAL, because=label(unmet[0].id))
+        return Grade(status=Status.PARTIAL, because=_fails(unmet[0]))
     if undecided:
         return Grade(status=Status.UNKNOWN, because=_not_decided(undecided))
     accepted = any(r.outcome.bad and r.level is not Level.MAY and _judges_bad_input(r) for r in results)
@@ -109,6 +114,15 @@ def _rank(result: Graded) -> tuple[int, str]:
 @cache
 def _order() -> dict[str, int]:
     return {id: at for at, id in enumerate(by_check())}
+
+
+def _fails(result: Graded) -> str:
+    """What fails for a user: in how many responses, if not in all; and whether the server rejects it cleanly, which
+    the client learns."""
+    said, counted = label(result.id), _COUNTED.match(result.message)
+    if result.outcome is Outcome.REJECTED and "reject" not in said:
+        return f"{said} (rejected)"
+    return f"{said} ({counted[1]} of {counted[2]})" if counted and counted[1] != counted[2] else said
 
 
 def _judges_bad_input(result: Graded) -> bool:

@@ -7,6 +7,7 @@ import struct
 from typing import Any
 
 from tests.reference.call import Call
+from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
 from tests.reference.faults.kit import add, answer, ignored, request
 
@@ -99,6 +100,13 @@ def long_input_truncated(body: dict[str, Any], _call: Call) -> None:
     """Too long inputs are truncated silently."""
     if isinstance(body.get("input"), str):
         body["input"] = body["input"][:4000]
+
+
+@request(EMBEDDINGS)
+def long_input_gets_a_500(body: dict[str, Any], _call: Call) -> None:
+    """Too long inputs are refused with the status of a server error."""
+    if len(str(body.get("input"))) > 8000:
+        raise ApiError("The input (9000 tokens) is too large to process.", status=500, kind="server_error")
 
 
 @answer(EMBEDDINGS)

@@ -138,6 +138,14 @@ def long_prompt_truncated(body: dict[str, Any], _call: Call) -> None:
 
 
 @request("chat")
+def unknown_roles_are_users(body: dict[str, Any], _call: Call) -> None:
+    """Messages with an unknown role are read as a user's."""
+    for message in messages(body):
+        if message.get("role") == "wizard":
+            message["role"] = "user"
+
+
+@request("chat")
 def unknown_roles_dropped(body: dict[str, Any], _call: Call) -> None:
     """Messages with an unknown role are dropped."""
     known = ("system", "developer", "user", "assistant", "tool")

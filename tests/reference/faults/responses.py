@@ -338,6 +338,14 @@ def unknown_role_of_item_is_users(body: dict[str, Any], _call: Call) -> None:
 
 
 @request(RESPONSES)
+def unknown_role_of_item_dropped(body: dict[str, Any], _call: Call) -> None:
+    """A message with a role that does not exist is left out."""
+    if isinstance(body.get("input"), list):
+        known = ("system", "developer", "user", "assistant")
+        body["input"] = [item for item in body["input"] if item.get("role", "user") in known] or "Hello"
+
+
+@request(RESPONSES)
 def response_temperature_capped(body: dict[str, Any], _call: Call) -> None:
     """A temperature above 2 is treated as 2."""
     if isinstance(body.get("temperature"), int | float):

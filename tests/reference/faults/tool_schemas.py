@@ -36,12 +36,17 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
         yield from _parts(inner)
 
 
+_BESIDE = {"prefixItems": "items", "patternProperties": "additionalProperties"}
+"""What no value fits once the keyword is gone: it goes with it."""
+
+
 def _dropped(keyword: str) -> None:
     """A fault `KEYWORD-of-schemas-dropped`."""
 
     def drop(body: dict[str, Any], _call: Call) -> None:
         for part in [part for schema in _schemas(body) for part in _parts(schema)]:
-            part.pop(keyword, None)
+            if part.pop(keyword, None) is not None:
+                part.pop(_BESIDE.get(keyword, ""), None)
 
     _add(f"{keyword} of schemas dropped", f"{keyword} is dropped from schemas, and not enforced.", drop)
 
