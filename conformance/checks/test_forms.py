@@ -135,8 +135,7 @@ def test_inert_parameters_change_no_streamed_response(
 
 @check("chat", SHOULD, REQUEST)
 def test_doubtful_parameters_change_nothing(capital: Chat, doubtful_parameters: list[Chat]) -> None:
-    """`stop: []`, `tools: null`, `tool_choice` without tools, and an integer written `48.0` change nothing, or are
-    rejected."""
+    """`stop: []`, `tools: null`, `tool_choice` alone and integers as `48.0` change nothing or are rejected."""
     unbroken(doubtful_parameters)
     same_prompt(doubtful_parameters, capital)
 
