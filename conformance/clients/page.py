@@ -68,7 +68,7 @@ where nothing listens. Processes that it started end with it. Its API key is use
 Codex has only one tool, a shell: commands of the model run in its read-only sandbox, in an empty directory and
 without network, but they can read the user's files. Run it against servers that you trust.
 
-`python -m conformance.clients keep RESULTS` keeps what runs measured, and writes this page and those of the clients.
+`python -m conformance.clients keep RESULTS` keeps the results of runs, and writes this page and those of the clients.
 """
 
 
