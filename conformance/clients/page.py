@@ -88,7 +88,7 @@ def text(kept: Kept) -> str:
     ]
     names = [f"{server.title} ({server.version})" for server in kept.servers]
     parts = [HEAD, "## Clients and servers\n", ", ".join(f"{MARKS[o]} {o}" for o in list(MARKS)[:7]) + ".\n"]
-    parts += ["Each client has a page, with why. " + _measured(kept), "", _table(["client", *names], cells), ""]
+    parts += ["Each client has a page that says why. " + _measured(kept), "", _table(["client", *names], cells), ""]
     parts += ["## What clients lose\n", "By server; the reason that most tasks share comes first.\n"]
     for server in kept.servers:
         lost = [_loss(one) for one in losses(kept, server)]
