@@ -215,6 +215,13 @@ def test_what_the_model_may_be_the_reason_of_is_inconclusive(task: str, exchange
     assert says in judged.message
 
 
+def test_a_client_that_answers_a_call_whose_arguments_do_not_fit_has_done_its_task() -> None:
+    odd = exchange(TOOLS, call(arguments='{"place": 1}'))
+    assert judge("tools", did(odd, exchange(RESULT, {"content": "17"}), output="17")) == GOOD
+    unshown = judge("tools", did(odd, exchange(RESULT, {"content": "17"}), output="18"))
+    assert (unshown.outcome, unshown.forceable) == (Outcome.INCONCLUSIVE, True)
+
+
 def named(found: dict[str, Any]) -> Exchange:
     choice = {"type": "function", "function": {"name": "get_weather"}}
     return exchange({**TOOLS, "tool_choice": choice}, found)

@@ -139,8 +139,14 @@ def _tools(had: list[Turn], did: Did, tool: str) -> Judged:
         called = f"the model called {others}, not `{tool}`" if others else f"the model called no tool{cut}"
         return Judged(outcome=Outcome.INCONCLUSIVE, message=called, forceable=True)
     turn, call = had[calling], wanted[calling][0]
-    if why := _of_the_model(turn, call):
+    judged = _after_call(had, did, calling, call)
+    if judged.outcome is not Outcome.PASS and (why := _of_the_model(turn, call)):
         return Judged(outcome=Outcome.INCONCLUSIVE, message=why, forceable=True)
+    return judged
+
+
+def _after_call(had: list[Turn], did: Did, calling: int, call: Call) -> Judged:
+    """Whether the result of a call came back, and the loop ended. `calling` is the turn that has the call."""
     answering = next((at for at, later in enumerate(had) if at > calling and call.id in later.results), None)
     if answering is None:
         later = [id for one in had[calling + 1 :] for id in one.results]

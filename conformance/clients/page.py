@@ -68,7 +68,7 @@ where nothing listens. Processes that it started end with it. Its API key is use
 Codex has only one tool, a shell: commands of the model run in its read-only sandbox, in an empty directory and
 without network, but they can read the user's files. Run it against servers that you trust.
 
-`python -m conformance.clients keep RESULTS` keeps what runs measured, and writes this page and those of the clients.
+`python -m conformance.clients keep RESULTS` keeps the results of runs, and writes this page and those of the clients.
 """
 
 
@@ -88,7 +88,7 @@ def text(kept: Kept) -> str:
     ]
     names = [f"{server.title} ({server.version})" for server in kept.servers]
     parts = [HEAD, "## Clients and servers\n", ", ".join(f"{MARKS[o]} {o}" for o in list(MARKS)[:7]) + ".\n"]
-    parts += ["Each client has a page, with why. " + _measured(kept), "", _table(["client", *names], cells), ""]
+    parts += ["Each client has a page that says why. " + _measured(kept), "", _table(["client", *names], cells), ""]
     parts += ["## What clients lose\n", "By server; the reason that most tasks share comes first.\n"]
     for server in kept.servers:
         lost = [_loss(one) for one in losses(kept, server)]
