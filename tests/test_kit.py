@@ -16,14 +16,16 @@ from conformance.kit import (
     Fail,
     Models,
     assert_matches_schema,
+    assert_unmarked,
     certainty,
     changed_seeded,
     joined,
     markup_in,
+    spelled,
     tokens,
 )
 from conformance.kit.every import Every, Recorded
-from conformance.outcomes import Blocked, Inconclusive
+from conformance.outcomes import Blocked, Inconclusive, Marked
 from fixtures import scenario
 from tests.made import answer, chat_body, chunk, stream
 
@@ -72,6 +74,46 @@ def test_the_least_sure_token_counts_in_any_order() -> None:
 )
 def test_only_an_entry_for_the_end_may_be_too_many(pieces: Any, text: Any, whole: Any) -> None:
     assert joined(pieces, text) == whole
+
+
+@pytest.mark.parametrize(
+    ("told", "text", "spells"),
+    [
+        (["Pa", "ris"], "Paris", "Paris"),
+        (["bytes:\\xc8", "bytes:\\x9d"], "ȝ", "ȝ"),
+        (["a", "bytes: \\xf0\\x9f", "bytes:\\xa6\\x8a"], "a 🦊", "a 🦊"),
+        ([{"token": "\\xc8", "bytes": [200]}, {"token": "\\x9d", "bytes": [157]}], "ȝ", "ȝ"),
+        ([{"token": "\ufffd", "bytes": [200]}, {"token": "\ufffd", "bytes": [157]}], "ȝ", "ȝ"),
+        ([{"token": "a", "bytes": [98]}], "a", "a"),  # Other checks judge `bytes`.
+        ([{"token": "a", "bytes": None}, {"token": "\\xc8", "bytes": [200]}], "a\ufffd", "a"),
+        ([{"token": "a", "bytes": [97]}, {"token": "</s>", "bytes": [60]}], "a", "a"),
+        ([{"token": "b", "bytes": [98]}], "a", "b"),
+    ],
+)
+def test_parts_of_a_character_are_put_together(told: Any, text: str, spells: str) -> None:
+    assert spelled(told, text) == spells
+
+
+@pytest.mark.parametrize(
+    ("arguments", "strict", "ends"),
+    [
+        ('{"a": 1}', False, None),
+        ("{'a': 1}", False, Inconclusive),
+        ("null", False, Inconclusive),
+        ('{"a": 1', True, Fail),
+        ("[1]", True, Fail),
+    ],
+)
+def test_only_a_strict_function_must_have_arguments_that_are_json(arguments: str, strict: bool, ends: Any) -> None:
+    function = {"name": "f", "arguments": arguments}
+    sent = {"tools": [{"type": "function", "function": {"name": "f", "strict": strict}}]}
+    call = answer(chat_body(None, tool_calls=[{"id": "1", "type": "function", "function": function}]), sent=sent)
+    if ends is None:
+        assert call.tool_calls[0].args == {"a": 1}
+    else:
+        with pytest.raises(ends):
+            call.tool_calls[0].args  # noqa: B018
+        assert call.calls == [("f", arguments)]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +176,25 @@ def test_what_fits_passes() -> None:
 )
 def test_marks_are_found_and_prose_is_left_alone(text: str, marks: list[str]) -> None:
     assert markup_in(text) == marks
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "ends"),
+    [
+        ("Paris", "", None),
+        ("<think>Hm.</think>Paris", "", Marked),
+        ("<think>Hm.</think>Paris", "Well.", None),  # The server took reasoning out, and the model wrote this as well.
+        ("</think>Paris", "Hm.", Marked),  # The server left the mark that ends the reasoning.
+        ("<tool_call>{}", "Hm.", Fail),
+    ],
+)
+def test_marks_of_reasoning_may_be_text(text: str, reasoning: str, ends: Any) -> None:
+    said = answer(chat_body(text, reasoning_content=reasoning))
+    if ends is None:
+        assert_unmarked(said, "marks")
+    else:
+        with pytest.raises(ends):
+            assert_unmarked(said, "marks")
 
 
 # All exchanges of a run

@@ -10,7 +10,7 @@ from typing import Any
 
 from conformance.answers.answer import Answer
 from conformance.answers.values import T, distinct, expect, optional, parsed, written
-from conformance.outcomes import Blocked, Fail, notes
+from conformance.outcomes import Blocked, Fail, Inconclusive, Verdict, notes
 from conformance.outcomes.comparisons import shown
 
 _TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "(?:[^"\\]++|\\.)++"')
@@ -51,23 +51,48 @@ class Alternatives(list[Entry]):
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCall:
-    """One tool call; `arguments` is the JSON string as it came, deltas joined. Of a custom tool it is the `input`."""
+    """One tool call; `arguments` is the JSON string as it came, deltas joined. Of a custom tool it is the `input`.
+
+    `strict` says whether the request declares its function so: only then must the arguments be JSON that fits.
+    """
 
     id: str | None
     type: str | None
     name: str
     arguments: str
+    strict: bool = False
 
     @property
     def args(self) -> dict[str, Any]:
-        """The arguments, which must be a JSON object."""
+        """The arguments as a JSON object. If they are none, the check fails for a strict function.
+
+        Otherwise the model may have written them so, and the check is inconclusive.
+        """
         what = f"`arguments` of `{self.name}`"
-        return expect(parsed(self.arguments, what, wanted="a JSON object"), dict, what)
+        try:
+            return expect(parsed(self.arguments, what, wanted="a JSON object"), dict, what)
+        except Fail as problem:
+            if self.strict:
+                raise
+            why = f"{problem}; without `strict`, the model may write what is no JSON"
+            raise Inconclusive(why, expected=problem.expected, actual=problem.actual) from None
 
     @property
-    def asks(self) -> tuple[str, dict[str, Any]]:
-        """Name and arguments, without the id: calls that ask for the same are equal here."""
-        return self.name, self.args
+    def asks(self) -> tuple[str, Any]:
+        """Name and arguments, without the id: calls that ask for the same are equal here. What is no JSON object is
+        compared as a string."""
+        try:
+            return self.name, self.args
+        except Verdict:
+            return self.name, self.arguments
+
+
+def strict_functions(sent: dict[str, Any]) -> set[str]:
+    """The names of the functions that a request declares as `strict`, in chat's form or that of the Responses API."""
+    listed = sent.get("tools")
+    tools = [tool for tool in (listed if isinstance(listed, list) else []) if isinstance(tool, dict)]
+    functions = [inner if isinstance(inner := tool.get("function"), dict) else tool for tool in tools]
+    return {str(function.get("name")) for function in functions if function.get("strict") is True}
 
 
 @dataclass
@@ -205,8 +230,8 @@ class Chat(Generated):
         return self.choice.tool_calls
 
     @property
-    def calls(self) -> list[tuple[str, dict[str, Any]]]:
-        """Name and arguments of each tool call of the first choice; the arguments must be JSON objects."""
+    def calls(self) -> list[tuple[str, Any]]:
+        """Name and arguments of each tool call of the first choice, to be compared."""
         return [call.asks for call in self.tool_calls]
 
     @property
@@ -268,7 +293,8 @@ class Chat(Generated):
         function = expect(raw.get(kind), dict, f"{self.name}: `tool_calls[].{kind}`")
         name = expect(function.get("name"), str, f"{self.name}: `tool_calls[].{kind}.name`")
         arguments = expect(function.get(key), str, f"{self.name}: `tool_calls[].{kind}.{key}`")
-        return ToolCall(id=raw.get("id"), type=raw.get("type"), name=name, arguments=arguments)
+        strict = name in strict_functions(self.sent)
+        return ToolCall(id=raw.get("id"), type=raw.get("type"), name=name, arguments=arguments, strict=strict)
 
     def _logprobs(self, raw: dict[str, Any]) -> list[dict[str, Any]] | None:
         logprobs = raw.get("logprobs")
@@ -303,7 +329,8 @@ class Chat(Generated):
             if index in contents:
                 choice.content = choice.text = "".join(contents[index])
         for (index, _), call in sorted(calls.items()):
-            joined = {"name": "".join(call["name"]), "arguments": "".join(call["arguments"])}
+            name, arguments = "".join(call["name"]), "".join(call["arguments"])
+            joined = {"name": name, "arguments": arguments, "strict": name in strict_functions(self.sent)}
             choices[index].tool_calls.append(ToolCall(**{**call, **joined}))
         for choice in choices.values() if self.unasked else ():
             choice.raw = self._as_plain(choice)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from backends.program import Ended
-from conformance.answers import Answer
+from conformance.answers import Answer, Chat
 from conformance.outcomes import Fail, TimedOut
 
 A = TypeVar("A", bound=Answer)
@@ -28,6 +28,8 @@ class Ran(list[Answer]):
         if self.ended.exit_code is None:
             raise TimedOut(f"{self.name}: expected the program to end in time, but it did not ({self.ended.errors})")
         if self.ended.exit_code != 0 or not self:
+            for call in (call for answer in self if isinstance(answer, Chat) for call in answer.tool_calls):
+                assert isinstance(call.args, dict)
             why = self.ended.errors.strip().splitlines() or ["it sent nothing"]
             raise Fail(
                 f"{self.name}: expected exit code 0, got {self.ended.exit_code}: {why[-1]}",

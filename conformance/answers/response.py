@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from conformance.answers.answer import Answer
-from conformance.answers.generated import Choice, ToolCall
+from conformance.answers.generated import Choice, ToolCall, strict_functions
 from conformance.answers.values import expect, optional, written
 from conformance.outcomes import Fail, notes
 from conformance.outcomes.comparisons import shown
@@ -92,8 +92,8 @@ class Response(Answer):
         ]
 
     @property
-    def calls(self) -> list[tuple[str, dict[str, Any]]]:
-        """Name and arguments of each function call; the arguments must be JSON objects."""
+    def calls(self) -> list[tuple[str, Any]]:
+        """Name and arguments of each function call, to be compared."""
         return [call.asks for call in self.tool_calls]
 
     @cached_property
@@ -216,4 +216,5 @@ class Response(Answer):
     def _tool_call(self, item: dict[str, Any]) -> ToolCall:
         name = expect(item.get("name"), str, f"{self.name}: `name` of a `function_call`")
         arguments = expect(item.get("arguments"), str, f"{self.name}: `arguments` of a `function_call`")
-        return ToolCall(id=item.get("call_id"), type=item.get("type"), name=name, arguments=arguments)
+        strict = name in strict_functions(self.sent)
+        return ToolCall(id=item.get("call_id"), type=item.get("type"), name=name, arguments=arguments, strict=strict)

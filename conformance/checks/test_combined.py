@@ -1,5 +1,6 @@
 """Combined: what holds for a feature alone must hold beside other features, for each choice, and in a stream."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,10 +23,10 @@ from conformance.kit import (
     assert_same_calls,
     assert_same_text,
     assert_streams_rejected,
+    assert_unmarked,
     check,
     inconclusive_unless,
     lenient,
-    markup_in,
     shown,
 )
 from fixtures import schemas
@@ -83,7 +84,7 @@ def test_calls_are_the_same_beside_other_parameters(cities: Chat, tools_crossed:
     expected = shown([call.asks for call in cities.tool_calls])
     for answer, choice in crossed(tools_crossed, None):
         where = f"`choices[{choice.index}]` with {told(answer)}"
-        assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
+        assert_unmarked(choice, f"markers of the model's own notation in `content` of {where}")
         if choice.index == 0:
             assert_same_calls(answer, cities)
         else:
@@ -106,7 +107,7 @@ def test_a_forced_call_comes_beside_other_parameters(
         assert [call.name for call in choice.tool_calls if call.args is not None], (
             f"expected a tool call, got none ({where})"
         )
-        assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
+        assert_unmarked(choice, f"markers of the model's own notation in `content` of {where}")
         assert_in(choice.finish_reason, ("tool_calls", "stop"), f"`finish_reason` of {where}")
 
 
@@ -139,19 +140,19 @@ def test_a_limit_holds_beside_other_parameters(count_max_tokens: Chat, count_cut
 
 @check("tools", SHOULD, CHOICE)
 def test_forced_arguments_are_json(every: Every) -> None:
-    """`arguments` of a call that `tool_choice` forces is a JSON object, whatever other parameters the request has."""
+    """`arguments` of a forced call of a `strict` function is a JSON object, whatever other parameters there are."""
     forced = False
     for answer in every.accepted(Chat):
         choice_of_tool = answer.sent.get("tool_choice")
         if choice_of_tool == "required" or isinstance(choice_of_tool, dict):
             for choice in answer.choices:
-                functions = [call for call in choice.tool_calls if call.type != "custom"]
+                functions = [call for call in choice.tool_calls if call.strict and call.type != "custom"]
                 for call in functions if choice.finish_reason != "length" else []:
                     forced = True
                     assert call.args is not None, (
                         f"expected a JSON object, got {shown(call.arguments)} (`arguments` of {answer.name})"
                     )
-    inconclusive_unless(forced, "no call was forced")
+    inconclusive_unless(forced, "expected a forced call of a `strict` function, got none")
 
 
 @check("tools", SHOULD, "openapi:ChatCompletionMessageToolCallChunk")
@@ -303,7 +304,7 @@ def test_each_choice_calls_after_reasoning(
         inconclusive_unless(len(answer.choices) > 1, "expected 2 choices, got 1 (`choices`)")
         for choice in answer.choices:
             where = f"`choices[{choice.index}]` of {answer.name}"
-            assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
+            assert_unmarked(choice, f"markers of the model's own notation in `content` of {where}")
             assert not choice.text.strip().startswith(begins), (
                 f"expected `content` without reasoning, got the reasoning at its beginning ({where})"
             )
@@ -376,8 +377,8 @@ def test_base64_holds_with_dimensions(embedding_dimensions: Embeddings, embeddin
     inconclusive_unless(len(expected) == 16, "`dimensions` has no effect by itself")
     found = embedding_short_base64.decoded
     assert_equal(len(found), 16, "numbers in `data[0].embedding`, decoded from base64")
-    off = max(abs(one - other) for one, other in zip(found, expected, strict=True))
-    assert_less(round(off, 3), 0.02, "difference of a number in `data[0].embedding` from the one without base64")
+    off = math.dist(found, expected) / (math.hypot(*expected) or 1.0)
+    assert_less(round(off, 3), 0.02, "relative distance of `data[0].embedding` from the one without base64")
 
 
 # Stored responses

@@ -20,8 +20,11 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
-    joined,
+    is_part,
+    lenient,
     shown,
+    spelled,
+    whole,
 )
 
 BEGINNING = 8
@@ -57,9 +60,21 @@ def test_continues_the_prompt(continuation: Completion) -> None:
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.prompt", core=True)
-def test_other_prompts_continue_otherwise(from_four: Completion, from_thirteen: Completion) -> None:
-    """Two different prompts get two different texts."""
-    assert_not_equal(from_four.text, from_thirteen.text, f"{TEXT}, compared with the response to another prompt")
+def test_other_prompts_continue_otherwise(
+    from_four: Completion, from_thirteen: Completion, likely_after_counts: list[Completion]
+) -> None:
+    """Two different prompts get two different texts, or at least other log probabilities."""
+    if from_four.text == from_thirteen.text:
+        shown_by = [one for one in likely_after_counts if one.ok and one.choice.raw.get("logprobs")]
+        told = [one.legacy("token_logprobs", float) for one in shown_by]
+        inconclusive_unless(len(told) == 2, "the model writes the same after both prompts")
+        first, second = told
+        assert_not_equal(
+            shown(first),
+            shown(second),
+            "`choices[0].logprobs.token_logprobs`, compared with the response to another prompt",
+        )
+        inconclusive_unless(False, "the model writes the same after both prompts, and is not equally sure of it")
 
 
 @check("completions", MUST, "openapi:CreateCompletionResponse.usage")
@@ -83,9 +98,12 @@ def test_names_the_model(continuation: Completion) -> None:
 
 @check("completions", MAY, "de-facto:ids of completions")
 def test_id_has_the_prefix(continuation: Completion) -> None:
-    """The `id` of a completion begins with `cmpl-`."""
+    """The `id` begins with `cmpl-`; another prefix is lenient, unless it is that of another object."""
     given = str(continuation.body.get("id"))
-    assert given.startswith("cmpl-"), f"expected an id that begins with `cmpl-`, got {shown(given)} (`id`)"
+    mistaken = given.startswith(("chatcmpl-", "resp_", "call_"))
+    assert not mistaken, f"expected an id that begins with `cmpl-`, got another object's, {shown(given)} (`id`)"
+    if not given.startswith("cmpl-"):
+        lenient(f"expected an id that begins with `cmpl-`, got {shown(given)} (`id`)")
 
 
 @check("completions", MUST, "openapi:CreateCompletionRequest.stream")
@@ -235,10 +253,13 @@ def test_echo_has_the_logprobs_of_the_prompt(continuation_echo_logprobs: Complet
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.suffix")
-def test_suffix_is_read(function_head: Completion, function_suffix: Completion) -> None:
+def test_suffix_is_read(
+    from_four: Completion, from_thirteen: Completion, function_head: Completion, function_suffix: Completion
+) -> None:
     """`suffix` reaches the model: `usage.prompt_tokens` is larger, or `text` differs."""
     longer = function_suffix.tokens("prompt") > function_head.tokens("prompt")
     written = function_suffix.text.removesuffix(function_suffix.sent["suffix"])
+    inconclusive_unless(longer or from_four.text != from_thirteen.text, "the model writes the same after any prompt")
     ignored_unless(
         longer or written.rstrip() != function_head.text.rstrip(),
         f"{PROMPT_TOKENS} is no larger than without `suffix`, and {TEXT} is the same",
@@ -296,7 +317,7 @@ def test_logprobs_are_parallel_arrays(continuation_logprobs: Completion) -> None
     answer = continuation_logprobs
     ignored_unless(answer.choice.raw.get("logprobs"), NO_LOGPROBS)
     tokens, tops = answer.legacy("tokens", str), answer.legacy("top_logprobs", dict)
-    assert_equal(joined(tokens, answer.text), answer.text, "`choices[0].logprobs.tokens`, joined")
+    assert_equal(spelled(tokens, answer.text), whole(answer.text), "`choices[0].logprobs.tokens`, joined")
     number = "number of entries of `choices[0].logprobs"
     assert_equal(len(answer.legacy("token_logprobs", float)), len(tokens), f"{number}.token_logprobs`")
     assert_equal(len(answer.legacy("text_offset", int)), len(tokens), f"{number}.text_offset`")
@@ -319,7 +340,9 @@ def test_text_offsets_are_those_of_the_tokens(continuation_logprobs: Completion)
     """`logprobs.text_offset` says where each token begins; the first offset may be any number."""
     ignored_unless(continuation_logprobs.choice.raw.get("logprobs"), NO_LOGPROBS)
     offsets = continuation_logprobs.legacy("text_offset", int)
-    lengths = map(len, continuation_logprobs.legacy("tokens", str))
+    tokens = continuation_logprobs.legacy("tokens", str)
+    inconclusive_unless(not any(map(is_part, tokens)), "the model wrote characters of several tokens")
+    lengths = map(len, tokens)
     assert_equal(
         [offset - offsets[0] for offset in offsets],
         list(accumulate(lengths, initial=0))[:-1],
@@ -332,10 +355,11 @@ def test_zero_logprobs_are_those_of_the_chosen(continuation_logprobs_zero: Compl
     """With `logprobs: 0`, `logprobs` has the chosen tokens and their logprobs."""
     answer = continuation_logprobs_zero
     ignored_unless(answer.choice.raw.get("logprobs"), NO_LOGPROBS)
-    assert_equal(joined(answer.legacy("tokens", str), answer.text), answer.text, "`choices[0].logprobs.tokens`, joined")
+    tokens = answer.legacy("tokens", str)
+    assert_equal(spelled(tokens, answer.text), whole(answer.text), "`choices[0].logprobs.tokens`, joined")
     assert_equal(
         len(answer.legacy("token_logprobs", float)),
-        len(answer.legacy("tokens", str)),
+        len(tokens),
         "number of entries of `choices[0].logprobs.token_logprobs`",
     )
 

@@ -14,6 +14,7 @@ from conformance.kit import (
     check,
     expect_rejection,
     inconclusive_unless,
+    shown,
     too_long,
 )
 
@@ -77,4 +78,7 @@ def test_streamed_overflow_has_status_400(overflow_streamed: Chat) -> None:
 def test_overflow_has_the_code(overflow: Chat) -> None:
     """`error.code` is `context_length_exceeded` when `messages` exceed the context."""
     inconclusive_unless(not overflow.ok, ACCEPTED)
+    named = overflow.error.get("param")
+    other = named in overflow.sent and named not in ("messages", "max_tokens")
+    inconclusive_unless(not other, f"expected a rejection of the length, got one of {shown(named)} (`error.param`)")
     assert_equal(overflow.error.get("code"), "context_length_exceeded", "`error.code`")

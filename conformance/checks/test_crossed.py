@@ -17,9 +17,10 @@ from conformance.kit import (
     check,
     ignored_unless_varied,
     inconclusive_unless,
-    joined,
     shown,
+    spelled,
     validate_against,
+    whole,
 )
 from fixtures.scenarios import crossed as asked
 from fixtures.scenarios.agents import CHAT_CUSTOM as CUSTOM
@@ -69,9 +70,7 @@ def written(choice: Choice) -> str:
 
 def joins(choice: Choice) -> bool:
     """Whether the tokens of the logprobs join to the text; characters that are not whole do not count."""
-    tokens = [entry["token"] for entry in choice.logprobs or []]
-    found, text = (one.replace("\ufffd", "").strip() for one in (joined(tokens, choice.text), choice.text))
-    return found == text
+    return spelled(choice.logprobs or [], choice.text).strip() == whole(choice.text).strip()
 
 
 def threes(row: asked.Row) -> set[frozenset[str]]:

@@ -10,7 +10,6 @@ from conformance.kit import (
     assert_at_least,
     assert_contains,
     assert_equal,
-    assert_in,
     assert_less,
     assert_more,
     check,
@@ -30,6 +29,7 @@ Sums in another order, as in another batch, move a vector by less than a thousan
 """
 
 EMBEDDING, INDEXES = "`data[0].embedding`", "`data[].index`"
+ONE_NUMBER = f"expected several dimensions, got 1, which all strings may have in common ({EMBEDDING})"
 PROMPT_TOKENS, TOTAL_TOKENS = "`usage.prompt_tokens`", "`usage.total_tokens`"
 
 Vector = list[float]
@@ -70,6 +70,7 @@ def test_text_becomes_a_vector(embedding: Embeddings) -> None:
 def test_other_texts_have_other_vectors(embedding_batch: Embeddings) -> None:
     """Each of several different strings in `input` gets a different `embedding`."""
     first, second, third = embedding_batch.each
+    inconclusive_unless(len(first) > 1, ONE_NUMBER)
     where = "relative distance of `data[{}].embedding` and `data[{}].embedding`"
     assert_more(distance(first, second), NOISE, where.format(0, 1))
     assert_more(distance(second, third), NOISE, where.format(1, 2))
@@ -88,6 +89,7 @@ def test_same_text_has_the_same_vector(embedding: Embeddings, embedding_same: Em
 def test_similar_texts_are_closer(embedding_alike: list[Embeddings]) -> None:
     """Two strings with the same meaning have closer `embedding`s than two strings with different meanings."""
     cat, same_cat, bank = (answer.vector for answer in embedding_alike)
+    inconclusive_unless(len(cat) > 1, ONE_NUMBER)
     ignored_unless(distance(cat, bank) > NOISE, f"{EMBEDDING} is the same for different strings")
     inconclusive_unless(
         distance(cat, same_cat) < distance(cat, bank),
@@ -136,6 +138,7 @@ def test_list_gives_what_single_texts_give(embedding_one_by_one: list[Embeddings
 @check("embeddings", MUST, "openapi:Embedding.index")
 def test_permuted_texts_have_permuted_vectors(embedding_batch: Embeddings, embedding_permuted: Embeddings) -> None:
     """`index` says to which string of `input` an `embedding` belongs, in whatever order the strings are sent."""
+    inconclusive_unless(len(embedding_batch.vector) > 1, ONE_NUMBER)
     places = [nearest(vector, embedding_batch.each) for vector in embedding_permuted.each]
     assert_equal(places, PERMUTED, "original positions of reordered strings, by the nearest `data[].embedding`")
 
@@ -221,7 +224,11 @@ def test_usage_counts_tokens(embedding: Embeddings, embedding_many: Embeddings) 
 @check("embeddings", SHOULD, "openapi:CreateEmbeddingResponse.usage")
 def test_usage_counts_token_ids(embedding_tokens: Embeddings) -> None:
     """`usage.prompt_tokens` counts the token ids of `input`; a model may add one at each end."""
-    assert_in(embedding_tokens.tokens("prompt"), (3, 4, 5), f"{PROMPT_TOKENS} of 3 token ids")
+    counted = embedding_tokens.tokens("prompt")
+    assert_at_least(counted, 3, f"{PROMPT_TOKENS} of 3 token ids")
+    inconclusive_unless(
+        counted <= 5, f"expected at most 5, got {counted}: the model may have a prefix ({PROMPT_TOKENS})"
+    )
     assert_equal(embedding_tokens.tokens("total"), embedding_tokens.tokens("prompt"), TOTAL_TOKENS)
 
 

@@ -1,5 +1,7 @@
 """`logprobs` and `top_logprobs`: how likely each token was, and which tokens were the likeliest."""
 
+from typing import Any
+
 from conformance.kit import (
     MAY,
     MUST,
@@ -16,9 +18,12 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
+    is_part,
     joined,
     shown,
+    spelled,
     utf8,
+    whole,
 )
 
 REQUEST = "openapi:CreateChatCompletionRequest.logprobs"
@@ -32,7 +37,7 @@ MISSING = f"{LOGPROBS} is missing, `null` or empty"
 NO_ALTERNATIVES = f"{TOP_LOGPROBS} is empty for all tokens"
 
 
-def spelled(answer: Chat) -> bytes:
+def as_bytes(answer: Chat) -> bytes:
     """The bytes of all tokens, joined; a token without `bytes` has those of its text."""
     entries = answer.logprobs
     pieces = [utf8(entry["token"], "`token`") if entry["bytes"] is None else bytes(entry["bytes"]) for entry in entries]
@@ -45,7 +50,7 @@ def assert_spells(answer: Chat) -> None:
     Incomplete characters, which some models write, are left out on both sides.
     """
     assert_equal(
-        spelled(answer).decode(errors="replace").replace("\ufffd", ""),
+        as_bytes(answer).decode(errors="replace").replace("\ufffd", ""),
         answer.text.replace("\ufffd", ""),
         f"`bytes` of {CONTENT}, joined, in `{answer.name}`",
     )
@@ -61,8 +66,8 @@ def test_come_for_each_token(capital: Chat, capital_logprobs: Chat) -> None:
     """With `logprobs: true`, `logprobs.content` has an entry for each token, and they concatenate to `content`."""
     ignored_unless(capital_logprobs.choice.logprobs, MISSING)
     assert_equal(
-        joined([e["token"] for e in capital_logprobs.logprobs], capital_logprobs.text),
-        capital_logprobs.text,
+        spelled(capital_logprobs.logprobs, capital_logprobs.text),
+        whole(capital_logprobs.text),
         f"`token` of the entries of {CONTENT}, joined",
     )
     assert_same_text(capital_logprobs.text, capital.text, "`choices[0].message.content` with `logprobs`")
@@ -148,7 +153,7 @@ def test_bytes_are_there(capital_logprobs: Chat) -> None:
     for entry in capital_logprobs.logprobs:
         for token in (entry, *entry["top_logprobs"]):
             wanted = list(utf8(token["token"], "`token`"))
-            assert token["bytes"] == wanted or "\ufffd" in token["token"], (
+            assert token["bytes"] == wanted or is_part(token["token"]), (
                 f"expected {wanted}, got {shown(token['bytes'])} "
                 f"(`bytes` of the token {shown(token['token'])} in {CONTENT})"
             )
@@ -249,14 +254,16 @@ def test_same_in_streams(capital_logprobs: Chat, capital_logprobs_streamed: Chat
 @check("logprobs", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.logprobs")
 def test_stream_with_their_text(capital_logprobs_streamed: Chat) -> None:
     """In a stream, `logprobs.content` of a chunk has the tokens of the `content` in this chunk or an earlier one."""
-    text = named = ""
+    text = ""
+    named: list[Any] = []
     for choice, delta in zip(capital_logprobs_streamed.pieces(), capital_logprobs_streamed.deltas(), strict=True):
         text += delta.get("content") or ""
-        named += "".join(e["token"] for e in (choice.get("logprobs") or {}).get("content") or [])
-        assert text.startswith(named) or named.startswith(text), (
-            f"expected {shown(text[-80:])}, got {shown(named[-80:])} (tokens of the chunks so far in {CONTENT})"
+        named += (choice.get("logprobs") or {}).get("content") or []
+        sent, told = whole(text), spelled(named, text)
+        assert sent.startswith(told) or told.startswith(sent), (
+            f"expected {shown(sent[-80:])}, got {shown(told[-80:])} (tokens of the chunks so far in {CONTENT})"
         )
-    assert_equal(named, text, f"`token` of all chunks in {CONTENT}, joined")
+    assert_equal(spelled(named, text), whole(text), f"`token` of all chunks in {CONTENT}, joined")
 
 
 @check("logprobs", SHOULD, TOP)

@@ -13,10 +13,10 @@ from conformance.kit import (
     assert_none_of,
     assert_same_calls,
     assert_same_text,
+    call_markup_in,
     calls_in,
     check,
     inconclusive_unless,
-    markup_in,
     shown,
 )
 from fixtures.scenarios.notation import BEFORE_QUOTE, SAID
@@ -29,7 +29,7 @@ CONTENT = "`choices[0].message.content`"
 def traces_in(answer: Chat) -> list[str]:
     """Traces of calls in the content, in notations with marks and without."""
     names = [tool["function"]["name"] for tool in answer.sent["tools"]]
-    return [*calls_in(answer.text, names), *markup_in(answer.text)]
+    return [*calls_in(answer.text, names), *call_markup_in(answer.text)]
 
 
 @check("tools", SHOULD, CALLS)
@@ -53,7 +53,7 @@ def test_text_before_a_call_is_kept(weather: Chat, say_then_call: Chat, say_then
     for answer in (say_then_call, say_then_call_streamed):
         assert answer.text.strip(), f"expected the text before the call, got none ({CONTENT} of {answer.name})"
         inconclusive_unless(SAID in answer.text, f"expected {shown(SAID)}, got {shown(answer.text)} ({CONTENT})")
-        assert_none_of(markup_in(answer.text), f"markers of the model's own notation in {CONTENT} of {answer.name}")
+        assert_none_of(call_markup_in(answer.text), f"the model's own markers in {CONTENT} of {answer.name}")
 
 
 @check("tools", MAY, CALLS)
@@ -73,7 +73,7 @@ def test_text_after_a_call_is_kept(weather: Chat, call_then_say: Chat, call_then
 def test_a_truncated_call_is_not_in_content(weather: Chat, weather_cut: Chat, weather_cut_late: Chat) -> None:
     """No part of a tool call that `max_tokens` truncates is in `content`, even if its notation has no markers."""
     inconclusive_unless(weather.tool_calls and not weather.text.strip(), NO_CALL)
-    inconclusive_unless(not markup_in(weather_cut.text), "markers in `content` are judged in `tools`")
+    inconclusive_unless(not call_markup_in(weather_cut.text), "markers in `content` are judged in `tools`")
     for answer in (weather_cut, weather_cut_late):
         assert_equal(answer.text.strip(), "", f"{CONTENT} of {answer.name}")
 

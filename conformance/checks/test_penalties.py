@@ -18,6 +18,7 @@ from conformance.kit import (
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
+    is_part,
     lead,
     shown,
     tokens,
@@ -60,7 +61,7 @@ def surely_kept(likely: Chat) -> tuple[str, int]:
     prompt = likely.sent["messages"][0]["content"]
     for at, token in enumerate(named):
         uses = named[:at].count(token) + prompt.count(token)
-        if set("<|>\n") & set(token) or lead(entries(likely)[at]) < 2 * uses + 0.2:
+        if set("<|>\n") & set(token) or is_part(token) or lead(entries(likely)[at]) < 2 * uses + 0.2:
             break
         text += token
         used += uses > 0
@@ -77,7 +78,7 @@ def first_difference(likely: Chat, other: Chat) -> tuple[str, str, str] | None:
     prompt = likely.sent["messages"][0]["content"] + likely.reasoning
     for at, (one, two) in enumerate(zip(ours, theirs, strict=False)):
         if one != two:
-            if lead(entries(likely)[at]) < 0.2 or set("<|>") & set(one + two):
+            if lead(entries(likely)[at]) < 0.2 or set("<|>") & set(one + two) or is_part(one) or is_part(two):
                 return None
             return prompt + "".join(ours[:at]), one, two
     return None

@@ -95,7 +95,7 @@ def test_any_function_is_called(drawn_tools: list[Chat]) -> None:
             f"expected calls of `{function['name']}`, got {shown(called)} (`tool_calls`)",
         )
         where = f"`choices[0].message.tool_calls[0].function.arguments` of {answer.name}"
-        assert_matches_schema(answer.calls[0][1], function["parameters"], where)
+        assert_matches_schema(answer.tool_calls[0].args, function["parameters"], where)
 
 
 @check("embeddings", MUST, "openapi:CreateEmbeddingResponse.data.index")

@@ -14,13 +14,15 @@ from conformance.kit import (
     assert_none_of,
     assert_same_calls,
     assert_same_text,
+    assert_unmarked,
     check,
+    entries,
     ignored_unless,
     inconclusive_unless,
-    joined,
     markup_in,
     shown,
-    tokens,
+    spelled,
+    whole,
 )
 from fixtures import schemas
 
@@ -38,7 +40,7 @@ ENDS = ("stop", "length", "tool_calls", "content_filter")
 
 def stays_apart(answer: Chat) -> None:
     """No reasoning and no marks in the text, and no calls in the reasoning."""
-    assert_none_of(markup_in(answer.text), f"markers of the model's own notation in `content` of {answer.name}")
+    assert_unmarked(answer, f"markers of the model's own notation in `content` of {answer.name}")
     inconclusive_unless(answer.reasoning, NO_REASONING)
     assert_none_of(
         markup_in(answer.reasoning), f"markers of the model's own notation in the reasoning of {answer.name}"
@@ -52,7 +54,7 @@ def called(answer: Chat) -> None:
     """The response must have a call, whose arguments are an object."""
     inconclusive_unless(answer.finish_reason != "length", ENDLESS)
     inconclusive_unless(answer.tool_calls, NO_CALL)
-    assert all(isinstance(arguments, dict) for _, arguments in answer.calls), (
+    assert all(isinstance(call.args, dict) for call in answer.tool_calls), (
         f"expected JSON objects, got {shown(answer.calls)} (`arguments`)"
     )
     assert_equal(answer.finish_reason, "tool_calls", f"`finish_reason` of {answer.name}")
@@ -85,7 +87,7 @@ def test_required_forces_a_call_after_reasoning(think: Chat, think_required: Cha
     inconclusive_unless(think_required.finish_reason != "length", ENDLESS)
     ignored_unless(think_required.tool_calls, "`tool_choice: required` gave no call (`tool_calls`)")
     called(think_required)
-    assert_none_of(markup_in(think_required.text), "markers of the model's own notation in `content`")
+    assert_unmarked(think_required, "markers of the model's own notation in `content`")
 
 
 @check("reasoning", SHOULD, "openapi:ChatCompletionToolChoiceOption")
@@ -95,14 +97,14 @@ def test_required_forces_a_streamed_call_after_reasoning(think: Chat, think_requ
     inconclusive_unless(think_required_streamed.finish_reason != "length", ENDLESS)
     ignored_unless(think_required_streamed.tool_calls, "`tool_choice: required` gave no call (`tool_calls`)")
     called(think_required_streamed)
-    assert_none_of(markup_in(think_required_streamed.text), "markers of the model's own notation in `content`")
+    assert_unmarked(think_required_streamed, "markers of the model's own notation in `content`")
 
 
 @check("reasoning", SHOULD, EFFORT)
 def test_tools_are_called_without_reasoning(weather: Chat, think_none_weather: Chat) -> None:
     """With `reasoning_effort: none`, tool calls are in `tool_calls`, and text is in `content`."""
     inconclusive_unless(weather.tool_calls, NO_CALL)
-    assert_none_of(markup_in(think_none_weather.text), "markers of the model's own notation in `content`")
+    assert_unmarked(think_none_weather, "markers of the model's own notation in `content`")
     if not think_none_weather.tool_calls:
         assert think_none_weather.text.strip(), "expected text or a tool call, got neither (`content`, `tool_calls`)"
 
@@ -114,7 +116,7 @@ def test_tools_are_called_without_reasoning_in_streams(
     """With `reasoning_effort: none`, a stream has the same tool call as the plain response."""
     inconclusive_unless(think_none_weather.tool_calls, NO_CALL)
     assert_same_calls(think_none_weather_streamed, think_none_weather)
-    assert_none_of(markup_in(think_none_weather_streamed.text), "markers of the model's own notation in `content`")
+    assert_unmarked(think_none_weather_streamed, "markers of the model's own notation in `content`")
 
 
 @check("reasoning", SHOULD, FIELD)
@@ -122,7 +124,7 @@ def test_an_answer_follows_a_tool_result(think: Chat, think_result: Chat, think_
     """After a tool result, the answer is in `content`, and reasoning is in its own field, plain and streamed."""
     inconclusive_unless(think.text.strip(), "the model gives no answer after its reasoning")
     for answer in (think_result, think_result_streamed):
-        assert_none_of(markup_in(answer.text), f"markers of the model's own notation in `content` of {answer.name}")
+        assert_unmarked(answer, f"markers of the model's own notation in `content` of {answer.name}")
         inconclusive_unless(answer.finish_reason != "length", ENDLESS)
         assert answer.text.strip() or answer.tool_calls, (
             f"expected a string with text, got an empty one (`content` of {answer.name})"
@@ -202,7 +204,7 @@ def test_each_choice_has_its_own_reasoning(think: Chat, think_twice: Chat, think
         inconclusive_unless(len(answer.choices) > 1, "expected 2 choices, got 1 (`choices`)")
         for choice in answer.choices:
             where = f"`choices[{choice.index}]` of {answer.name}"
-            assert_none_of(markup_in(choice.text), f"markers of the model's own notation in `content` of {where}")
+            assert_unmarked(choice, f"markers of the model's own notation in `content` of {where}")
             assert not choice.text.strip().startswith(begins), (
                 f"expected `content` without reasoning, got the reasoning at its beginning ({where})"
             )
@@ -217,16 +219,16 @@ def test_each_choice_has_its_own_reasoning(think: Chat, think_twice: Chat, think
 def test_logprobs_are_of_the_content(think_logprobs: Chat) -> None:
     """`logprobs.content` has the tokens of `content`, and none of the reasoning."""
     inconclusive_unless(think_logprobs.reasoning and think_logprobs.text, NO_REASONING)
-    found = joined(tokens(think_logprobs), think_logprobs.text)
-    assert_same_text(found.strip(), think_logprobs.text.strip(), OF_LOGPROBS)
+    found = spelled(entries(think_logprobs), think_logprobs.text)
+    assert_same_text(found.strip(), whole(think_logprobs.text).strip(), OF_LOGPROBS)
 
 
 @check("logprobs", SHOULD, "openapi:CreateChatCompletionStreamResponse.choices.logprobs.content")
 def test_streamed_logprobs_are_of_the_content(think_logprobs_streamed: Chat) -> None:
     """In a stream, `logprobs.content` has the tokens of `content`, and none of the reasoning."""
     inconclusive_unless(think_logprobs_streamed.reasoning and think_logprobs_streamed.text, NO_REASONING)
-    found = joined(tokens(think_logprobs_streamed), think_logprobs_streamed.text)
-    assert_same_text(found.strip(), think_logprobs_streamed.text.strip(), OF_LOGPROBS)
+    found = spelled(entries(think_logprobs_streamed), think_logprobs_streamed.text)
+    assert_same_text(found.strip(), whole(think_logprobs_streamed.text).strip(), OF_LOGPROBS)
 
 
 @check("usage", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")
@@ -263,7 +265,7 @@ def test_every_effort_is_accepted_or_rejected(efforts: list[Chat]) -> None:
         effort = answer.sent["reasoning_effort"]
         if not answer.cleanly_refused:
             assert_in(answer.finish_reason, ENDS, f"`finish_reason` with `reasoning_effort: {effort}`")
-            assert_none_of(markup_in(answer.text), f"markers of the model's own notation in `content` with `{effort}`")
+            assert_unmarked(answer, f"markers of the model's own notation in `content` with `{effort}`")
 
 
 # Streams
@@ -290,7 +292,7 @@ def test_reasoning_comes_in_several_deltas(think_streamed: Chat) -> None:
 @check("responses_tools", SHOULD, "openapi:Response.output")
 def test_a_response_calls_after_reasoning(response_think_weather: Response) -> None:
     """A `function_call` after reasoning is its own `output` item, and the text has no markers of the notation."""
-    assert_none_of(markup_in(response_think_weather.text), "markers of the model's own notation in the output text")
+    assert_unmarked(response_think_weather, "markers of the model's own notation in the output text")
     inconclusive_unless(response_think_weather.tool_calls, NO_CALL)
     kinds = [item.get("type") for item in response_think_weather.output]
     assert_contains(kinds, "function_call", "`type` of the output items")
@@ -305,9 +307,7 @@ def test_a_streamed_response_calls_after_reasoning(
     """A `/responses` stream has the same `function_call` after reasoning as the plain response."""
     inconclusive_unless(response_think_weather.tool_calls, NO_CALL)
     assert_same_calls(response_think_weather_streamed, response_think_weather)
-    assert_none_of(
-        markup_in(response_think_weather_streamed.text), "markers of the model's own notation in the output text"
-    )
+    assert_unmarked(response_think_weather_streamed, "markers of the model's own notation in the output text")
 
 
 @check("responses_format", SHOULD, "openapi:ResponseTextParam.format")

@@ -18,10 +18,10 @@ from conformance.kit import (
     assert_same_calls,
     assert_same_text,
     assert_streams_rejected,
+    call_markup_in,
     calls_in,
     check,
     inconclusive_unless,
-    markup_in,
     shown,
 )
 
@@ -147,7 +147,7 @@ def test_calls_come_after_many_rounds(
     """After four rounds of call and result, a call is in `tool_calls`, plain and streamed."""
     inconclusive_unless(weather_result_then_question.tool_calls, "the model calls no tool after one round")
     for answer in (weather_after_rounds, weather_after_rounds_streamed):
-        found = [*markup_in(answer.text), *calls_in(answer.text, {"get_weather"})]
+        found = [*call_markup_in(answer.text), *calls_in(answer.text, {"get_weather"})]
         assert_none_of(found, f"calls in `content` of {answer.name}")
     assert_same_calls(weather_after_rounds_streamed, weather_after_rounds)
 

@@ -10,10 +10,10 @@ from conformance.kit import (
     assert_none_of,
     assert_same_calls,
     assert_same_text,
+    call_markup_in,
     check,
     ignored_unless,
     inconclusive_unless,
-    markup_in,
     shown,
     validate_against,
 )
@@ -35,7 +35,7 @@ ENDLESS = "expected the model to end by itself, got a truncated response"
 @check("responses_tools", MUST, "openapi:CreateResponse.tools", core=True)
 def test_the_model_calls_a_function(respond_weather: Response) -> None:
     """A tool call is a `function_call` item with the function's `name` and `arguments` that match its parameters."""
-    assert_none_of(markup_in(respond_weather.text), MARKUP)
+    assert_none_of(call_markup_in(respond_weather.text), MARKUP)
     inconclusive_unless(respond_weather.tool_calls, NO_CALL)
     call = respond_weather.tool_calls[0]
     inconclusive_unless(call.name == "get_weather", f"expected a call of `get_weather`, got `{call.name}`")
@@ -101,7 +101,7 @@ def test_calls_as_chat_does(weather: Chat, respond_weather: Response) -> None:
 def test_parallel_calls_are_items_of_their_own(respond_cities: Response) -> None:
     """Several tool calls are several `function_call` items, each with its own `arguments`."""
     inconclusive_unless(len(respond_cities.tool_calls) > 1, ONE_CALL)
-    places = [args.get("location") for _, args in respond_cities.calls]
+    places = [call.args.get("location") for call in respond_cities.tool_calls]
     inconclusive_unless(None not in places, f"expected a `location` in each call, got {shown(places)} ({ARGUMENTS})")
     inconclusive_unless(
         len(set(places)) == len(places), f"expected different places, got {shown(places)} ({ARGUMENTS})"
@@ -133,7 +133,7 @@ def test_none_gives_a_message(respond_weather: Response, respond_weather_none: R
     """With `tool_choice: none`, the output is a message, without a call in the model's own notation."""
     inconclusive_unless(respond_weather.tool_calls and not respond_weather_none.tool_calls, CALLED)
     assert respond_weather_none.text.strip(), EMPTY
-    assert_none_of(markup_in(respond_weather_none.text), MARKUP)
+    assert_none_of(call_markup_in(respond_weather_none.text), MARKUP)
 
 
 @check("responses_tools", MUST, CHOICE, core=True)

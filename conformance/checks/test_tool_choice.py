@@ -7,11 +7,11 @@ from conformance.kit import (
     assert_in,
     assert_none_of,
     assert_same_calls,
+    call_markup_in,
     check,
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
-    markup_in,
     shown,
 )
 
@@ -55,7 +55,7 @@ def test_required_gives_whole_calls(capital_required: Chat) -> None:
     inconclusive_unless(capital_required.finish_reason != "length", ENDLESS)
     for call in capital_required.tool_calls:
         assert isinstance(call.args, dict), f"expected a JSON object, got {shown(call.args)} ({ARGUMENTS})"
-    assert_none_of(markup_in(capital_required.text), MARKUP)
+    assert_none_of(call_markup_in(capital_required.text), MARKUP)
 
 
 @check("tool_choice", SHOULD, "openapi:CreateChatCompletionResponse.choices.finish_reason")
@@ -88,7 +88,7 @@ def test_a_forced_stream_has_no_markup(
     inconclusive_unless(forced, NOT_FORCED)
     for plain, streamed in forced:
         # A model may write a mark of its own before it is forced to begin a call.
-        found = set(markup_in(streamed.text)).difference(markup_in(plain.text))
+        found = set(call_markup_in(streamed.text)).difference(call_markup_in(plain.text))
         assert_none_of(sorted(found), f"markers of the model's own notation in `delta.content` of {streamed.name}")
 
 
@@ -117,7 +117,7 @@ def test_none_gives_a_message(weather: Chat, weather_none: Chat) -> None:
         "expected calls without `tool_choice: none` and none with it, got other responses",
     )
     assert weather_none.text.strip(), "expected a string with text, got an empty one (`choices[0].message.content`)"
-    assert_none_of(markup_in(weather_none.text), MARKUP)
+    assert_none_of(call_markup_in(weather_none.text), MARKUP)
 
 
 # A named function

@@ -66,7 +66,7 @@ def test_strict_arguments_fit_many_parameters(call_flags: Chat) -> None:
 def test_a_function_may_have_no_parameters(call_now: Chat) -> None:
     """A function without `parameters` can be called, with the `arguments` `{}`."""
     inconclusive_unless(call_now.tool_calls, NO_CALL)
-    name, arguments = call_now.calls[0]
+    name, arguments = call_now.tool_calls[0].name, call_now.tool_calls[0].args
     inconclusive_unless(
         arguments == {},
         f"expected {{}}, got {shown(arguments)}, which is legal if the function is not `strict` (`arguments`)",

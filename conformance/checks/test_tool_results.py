@@ -11,11 +11,11 @@ from conformance.kit import (
     assert_less,
     assert_none_of,
     assert_same_text,
+    call_markup_in,
     check,
     expect_rejection,
     ignored_unless,
     inconclusive_unless,
-    markup_in,
     says,
     shown,
 )
@@ -52,7 +52,7 @@ def test_a_result_reaches_the_model(weather_result: Chat, weather_result_other: 
 @check("conversation", MUST, f"{RESULT}.content")
 def test_an_answer_from_a_result_is_plain(weather_result: Chat) -> None:
     """After a tool result, `content` is a string without markers, and `finish_reason` is `stop`."""
-    assert_none_of(markup_in(weather_result.text), MARKUP)
+    assert_none_of(call_markup_in(weather_result.text), MARKUP)
     inconclusive_unless(not weather_result.tool_calls and weather_result.finish_reason != "length", CALLED)
     assert weather_result.text.strip(), EMPTY
     assert_equal(weather_result.finish_reason, "stop", "`choices[0].finish_reason`")
@@ -165,7 +165,7 @@ def test_rounds_can_follow_each_other(weather_result: Chat, weather_result_twice
 @check("conversation", MUST, "openapi:CreateChatCompletionRequest.messages")
 def test_the_next_question_can_call_again(weather_result_then_question: Chat) -> None:
     """After a tool result and its answer, the next question can call the tool again."""
-    assert_none_of(markup_in(weather_result_then_question.text), MARKUP)
+    assert_none_of(call_markup_in(weather_result_then_question.text), MARKUP)
     inconclusive_unless(weather_result_then_question.tool_calls, NO_CALL)
     called = weather_result_then_question.tool_calls[0].name
     inconclusive_unless(called == "get_weather", f"expected a call of `get_weather`, got `{called}`")

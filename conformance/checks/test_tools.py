@@ -12,11 +12,11 @@ from conformance.kit import (
     assert_not_equal,
     assert_same_calls,
     assert_same_text,
+    call_markup_in,
     check,
     ignored_unless,
     inconclusive_unless,
     lenient,
-    markup_in,
     shown,
     validate_against,
 )
@@ -41,7 +41,7 @@ REASON = "`choices[0].finish_reason`"
 @check("tools", MUST, "openapi:CreateChatCompletionRequest.tools", core=True)
 def test_the_model_calls_a_function(weather: Chat) -> None:
     """A tool call comes in `tool_calls`, with the function's `name` and `arguments` that match its parameters."""
-    assert_none_of(markup_in(weather.text), MARKUP)
+    assert_none_of(call_markup_in(weather.text), MARKUP)
     inconclusive_unless(weather.tool_calls, NO_CALL)
     call = weather.tool_calls[0]
     inconclusive_unless(call.name == "get_weather", f"expected a call of `get_weather`, got `{call.name}`")
@@ -184,7 +184,7 @@ def test_streamed_type_is_function(weather_streamed: Chat) -> None:
 @check("tools", MUST, "openapi:ChatCompletionStreamResponseDelta.tool_calls")
 def test_streamed_text_has_no_markup(weather_streamed: Chat) -> None:
     """`delta.content` has no trace of a tool call in the model's own notation."""
-    assert_none_of(markup_in(weather_streamed.text), MARKUP)
+    assert_none_of(call_markup_in(weather_streamed.text), MARKUP)
     inconclusive_unless(weather_streamed.tool_calls, NO_CALL)
     arguments = weather_streamed.tool_calls[0].arguments.strip()
     assert arguments not in weather_streamed.text, f"expected no arguments of the tool call, got them ({CONTENT})"
@@ -254,8 +254,8 @@ def test_a_cut_streamed_call_has_finish_reason_length(
 def test_a_cut_call_leaves_no_markup(weather: Chat, weather_cut: Chat, weather_cut_streamed: Chat) -> None:
     """A tool call that `max_tokens` truncates does not appear in `content`."""
     inconclusive_unless(weather.tool_calls, NO_CALL)
-    assert_none_of(markup_in(weather_cut.text), MARKUP)
-    assert_none_of(markup_in(weather_cut_streamed.text), f"{MARKUP} of the stream")
+    assert_none_of(call_markup_in(weather_cut.text), MARKUP)
+    assert_none_of(call_markup_in(weather_cut_streamed.text), f"{MARKUP} of the stream")
 
 
 @check("tools", SHOULD, "de-facto:a truncated call is no text for the user")
@@ -265,7 +265,7 @@ def test_a_call_cut_early_leaves_no_markup(
     """A tool call that `max_tokens` truncates at its beginning does not appear in `content`."""
     inconclusive_unless(weather.tool_calls, NO_CALL)
     for answer in (*weather_cut_early, *weather_cut_early_streamed):
-        assert_none_of(markup_in(answer.text), f"{MARKUP} of {answer.name}")
+        assert_none_of(call_markup_in(answer.text), f"{MARKUP} of {answer.name}")
 
 
 # Together with other parameters
@@ -305,7 +305,7 @@ def test_calls_with_stop_are_the_same(weather: Chat, weather_stop: Chat) -> None
 def test_a_stopped_call_leaves_no_markup(weather: Chat, weather_stop_inside: Chat) -> None:
     """A tool call with the `stop` string in its arguments does not appear in `content`."""
     inconclusive_unless(weather.tool_calls, NO_CALL)
-    assert_none_of(markup_in(weather_stop_inside.text), MARKUP)
+    assert_none_of(call_markup_in(weather_stop_inside.text), MARKUP)
 
 
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.response_format")

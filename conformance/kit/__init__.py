@@ -3,10 +3,10 @@
 from conformance.answers import Answer, Chat, Choice, Completion, Embeddings, Generated, Models, Response, ToolCall
 from conformance.answers.ran import Ran
 from conformance.answers.values import utf8
-from conformance.kit.certainty import certainty, entries, joined, lead, tokens
+from conformance.kit.certainty import certainty, entries, is_part, joined, lead, spelled, tokens, whole
 from conformance.kit.every import Every
 from conformance.kit.evidence import responding_model
-from conformance.kit.markup import calls_in, markup_in
+from conformance.kit.markup import assert_unmarked, begins_as_reasoning, call_markup_in, calls_in, markup_in
 from conformance.kit.refusals import assert_streams_rejected, expect_rejection, too_long
 from conformance.kit.schema import validate_against, violations
 from conformance.kit.shapes import assert_matches_schema
@@ -68,6 +68,9 @@ __all__ = [
     "assert_same_calls",
     "assert_same_text",
     "assert_streams_rejected",
+    "assert_unmarked",
+    "begins_as_reasoning",
+    "call_markup_in",
     "calls_in",
     "certainty",
     "changed_seeded",
@@ -77,6 +80,7 @@ __all__ = [
     "ignored_unless",
     "ignored_unless_varied",
     "inconclusive_unless",
+    "is_part",
     "joined",
     "lead",
     "lenient",
@@ -86,9 +90,11 @@ __all__ = [
     "responding_model",
     "says",
     "shown",
+    "spelled",
     "tokens",
     "too_long",
     "utf8",
     "validate_against",
     "violations",
+    "whole",
 ]

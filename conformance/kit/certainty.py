@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any, AnyStr
 
 from conformance.answers import Chat
@@ -35,6 +36,38 @@ def joined(pieces: Sequence[AnyStr], text: AnyStr) -> AnyStr:
     """
     whole, without_end = text[:0].join(pieces), text[:0].join(pieces[:-1])
     return without_end if without_end == text else whole
+
+
+def is_part(token: str) -> bool:
+    """Whether a token is a part of a character, which a server shows as U+FFFD, or escaped, as OpenAI's API does."""
+    return "\ufffd" in token or bool(_PART.fullmatch(token))
+
+
+def spelled(tokens: Iterable[Any], text: str) -> str:
+    """The text that tokens spell: entries of `logprobs.content`, or strings as in legacy completions.
+
+    Parts of a character are put together. What is no whole character then is left out, as in `whole(text)`. An entry
+    for the token that ends the response is left out if that gives the text.
+    """
+    pieces = [_spelled(one["token"], one.get("bytes")) if isinstance(one, dict) else _spelled(one) for one in tokens]
+    return whole(joined(pieces, text.encode(errors="replace")).decode(errors="replace"))
+
+
+def whole(text: str) -> str:
+    """The string without what is no whole character."""
+    return text.replace("\ufffd", "")
+
+
+def _spelled(token: str, told: Any = None) -> bytes:
+    if is_part(token) and isinstance(told, list) and all(isinstance(one, int) and 0 <= one < 256 for one in told):
+        return bytes(told)
+    if found := _PART.fullmatch(token):
+        return found[1].encode() + bytes.fromhex(found[2].replace("\\x", ""))
+    return token.encode(errors="replace")
+
+
+_PART = re.compile(r"(?:bytes:)?([^\\]*)((?:\\x[0-9a-fA-F]{2})+)")
+"""A token that is a part of a character, as OpenAI's API writes it; legacy completions have the prefix."""
 
 
 def certainty(answer: Chat) -> float:

@@ -62,6 +62,10 @@ class Broken(Fail):
     """A valid or invalid request got a 5xx, or an error that cannot be read. No model explains that."""
 
 
+class Marked(Fail):
+    """A text has markers of reasoning. The judge looks whether the model writes them into everything."""
+
+
 class Ignored(Verdict):
     """The server accepted a parameter, and it had no effect."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from backends.wire import limit_of
 from conformance.answers import Answer, Chat, Generated, Response
+from conformance.answers.recording import Source, answers
 from conformance.kit.every import is_bad
+from conformance.kit.markup import begins_as_reasoning, has_unreadable_call
 from conformance.outcomes import Verdict
 
 UNLIMITED = ("/chat/completions", "/responses")
@@ -15,19 +18,55 @@ UNLIMITED = ("/chat/completions", "/responses")
 MARKS = 4
 """Tokens around the reasoning that a server may also count."""
 
+FRAME = 8
+"""The most tokens that any notation has around a text."""
+
+CONTROLS = ("capital", "count")
+"""A question with a short answer, and one with a longer one."""
+
+JUDGED_APART = (
+    *("tools", "tool_choice", "response_format", "n", "logprobs", "stop", "seed", "logit_bias", "top_p", "stream"),
+    *("frequency_penalty", "presence_penalty", "reasoning_effort"),
+)
+"""Parameters that have rows of their own, where it counts that they are rejected."""
+
 LONG = 1000
 """Tokens after which a response without a limit counts as endless."""
 
 
-def excuse(answers: Iterable[Answer]) -> str | None:
+def frame(source: Source) -> int:
+    """The most tokens that a chat response without text may have: those that a notation has around an empty one.
+
+    A response to a short question has more of them, if it has a text. If it has none, and neither has one to a long
+    question, which has as many tokens, there are only such tokens in both. A server that loses texts counts them.
+    """
+    short, long = (answers(source, name) for name in CONTROLS)
+    if not (isinstance(short, Chat) and isinstance(long, Chat) and short.readable and long.readable):
+        return 1
+    if short.reasoning or short.tool_calls or long.reasoning or long.tool_calls:
+        return 1
+    tokens = completion_tokens(short) or 1
+    if short.text:
+        return max(1, min(tokens - 1, FRAME))
+    return min(tokens, FRAME) if not long.text and tokens == completion_tokens(long) else 1
+
+
+def begins_all_as_reasoning(source: Source) -> bool:
+    """Whether the model begins its responses to plain questions with marks of reasoning, and the server leaves them."""
+    controls = [answers(source, name) for name in CONTROLS]
+    return all(isinstance(one, Chat) and one.readable and begins_as_reasoning(one.text) for one in controls)
+
+
+def excuse(read: Iterable[Answer], frame: int = 1) -> str | None:
     """One sentence about the first response in which the model's behaviour explains the outcome; None if there is none.
 
-    A model never explains that a server accepted an invalid request.
+    A chat response of up to `frame` tokens may be empty. A model never explains that a server accepted an invalid
+    request.
     """
-    made = [a for a in answers if isinstance(a, Generated | Response) and a.readable and not is_bad(a)]
+    made = [a for a in read if isinstance(a, Generated | Response) and a.readable and not is_bad(a)]
     for answer in made:
         try:
-            why = _excuse(answer)
+            why = _excuse(answer, frame)
         except Verdict:
             continue  # The server sent what cannot be read.
         if why:
@@ -35,6 +74,26 @@ def excuse(answers: Iterable[Answer]) -> str | None:
     if made and all(map(_says_nothing, made)):
         return "the model wrote nothing"
     return None
+
+
+def refused_for(refused: Answer) -> str | None:
+    """The parameter for which a request was cleanly rejected, as its error says; None if that is not clear.
+
+    `error.param` names it. Where there is no `param`, the message may name a parameter that the request has only to be
+    repeatable and short.
+    """
+    request = refused.exchange.request
+    defaults = {"temperature": 0, "parallel_tool_calls": False}
+    names = [name for name, value in defaults.items() if name in refused.sent and refused.sent[name] == value]
+    names += [limit_of(refused.sent)] if request.room is not None else []
+    try:
+        named = refused.error.get("param")
+    except Verdict:
+        return None
+    if named is not None:
+        return named if isinstance(named, str) and (named in names or named in JUDGED_APART) else None
+    words = re.findall(r"\w+", refused.error_message)
+    return next((name for name in names if name in words), None)
 
 
 def no_end(late: Answer, control: object) -> str | None:
@@ -50,19 +109,31 @@ def no_end(late: Answer, control: object) -> str | None:
     return None
 
 
-def _excuse(answer: Generated | Response) -> str | None:
+def _excuse(answer: Generated | Response, frame: int) -> str | None:
     if answer.refusal:
         return f"the model refused ({answer.refusal[:80]!r})"
     if answer.truncated and not _has_answer(answer) and _was_long(answer):
+        # Also a text, where the request forces a call: the model talks before it calls.
         return "the model did not reach its answer within the token limit"
-    if _says_nothing(answer) and completion_tokens(answer) in (0, 1) and "stop" not in answer.sent:
+    if isinstance(answer, Chat | Response) and answer.truncated and answer.tool_calls and _was_long(answer):
+        return "the model's tool calls did not end within the token limit"
+    most = frame if isinstance(answer, Chat | Response) else 1
+    if _says_nothing(answer, most) and completion_tokens(answer) is not None and "stop" not in answer.sent:
         return "the model wrote nothing"
-    if isinstance(answer, Chat | Response) and _is_all_reasoning(answer):
+    if isinstance(answer, Chat | Response) and _has_unreadable_call(answer):
+        return "the model wrote a tool call that cannot be read"
+    if isinstance(answer, Chat | Response) and _is_all_reasoning(answer, frame):
         return "the model wrote only reasoning"
     return None
 
 
-def _is_all_reasoning(answer: Chat | Response) -> bool:
+def _has_unreadable_call(answer: Chat | Response) -> bool:
+    """Whether a complete response has such a call in its text, and no other: a truncated one is the server's."""
+    unread = answer.sent.get("tools") and not answer.tool_calls
+    return bool(unread and not answer.truncated and has_unreadable_call(answer.text))
+
+
+def _is_all_reasoning(answer: Chat | Response, frame: int) -> bool:
     """Whether the model ended after its reasoning, or wrote its answer without the markers that end reasoning.
 
     `usage` must confirm this where it counts both, because text that a server drops from `content` was generated. The
@@ -73,16 +144,19 @@ def _is_all_reasoning(answer: Chat | Response) -> bool:
     details = answer.usage.get(f"{'output' if isinstance(answer, Response) else 'completion'}_tokens_details")
     reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
     written = completion_tokens(answer)
-    return not isinstance(reasoning, int) or written is None or written - reasoning <= MARKS
+    return not isinstance(reasoning, int) or written is None or written - reasoning <= MARKS + frame
 
 
 def _ends_or_forces(answer: Chat | Response) -> bool:
     """Whether a request has a stop string or a limit that a check judges, or forces a document or a call."""
     sent = answer.sent
     text = sent.get("text")
-    forces = sent.get("response_format") or (isinstance(text, dict) and text.get("format"))
-    forces = forces or sent.get("tool_choice") not in (None, "auto", "none")
+    forces = sent.get("response_format") or (isinstance(text, dict) and text.get("format")) or _forces_a_call(answer)
     return bool(forces or sent.get("stop") or _has_judged_limit(answer))
+
+
+def _forces_a_call(answer: Generated | Response) -> bool:
+    return answer.sent.get("tool_choice") not in (None, "auto", "none")
 
 
 def _has_judged_limit(answer: Generated | Response) -> bool:
@@ -91,7 +165,9 @@ def _has_judged_limit(answer: Generated | Response) -> bool:
 
 
 def _has_answer(answer: Generated | Response) -> bool:
-    return bool(answer.text or (isinstance(answer, Chat | Response) and answer.tool_calls))
+    """Whether a response has what was asked for: a call where the request forces one, else a text or a call."""
+    called = isinstance(answer, Chat | Response) and answer.tool_calls
+    return bool(called or (answer.text and not _forces_a_call(answer)))
 
 
 def _was_long(answer: Generated | Response) -> bool:
@@ -106,11 +182,11 @@ def _was_long(answer: Generated | Response) -> bool:
     return (completion_tokens(answer) or len(answer.said)) >= limit
 
 
-def _says_nothing(answer: Generated | Response) -> bool:
-    """Whether the model ended at once; `usage` must confirm it if there is one."""
+def _says_nothing(answer: Generated | Response, most: int = 1) -> bool:
+    """Whether the model ended at once; `usage` must confirm it if there is one, with at `most` so many tokens."""
     if answer.said or answer.truncated or (isinstance(answer, Chat | Response) and answer.tool_calls):
         return False
-    return completion_tokens(answer) in (None, 0, 1)
+    return (completion_tokens(answer) or 0) <= most
 
 
 def completion_tokens(answer: Generated | Response) -> int | None:

@@ -16,12 +16,12 @@ from conformance.kit.every import Every
 from conformance.kit.evidence import plain_requests, unproved
 from conformance.kit.shapes import misshapen
 from conformance.kit.steadiness import unsteady
-from conformance.outcomes import Broken, EndpointAbsent, Outcome, TimedOut, Unvaried, Verdict, notes
+from conformance.outcomes import Broken, EndpointAbsent, Marked, Outcome, TimedOut, Unvaried, Verdict, notes
 from conformance.outcomes.comparisons import shown
 from conformance.outcomes.notes import Drift, tolerant
 from conformance.requirements.check import Check
 from conformance.results import CheckResult
-from conformance.run.excuses import excuse, no_end
+from conformance.run.excuses import begins_all_as_reasoning, excuse, frame, no_end, refused_for
 from conformance.run.sureness import too_sure
 
 UNKNOWN_PATHS = "Errors of unknown paths and methods are not those of the API"
@@ -35,6 +35,16 @@ SHOWN = 3
 
 SHORT, LONG = 300, 2000
 """Characters kept of an assertion that held, and of any other string; exchanges are kept whole."""
+
+ROWS = {
+    "parallel_tool_calls": ("parallel_tools",),
+    "max_output_tokens": ("responses",),
+    "tools": ("tools", "tool_choice", "parallel_tools", "responses_tools"),
+    "response_format": ("json_mode", "json_schema"),
+    "stream": ("streaming", "responses_stream"),
+    "reasoning_effort": ("reasoning",),
+}
+"""The rows of parameters that have another name; those of the examples count for each."""
 
 ACCUSING = (Outcome.FAIL, Outcome.IGNORED)
 
@@ -86,6 +96,10 @@ class Judge:
             if check.feature in problem.rows:
                 outcome, message = Outcome.REJECTED, cause
         proofs = plain_requests(arguments) if outcome.good and source else []
+        name = refused_for(problem.answer) if isinstance(problem, Refused) else None
+        own = check.feature in ROWS.get(name, (name,)) or check.feature.startswith("examples_") if name else True
+        if outcome is Outcome.REJECTED and not own:
+            outcome, message = Outcome.BLOCKED, f"{message} (the check does not judge `{name}`)"
         if source and (nothing := unproved(source, proofs)):
             outcome, message = Outcome.BLOCKED, nothing
         if outcome.good:  # The check did not need what is missing.
@@ -112,8 +126,13 @@ class Judge:
                 message = f"{len(breaks)} of {of} responses: {message or check.requirement}"
                 judged = list(dict.fromkeys([*(name.partition("[")[0] for name in breaks[:SHOWN]), *judged]))
         explicable = not breaks and not isinstance(problem, Broken | Refused)
-        if outcome in ACCUSING and explicable and (why := excuse(_read(arguments))):
+        if outcome in ACCUSING and explicable and (why := excuse(_read(arguments), frame(source) if source else 1)):
             outcome, message = Outcome.INCONCLUSIVE, f"{why}; otherwise: {message}"
+        if isinstance(problem, Marked) and outcome is Outcome.FAIL and source and begins_all_as_reasoning(source):
+            outcome, message = (
+                Outcome.INCONCLUSIVE,
+                f"the model begins all its texts so; otherwise: {message}",
+            )
         if isinstance(problem, Unvaried) and outcome is Outcome.IGNORED and source:
             why, shows = too_sure(_read(arguments), source)
             judged += [name for name in shows if name not in judged]

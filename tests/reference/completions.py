@@ -39,6 +39,7 @@ class _Prompt:
     """One prompt of the request with its candidates; the best of them are shown."""
 
     ids: list[int]
+    suffix: int  # tokens of the text that follows, which are part of the prompt
     state: int
     choices: list[Choice]
 
@@ -110,13 +111,14 @@ def _prepare(call: Call, ids: list[int], limit: int, best: int, n: int) -> _Prom
     how = call.faults.apply("sampling", how, call)
     plan = script.raw(brain.continuation(decode(ids), body.get("suffix")))
     plan = call.faults.apply("script", plan, call)
-    return _Prompt(ids, state, [Choice(plan, state, how, index, call.chance) for index in range(best)])
+    suffix = len(encode(body.get("suffix") or ""))
+    return _Prompt(ids, suffix, state, [Choice(plan, state, how, index, call.chance) for index in range(best)])
 
 
 def _usage(made: list[_Prompt]) -> dict[str, Any]:
     """Counts every prompt once, and all candidates of best_of."""
     completion = sum(choice.completion_tokens for prompt in made for choice in prompt.choices)
-    return usage(sum(len(prompt.ids) for prompt in made), completion)
+    return usage(sum(len(prompt.ids) + prompt.suffix for prompt in made), completion)
 
 
 def _whole(call: Call, prompt: _Prompt, number: int, n: int) -> list[dict[str, Any]]:

@@ -197,7 +197,7 @@ def render(history: list[Message], tools: list[dict[str, Any]]) -> list[int]:
     rest = list(history)
     if tools:
         system = rest.pop(0).text + "\n\n" if rest[0].role in ("system", "developer") else ""
-        listed = "".join("\n" + json.dumps(tool, ensure_ascii=False) for tool in tools)
+        listed = "".join("\n" + json.dumps(_without_null(tool), ensure_ascii=False) for tool in tools)
         ids += _turn("system", f"{system}# Tools\n<tools>{listed}\n</tools>\nTo call a tool write JSON.")
     for message in rest:
         role = {"developer": "system", "function": "tool"}.get(message.role, message.role)
@@ -212,6 +212,15 @@ def render(history: list[Message], tools: list[dict[str, Any]]) -> list[int]:
         ]
         ids += _turn(f"{role} {message.name}" if message.name else role, text, pads)
     return [*ids, tokens.START, *tokens.encode("assistant\n")]
+
+
+def _without_null(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool as if what is null in it, or in its function, were absent."""
+    return {
+        name: {key: inner for key, inner in value.items() if inner is not None} if isinstance(value, dict) else value
+        for name, value in tool.items()
+        if value is not None
+    }
 
 
 def _turn(head: str, text: str, pads: list[int] | None = None) -> list[int]:

@@ -84,12 +84,28 @@ def said(notation: Notation, plan: Script, earlier: int = 0) -> str:
             {
                 "id": dialogues.call_id(notation.dialect, name, earlier + number) if notation.ids else "",
                 "type": "function",
-                "function": {"name": name, "arguments": json.loads(_of(plan.steps, "arguments", number))},
+                "function": {"name": name, "arguments": _object(_of(plan.steps, "arguments", number), number)},
             }
             for number, name in enumerate(names)
         ]
     after = _of(plan.steps[first:], "content") if notation.after is not None else ""
-    return raw(notation, message) + (f"{notation.after}{after}" if after else "")
+    text = raw(notation, message) + (f"{notation.after}{after}" if after else "")
+    for number in range(len(names)):
+        text = text.replace(json.dumps(_stand_in(number)), _of(plan.steps, "arguments", number))
+    return text
+
+
+def _object(arguments: str, number: int) -> Any:
+    """Arguments for a template, which takes objects only: another object stands in for what is none."""
+    try:
+        found = json.loads(arguments)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else _stand_in(number)
+
+
+def _stand_in(number: int) -> dict[str, Any]:
+    return {"not_an_object": number}
 
 
 def script(notation: Notation, plan: Script, earlier: int) -> Script:

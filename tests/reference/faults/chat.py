@@ -192,8 +192,8 @@ def leading_space(body: dict[str, Any], call: Call) -> None:
 
 @answer("chat")
 def chat_id_of_another_kind(body: dict[str, Any], _call: Call) -> None:
-    """Ids of chat completions do not begin with chatcmpl-."""
-    body["id"] = body["id"].removeprefix("chatcmpl-")
+    """Ids of chat completions begin with cmpl-, as those of legacy completions."""
+    body["id"] = body["id"].removeprefix("chat")
 
 
 @payload("chat")

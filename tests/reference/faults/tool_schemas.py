@@ -256,6 +256,14 @@ def null_in_a_function_crashes(body: dict[str, Any], _call: Call) -> None:
 
 
 @request("chat")
+def null_description_is_a_string(body: dict[str, Any], _call: Call) -> None:
+    """A description that is null reaches the model as "None"."""
+    for function in _functions(body):
+        if "description" in function and function["description"] is None:
+            function["description"] = "None"
+
+
+@request("chat")
 def empty_parameters_crash(body: dict[str, Any], _call: Call) -> None:
     """A function with an empty object as parameters gets a 500."""
     if any(function.get("parameters") == {} for function in _functions(body)):

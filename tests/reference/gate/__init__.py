@@ -28,8 +28,9 @@ DECLARED = kills.declared(kills.FILE.read_text(encoding="utf-8"))
 EVERY = int(os.environ.get("GATE_EVERY", "1"))
 """The gates take one of so many faults and models: 1 is all of them, which takes half an hour."""
 
-WRONG = [fault for fault in FAULTS.values() if not (fault.legal or fault.model or fault.area == "reading")]
+WRONG = [f for f in FAULTS.values() if not (f.legal or f.model or f.area in ("reading", "refusing"))]
 LEGAL = [fault for fault in FAULTS.values() if fault.legal]
+REFUSING = [fault for fault in FAULTS.values() if fault.area == "refusing"]
 MODELS = [fault for fault in FAULTS.values() if fault.model]
 
 
