@@ -127,8 +127,8 @@ def rejected(error: dict[str, Any], **asked: Any) -> Answer:
         (rejected({"message": "No.", "param": "temperature"}), "temperature"),
         (rejected({"message": "'temperature' does not support 0 with this model."}), "temperature"),
         (rejected({"message": "Use max_completion_tokens, not max_tokens.", "param": "max_tokens"}), "max_tokens"),
-        (rejected({"message": "No.", "param": "max_tokens"}, max_tokens=4), None),  # This limit is what is judged.
-        (rejected({"message": "No.", "param": "temperature"}, temperature=2), None),
+        (rejected({"message": "No max_tokens."}, max_tokens=4), None),  # This limit is what is judged.
+        (rejected({"message": "No temperature."}, temperature=2), None),
         (rejected({"message": "No tools.", "param": "tools"}, tools=[WEATHER]), "tools"),
         (rejected({"message": "Cannot use tools with stream."}, tools=[WEATHER], stream=True), None),
         (rejected({"message": "No.", "param": "messages"}), None),

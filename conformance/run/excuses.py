@@ -26,7 +26,7 @@ CONTROLS = ("capital", "count")
 
 JUDGED_APART = (
     *("tools", "tool_choice", "response_format", "n", "logprobs", "stop", "seed", "logit_bias", "top_p", "stream"),
-    *("frequency_penalty", "presence_penalty", "reasoning_effort"),
+    *("temperature", "frequency_penalty", "presence_penalty", "reasoning_effort", "max_tokens", "stream_options"),
 )
 """Parameters that have rows of their own, where it counts that they are rejected."""
 

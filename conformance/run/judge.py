@@ -42,6 +42,7 @@ ROWS = {
     "tools": ("tools", "tool_choice", "parallel_tools", "responses_tools"),
     "response_format": ("json_mode", "json_schema"),
     "stream": ("streaming", "responses_stream"),
+    "stream_options": ("streaming", "usage"),
     "reasoning_effort": ("reasoning",),
 }
 """The rows of parameters that have another name; those of the examples count for each."""

@@ -21,6 +21,11 @@ ROWS = {
     "refuses-parallel-tool-calls": {"parallel_tools"},
     "refuses-reasoning-effort": {"reasoning"},
     "refuses-top-logprobs": {"logprobs"},
+    "wants-turns-that-alternate": {"conversation"},
+    "as-a-reasoning-model-of-openai": {
+        *("temperature", "top_p", "frequency_penalty", "presence_penalty", "max_tokens", "logprobs", "logit_bias"),
+        "stop",
+    },
 }
 """The rows that may fall where they have another name than the parameter."""
 
