@@ -37,9 +37,12 @@ def judged(
     return judge.result(check, target=target, problem=problem, arguments=arguments, duration=0, source=source)
 
 
-def recorded(source: Source, scenarios: Iterable[str], name: str) -> Any:
-    """What a check gets for a parameter; a rule over every exchange judges the responses to `scenarios`."""
-    return Every.of_recorded(Recorded(source, scenarios)) if name == "every" else given(source, name)
+def recorded(source: Source, scenarios: Iterable[str], name: str, known: Iterable[str] = ()) -> Any:
+    """What a check gets for a parameter; a rule over every exchange judges the responses to `scenarios`, and may
+    compare them with those to others that are `known`."""
+    if name != "every":
+        return given(source, name)
+    return Every.of_recorded(Recorded(source, scenarios), Recorded(source, known) if known else None)
 
 
 def outcomes(file: Path) -> dict[tuple[str, str], Outcome]:
