@@ -10,6 +10,7 @@ from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
 from tests.reference.faults.chat import choices, messages
 from tests.reference.faults.kit import add, answer, events, ignored, payload, request, with_tools
+from tests.reference.faults.tool_schemas import _parts, _schemas
 from tests.reference.generator import Sampling, Script
 from tests.reference.tokens import TOKEN_BYTES
 
@@ -93,6 +94,34 @@ def calls_of_choices_say_stop(body: Any, _call: Call) -> None:
     for choice in choices(body):
         if choice["finish_reason"] == "tool_calls":
             choice["finish_reason"] = "stop"
+
+
+# Schemas
+
+
+def _after_maps_dropped(body: Any, _call: Call) -> None:
+    for part in [part for schema in _schemas(body) for part in _parts(schema)]:
+        properties = part.get("properties")
+        if isinstance(properties, dict) and isinstance(part.get("required"), list):
+            maps = [key for key, one in properties.items() if isinstance(one, dict) and _is_map(one)]
+            for key in list(properties)[list(properties).index(maps[0]) + 1 :] if maps else []:
+                del properties[key]
+                part["required"] = [name for name in part["required"] if name != key]
+
+
+def _is_map(schema: dict[str, Any]) -> bool:
+    return isinstance(schema.get("additionalProperties"), dict)
+
+
+add(
+    Fault(
+        name="keys-after-maps-dropped",
+        sentence="Keys that a schema has after one with a schema as additionalProperties are dropped.",
+        area="alike",
+        hooks={"request": _after_maps_dropped},
+        on=frozenset([CHAT]),
+    )
+)
 
 
 # What is refused
