@@ -58,7 +58,9 @@ def test_parameters_that_differ_are_named_null_ones_too() -> None:
 
 
 def test_a_response_is_compared_with_the_first_plain_one() -> None:
-    every = Every([asked("streamed", stream=True, seed=1), asked("plain"), asked("seeded", seed=7), asked("other", n=3)])
+    every = Every(
+        [asked("streamed", stream=True, seed=1), asked("plain"), asked("seeded", seed=7), asked("other", n=3)]
+    )
     found = [(one.name, other.name) for one, other in every.twins(Chat, decided_by)]
     assert ("plain", "seeded") in found
     assert ("plain", "other") in found

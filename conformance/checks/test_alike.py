@@ -117,7 +117,7 @@ def accepted_traits(answers: Iterator[Answer]) -> dict[tuple[str, object], set[s
 
 
 @check("errors", SHOULD, "openapi:CreateChatCompletionRequest")
-def test_what_is_accepted_is_accepted_together(every: Every) -> None:
+def test_what_is_accepted_is_accepted_together(calls_with_escapes: list[Chat], every: Every) -> None:
     """A legal request is accepted if each of its parameters and forms of messages is accepted in another request."""
     for answer in every.legal():
         if answer.status in (400, 422) and answer.sent:

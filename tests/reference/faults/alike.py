@@ -155,6 +155,14 @@ def developers_refused_beside_instructions(body: Any, _call: Call) -> None:
         raise ApiError("System message must be at the beginning.", param="input")
 
 
+@request(CHAT)
+def escapes_in_earlier_calls_crash(body: Any, _call: Call) -> None:
+    """Earlier arguments with an escaped character are a server error."""
+    made = [call for one in messages(body) for call in one.get("tool_calls") or [] if isinstance(call, dict)]
+    if any("\\u" in str((call.get("function") or {}).get("arguments")) for call in made):
+        raise ValueError("invalid escape")
+
+
 @request(CHAT, stream=True)
 def unknown_roles_crash_streams(body: Any, _call: Call) -> None:
     """In a stream, an unknown role is a server error."""
