@@ -99,6 +99,42 @@ def test_responses_are_the_same(responses_crossed: list[Response], every: Every)
         assert_equal(answer.state, other.state, f"`status` of {beside(answer, other)}")
 
 
+# Empty responses
+
+ENOUGH = 6
+"""Responses that must all be empty, so that it is no chance."""
+
+
+def is_empty(answer: Chat) -> bool:
+    """Whether nothing was written for any choice."""
+    return not any(
+        choice.text or choice.reasoning or choice.refusal or choice.tool_calls or choice.finish_reason == "length"
+        for choice in answer.choices
+    )
+
+
+def silent_traits(answers: Iterator[Answer]) -> set[str]:
+    """What several requests have that all got an empty response, while a request without it got another."""
+    empty: dict[str, list[bool]] = {}
+    for answer in answers:
+        if isinstance(answer, Chat) and answer.ok and answer.readable and not answer.sent.get("stop"):
+            for trait in traits(answer):
+                empty.setdefault(trait, []).append(is_empty(answer))
+    written = any(not all(found) for found in empty.values())
+    return {trait for trait, found in empty.items() if written and len(found) >= ENOUGH and all(found)}
+
+
+@check("chat", SHOULD, "openapi:CreateChatCompletionResponse.choices.message.content")
+def test_no_form_silences_the_model(every: Every) -> None:
+    """No parameter, role or form of a message makes each response empty while the model answers without it."""
+    silent = every.once(silent_traits)
+    for answer in every.accepted(Chat):
+        found = sorted(silent & traits(answer))
+        assert not (found and is_empty(answer)), (
+            f"expected text or calls, got nothing in each response to requests with {', '.join(found)[:200]}"
+        )
+
+
 # Rejections
 
 
@@ -120,7 +156,7 @@ def accepted_traits(answers: Iterator[Answer]) -> dict[tuple[str, object], set[s
 def test_what_is_accepted_is_accepted_together(calls_with_escapes: list[Chat], every: Every) -> None:
     """A legal request is accepted if each of its parameters and forms of messages is accepted in another request."""
     for answer in every.legal():
-        if answer.status in (400, 422) and answer.sent:
+        if answer.status in (400, 404, 422) and answer.sent:
             known = every.once(accepted_traits).get(asked_of(answer), set())
             if traits(answer) <= known:
                 told = ", ".join(sorted(traits(answer)))

@@ -9,7 +9,7 @@ from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
 from tests.reference.faults.chat import choices, messages
-from tests.reference.faults.kit import add, answer, events, ignored, payload, request, with_tools
+from tests.reference.faults.kit import add, answer, events, ignored, payload, request, script, with_tools
 from tests.reference.faults.tool_schemas import _parts, _schemas
 from tests.reference.generator import Sampling, Script
 from tests.reference.tokens import TOKEN_BYTES
@@ -94,6 +94,14 @@ def calls_of_choices_say_stop(body: Any, _call: Call) -> None:
     for choice in choices(body):
         if choice["finish_reason"] == "tool_calls":
             choice["finish_reason"] = "stop"
+
+
+@script(CHAT)
+def system_messages_silence_the_model(said: Script, call: Call) -> Script | None:
+    """After a system message, nothing is generated but what a grammar forces."""
+    forced = said.calls or call.body.get("response_format")
+    silent = not forced and any(one.get("role") == "system" for one in messages(call.body))
+    return Script([]) if silent else None
 
 
 # Schemas
