@@ -113,11 +113,17 @@ def is_empty(answer: Chat) -> bool:
     )
 
 
+def is_free(answer: Chat) -> bool:
+    """Whether a request leaves the model free to write what it wants, so that no grammar makes it write."""
+    sent = answer.sent
+    return not sent.get("stop") and not sent.get("response_format") and sent.get("tool_choice") in (None, "auto")
+
+
 def silent_traits(answers: Iterator[Answer]) -> set[str]:
     """What several requests have that all got an empty response, while a request without it got another."""
     empty: dict[str, list[bool]] = {}
     for answer in answers:
-        if isinstance(answer, Chat) and answer.ok and answer.readable and not answer.sent.get("stop"):
+        if isinstance(answer, Chat) and answer.ok and answer.readable and is_free(answer):
             for trait in traits(answer):
                 empty.setdefault(trait, []).append(is_empty(answer))
     written = any(not all(found) for found in empty.values())

@@ -165,7 +165,7 @@ def test_a_schema_leaves_reasoning_on(think: Chat, think_person: Chat) -> None:
 
 @check("json_mode", SHOULD, "openapi:ResponseFormatJsonObject")
 def test_json_mode_comes_after_reasoning(think: Chat, think_object: Chat, think_object_streamed: Chat) -> None:
-    """With `json_object`, `content` is only a JSON object, and reasoning is in its own field, in a stream as well."""
+    """With `json_object`, `content` is only a JSON object, and reasoning is in its own field, plain and streamed."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     inconclusive_unless(think_object.finish_reason != "length", ENDLESS)
     for answer in (think_object, think_object_streamed):

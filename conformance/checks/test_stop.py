@@ -118,7 +118,7 @@ def test_beginning_is_no_end(
 def test_ends_inside_a_token(
     capital: Chat, count: Chat, count_stop: Chat, capital_stop_inside: Chat, capital_stop_inside_streamed: Chat
 ) -> None:
-    """A `stop` string that ends inside of a token ends the text before it, in a stream as well."""
+    """A `stop` string that ends inside of a token ends the text before it, plain and streamed."""
     inconclusive_unless(count_stop.said != count.said, NO_EFFECT)
     expected = before(capital, capital_stop_inside.sent["stop"])
     for answer in (capital_stop_inside, capital_stop_inside_streamed):

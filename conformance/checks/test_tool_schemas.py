@@ -232,7 +232,7 @@ def test_map(call_with_map: Chat) -> None:
 
 @check("tools", SHOULD, STRICT)
 def test_keys_after_composites(call_with_composites: Chat) -> None:
-    """Keys after maps, arrays, objects and `anyOf` are enforced in a strict function's arguments, too."""
+    """Keys after maps, arrays, objects and `anyOf` are also enforced in a strict function's arguments."""
     enforced(call_with_composites, "`required`")
 
 

@@ -97,11 +97,9 @@ def calls_of_choices_say_stop(body: Any, _call: Call) -> None:
 
 
 @script(CHAT)
-def system_messages_silence_the_model(said: Script, call: Call) -> Script | None:
-    """After a system message, nothing is generated but what a grammar forces."""
-    forced = said.calls or call.body.get("response_format")
-    silent = not forced and any(one.get("role") == "system" for one in messages(call.body))
-    return Script([]) if silent else None
+def developer_messages_silence_the_model(_said: Script, call: Call) -> Script | None:
+    """After a message of the developer, nothing is generated."""
+    return Script([]) if any(one.get("role") == "developer" for one in messages(call.body)) else None
 
 
 # Schemas
@@ -151,7 +149,7 @@ def forced_calls_refused_with_an_effort(body: Any, _call: Call) -> None:
 
 @request(CHAT)
 def parts_beside_calls_refused(body: Any, _call: Call) -> None:
-    """Text in parts is rejected in a message that has calls, too."""
+    """Text in parts is also rejected in a message that has calls."""
     if any(isinstance(one.get("content"), list) and one.get("tool_calls") for one in messages(body)):
         raise ApiError("cannot unmarshal array into messages.content of type string", param="messages")
 
@@ -184,7 +182,7 @@ def unknown_roles_crash_streams(body: Any, _call: Call) -> None:
 
 @request(CHAT, when=with_tools)
 def names_need_a_fitting_question(body: Any, _call: Call) -> None:
-    """A name as tool_choice is taken for auto where the question has nothing to do with the function."""
+    """A name as tool_choice is treated as auto where the question has nothing to do with the function."""
     if isinstance(body.get("tool_choice"), dict) and "capital" in str(messages(body)[-1:]):
         body["tool_choice"] = "auto"
 
