@@ -16,7 +16,7 @@ from conformance.kit import (
 
 
 @check("streaming", SHOULD, "de-facto:both modes are one endpoint")
-def test_same_status(every: Every) -> None:
+def test_same_status(bad_streams: list[Chat], every: Every) -> None:
     """A request gets the same HTTP status with `stream: true` as without it."""
     accepted = False
     for plain, streamed in every.pairs(Answer, accepted=False):

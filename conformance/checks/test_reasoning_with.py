@@ -164,13 +164,14 @@ def test_a_schema_leaves_reasoning_on(think: Chat, think_person: Chat) -> None:
 
 
 @check("json_mode", SHOULD, "openapi:ResponseFormatJsonObject")
-def test_json_mode_comes_after_reasoning(think: Chat, think_object: Chat) -> None:
-    """With `json_object`, `content` is only a JSON object, and reasoning is in its own field."""
+def test_json_mode_comes_after_reasoning(think: Chat, think_object: Chat, think_object_streamed: Chat) -> None:
+    """With `json_object`, `content` is only a JSON object, and reasoning is in its own field, plain and streamed."""
     inconclusive_unless(think.reasoning, NO_REASONING)
     inconclusive_unless(think_object.finish_reason != "length", ENDLESS)
-    assert isinstance(think_object.document, dict), (
-        f"expected a JSON object, got {shown(think_object.text, 80)} (`content`)"
-    )
+    for answer in (think_object, think_object_streamed):
+        assert isinstance(answer.document, dict), (
+            f"expected a JSON object, got {shown(answer.text, 80)} (`content` of {answer.name})"
+        )
 
 
 @check("json_schema", SHOULD, EFFORT)

@@ -55,6 +55,20 @@ def test_a_conversation_goes_on_in_a_stream(
     )
 
 
+@check("responses_state", SHOULD, STORE)
+def test_streamed_responses_are_stored(
+    respond_name_recalled: Response, retrieved: Response, respond_name_streamed: Response, streams_kept: list[Response]
+) -> None:
+    """A streamed response is stored as a plain one is: it has its text, and the next turn goes on from it."""
+    inconclusive_unless(retrieved.ok and respond_name_recalled.ok, "no plain response is stored")
+    kept, recalled = streams_kept
+    assert_equal(kept.status, 200, "HTTP status of `GET /responses/{id}` of a streamed response")
+    assert_same_text(kept.text, respond_name_streamed.text, "`output` of the stored response")
+    assert_equal(recalled.status, 200, "HTTP status of a request with `previous_response_id` of a streamed response")
+    if respond_name_streamed.tokens("output") == retrieved.tokens("output"):
+        assert_equal(recalled.tokens("input"), respond_name_recalled.tokens("input"), INPUT)
+
+
 @check("responses_state", MUST, "openapi:CreateResponse.instructions")
 def test_instructions_do_not_go_on(
     respond_capital: Response,

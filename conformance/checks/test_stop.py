@@ -114,6 +114,17 @@ def test_beginning_is_no_end(
     assert_same_text(count_stop_almost_streamed.text, count.text, "`choices[0].delta.content`, joined")
 
 
+@check("stop", SHOULD, REQUEST)
+def test_ends_inside_a_token(
+    capital: Chat, count: Chat, count_stop: Chat, capital_stop_inside: Chat, capital_stop_inside_streamed: Chat
+) -> None:
+    """A `stop` string that ends inside of a token ends the text before it, plain and streamed."""
+    inconclusive_unless(count_stop.said != count.said, NO_EFFECT)
+    expected = before(capital, capital_stop_inside.sent["stop"])
+    for answer in (capital_stop_inside, capital_stop_inside_streamed):
+        assert_equal(answer.text, expected, f"`content` of {answer.name}")
+
+
 @check("stop", MUST, REQUEST)
 def test_may_be_at_the_beginning(count: Chat, count_stop_first: Chat, count_stop_first_streamed: Chat) -> None:
     """`content` is empty if the response begins with the `stop` string."""

@@ -231,6 +231,12 @@ def test_map(call_with_map: Chat) -> None:
 
 
 @check("tools", SHOULD, STRICT)
+def test_keys_after_composites(call_with_composites: Chat) -> None:
+    """Keys after maps, arrays, objects and `anyOf` are also enforced in a strict function's arguments."""
+    enforced(call_with_composites, "`required`")
+
+
+@check("tools", SHOULD, STRICT)
 def test_pattern_properties(call_with_pattern_properties: Chat) -> None:
     """`patternProperties` is enforced in a strict function's arguments, or the request is rejected."""
     enforced_or_rejected(call_with_pattern_properties, "`patternProperties`")

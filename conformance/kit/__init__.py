@@ -6,6 +6,7 @@ from conformance.answers.values import utf8
 from conformance.kit.certainty import certainty, entries, is_part, joined, lead, spelled, tokens, whole
 from conformance.kit.every import Every
 from conformance.kit.evidence import responding_model
+from conformance.kit.likeness import decided_by, differing, prompt_of
 from conformance.kit.markup import assert_unmarked, begins_as_reasoning, call_markup_in, calls_in, markup_in
 from conformance.kit.refusals import assert_streams_rejected, expect_rejection, too_long
 from conformance.kit.schema import validate_against, violations
@@ -19,6 +20,7 @@ from conformance.kit.steadiness import (
     reproduced_at_most,
     says,
 )
+from conformance.kit.traits import traits
 from conformance.outcomes import Fail, Level, ignored_unless, ignored_unless_varied, inconclusive_unless, lenient
 from conformance.outcomes.comparisons import (
     assert_at_least,
@@ -75,6 +77,8 @@ __all__ = [
     "certainty",
     "changed_seeded",
     "check",
+    "decided_by",
+    "differing",
     "entries",
     "expect_rejection",
     "ignored_unless",
@@ -85,6 +89,7 @@ __all__ = [
     "lead",
     "lenient",
     "markup_in",
+    "prompt_of",
     "reproduced",
     "reproduced_at_most",
     "responding_model",
@@ -93,6 +98,7 @@ __all__ = [
     "spelled",
     "tokens",
     "too_long",
+    "traits",
     "utf8",
     "validate_against",
     "violations",

@@ -13,6 +13,7 @@ from conformance.outcomes import Blocked
 from fixtures.scenario import SCENARIOS
 
 A = TypeVar("A", bound=Answer)
+T = TypeVar("T")
 
 LARGE = 64 << 10
 """A body with more bytes is not kept in memory while others are read."""
@@ -28,14 +29,21 @@ class Every:
     """
 
     @classmethod
-    def of_recorded(cls, recorded: Recorded) -> Every:
-        """The recorded responses, for one of the checks that judge them."""
-        return cls(recorded, list(recorded.absent.values()), recorded.fatal)
+    def of_recorded(cls, recorded: Recorded, known: Recorded | None = None) -> Every:
+        """The recorded responses, for one of the checks that judge them; others may be `known`, and not be judged."""
+        return cls(recorded, list(recorded.absent.values()), recorded.fatal, known)
 
-    def __init__(self, answers: Iterable[Answer], absent: Sequence[Absent] = (), fatal: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        answers: Iterable[Answer],
+        absent: Sequence[Absent] = (),
+        fatal: Sequence[str] = (),
+        known: Iterable[Answer] | None = None,
+    ) -> None:
         self.fatal = list(fatal)
         """The scenarios during which the server stopped responding to every request."""
         self._all = answers
+        self._known = answers if known is None else known
         self._absent = absent
         self.judged: Answer | None = None
         self._fits: Callable[[Answer], bool] = lambda _: False
@@ -43,6 +51,9 @@ class Every:
         self._by_request: dict[str, set[str]] | None = None
         """Names of answers by what was asked."""
         self._plain_ones: dict[type, dict[str, Any]] = {}
+        self._made: dict[Any, Any] = {}
+        self._firsts: dict[Any, dict[str, str]] = {}
+        """By kind and function that makes keys: the name of the first response with each key."""
 
     @property
     def judged_with(self) -> list[Answer]:
@@ -61,8 +72,7 @@ class Every:
 
     def named(self, names: Collection[str]) -> list[Answer]:
         """The responses with these names."""
-        among = self._all.of(names) if isinstance(self._all, Recorded) else self._all
-        return [answer for answer in _with_body(among) if answer.name in names]
+        return _of_these(self._all, names)
 
     def of(self, kind: type[A], where: Callable[[A], bool] = lambda _: True, *, what: str = "") -> Iterator[A]:
         """The responses of a kind for which `where` holds. Blocks the check if there are none; `what` names them."""
@@ -96,9 +106,7 @@ class Every:
         """
         return self.of(
             kind,
-            lambda a: (
-                _whole(a) and a.ok and not is_bad(a) and streamed in (None, a.streamed) and (malformed or a.readable)
-            ),
+            lambda a: streamed in (None, a.streamed) and _is_good(a, malformed=malformed),
             what=f"accepted {'streamed ' if streamed else ''}{kind.__name__}",
         )
 
@@ -125,6 +133,35 @@ class Every:
         for streamed in self.of(kind, is_twin, what=f"plain and streamed {kind.__name__}"):
             yield others[streamed.name], streamed
 
+    def twins(self, kind: type[A], key: Callable[[A], str | None]) -> Iterator[tuple[A, A]]:
+        """Each accepted response with the first one that has the same key, plain ones before streams.
+
+        `key` tells what of a request decides the response; requests without a key are left out. So are a plain and a
+        streamed response to the same request, which `pairs` has.
+        """
+        if (kind, key) not in self._firsts:
+            self._firsts[kind, key] = self._first(kind, key, True) | self._first(kind, key, False)
+        firsts, others = self._firsts[kind, key], dict[str, A]()
+
+        def has_twin(answer: A) -> bool:
+            others.clear()
+            found = _is_good(answer) and key(answer)
+            if not found or found not in firsts or firsts[found] == answer.name:
+                return False
+            other = cast(A, _of_these(self._known, [firsts[found]])[0])
+            others[answer.name] = other
+            return other.asked != answer.asked or other.streamed == answer.streamed
+
+        for answer in self.of(kind, has_twin, what=f"{kind.__name__} with another to nearly the same request"):
+            yield others[answer.name], answer
+
+    def _first(self, kind: type[A], key: Callable[[A], str | None], streamed: bool) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for answer in _with_body(self._known):
+            if isinstance(answer, kind) and answer.streamed == streamed and _is_good(answer) and (at := key(answer)):
+                found.setdefault(at, answer.name)
+        return found
+
     def _plain(self, kind: type[A]) -> dict[str, A | str]:
         """By what was asked: the plain responses of a kind, or the names of large ones, to save memory."""
         if kind not in self._plain_ones:
@@ -137,6 +174,22 @@ class Every:
             }
         return self._plain_ones[kind]
 
+    def once(self, make: Callable[[Iterator[Answer]], T]) -> T:
+        """What a function makes of all known responses, whichever of them is being judged; it is called once."""
+        if make not in self._made:
+            self._made[make] = make(_with_body(self._known))
+        return cast(T, self._made[make])
+
+    def legal(self) -> Iterator[Answer]:
+        """The responses to requests that may be accepted, rejections included. Those at the edge of what is legal,
+        and those that do not fit into the model's context, are left out."""
+
+        def may_be_accepted(answer: Answer) -> bool:
+            risky = SCENARIOS[answer.name.partition("[")[0]].risky
+            return _whole(answer) and not (is_bad(answer) or risky or (not answer.ok and answer.does_not_fit))
+
+        return self.of(Answer, may_be_accepted, what="legal")
+
     def rejected(self) -> Iterator[Answer]:
         """The responses with a 4xx or 5xx."""
         return self.of(Answer, lambda a: (a.exchange.status or 0) >= 400 and not a.exchange.error, what="rejected")
@@ -145,6 +198,11 @@ class Every:
 def is_bad(answer: Answer) -> bool:
     """Whether the request must be rejected; no other rule judges the response to it."""
     return answer.name.startswith("bad_")
+
+
+def _of_these(answers: Iterable[Answer], names: Collection[str]) -> list[Answer]:
+    among = answers.of(names) if isinstance(answers, Recorded) else answers
+    return [answer for answer in _with_body(among) if answer.name in names]
 
 
 def _with_body(answers: Iterable[Answer]) -> Iterator[Answer]:
@@ -191,6 +249,11 @@ class Recorded:
         several = got if isinstance(got, list) else [got]
         self.absent |= {one.name: one for one in several if isinstance(one, Absent)}
         return [one for one in several if isinstance(one, Answer)]
+
+
+def _is_good(answer: Answer, *, malformed: bool = False) -> bool:
+    """Whether the response is complete, 2xx and, unless it may be `malformed`, readable, and was to be accepted."""
+    return _whole(answer) and answer.ok and not is_bad(answer) and (malformed or answer.readable)
 
 
 def _whole(answer: Answer) -> bool:

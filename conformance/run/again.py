@@ -37,9 +37,10 @@ def judged(
     return judge.result(check, target=target, problem=problem, arguments=arguments, duration=0, source=source)
 
 
-def recorded(source: Source, scenarios: Iterable[str], name: str) -> Any:
-    """What a check gets for a parameter; a rule over every exchange judges the responses to `scenarios`."""
-    return Every.of_recorded(Recorded(source, scenarios)) if name == "every" else given(source, name)
+def recorded(source: Source, scenarios: Iterable[str], name: str, known: Recorded | None = None) -> Any:
+    """What a check gets for a parameter; a rule over every exchange judges the responses to `scenarios`, and may
+    compare them with those that are `known`."""
+    return Every.of_recorded(Recorded(source, scenarios), known) if name == "every" else given(source, name)
 
 
 def outcomes(file: Path) -> dict[tuple[str, str], Outcome]:

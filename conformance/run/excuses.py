@@ -71,7 +71,7 @@ def excuse(read: Iterable[Answer], frame: int = 1) -> str | None:
             continue  # The server sent what cannot be read.
         if why:
             return f"{answer.name}: {why}"
-    if made and all(map(_says_nothing, made)):
+    if made and all(_says_nothing(answer) and not _forces(answer) for answer in made):
         return "the model wrote nothing"
     return None
 
@@ -118,7 +118,8 @@ def _excuse(answer: Generated | Response, frame: int) -> str | None:
     if isinstance(answer, Chat | Response) and answer.truncated and answer.tool_calls and _was_long(answer):
         return "the model's tool calls did not end within the token limit"
     most = frame if isinstance(answer, Chat | Response) else 1
-    if _says_nothing(answer, most) and completion_tokens(answer) is not None and "stop" not in answer.sent:
+    wrote_none = _says_nothing(answer, most) and completion_tokens(answer) is not None
+    if wrote_none and not ("stop" in answer.sent or _forces(answer)):
         return "the model wrote nothing"
     if isinstance(answer, Chat | Response) and _has_unreadable_call(answer):
         return "the model wrote a tool call that cannot be read"
@@ -149,10 +150,15 @@ def _is_all_reasoning(answer: Chat | Response, frame: int) -> bool:
 
 def _ends_or_forces(answer: Chat | Response) -> bool:
     """Whether a request has a stop string or a limit that a check judges, or forces a document or a call."""
+    return bool(_forces(answer) or answer.sent.get("stop") or _has_judged_limit(answer))
+
+
+def _forces(answer: Answer) -> bool:
+    """Whether a request forces a document or a call, so that no model may write nothing."""
     sent = answer.sent
     text = sent.get("text")
-    forces = sent.get("response_format") or (isinstance(text, dict) and text.get("format")) or _forces_a_call(answer)
-    return bool(forces or sent.get("stop") or _has_judged_limit(answer))
+    forces = sent.get("response_format") or (isinstance(text, dict) and text.get("format"))
+    return bool(forces or (isinstance(answer, Generated | Response) and _forces_a_call(answer)))
 
 
 def _forces_a_call(answer: Generated | Response) -> bool:
@@ -167,7 +173,8 @@ def _has_judged_limit(answer: Generated | Response) -> bool:
 def _has_answer(answer: Generated | Response) -> bool:
     """Whether a response has what was asked for: a call where the request forces one, else a text or a call."""
     called = isinstance(answer, Chat | Response) and answer.tool_calls
-    return bool(called or (answer.text and not _forces_a_call(answer)))
+    wrote = answer.text or (isinstance(answer, Response) and answer.written)  # Its deltas may be lost.
+    return bool(called or (wrote and not _forces_a_call(answer)))
 
 
 def _was_long(answer: Generated | Response) -> bool:

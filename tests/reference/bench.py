@@ -29,6 +29,7 @@ from conformance.answers import Missing, absence
 from conformance.answers.absence import given
 from conformance.answers.recording import Recording, Source, answers
 from conformance.kit import schema, shapes, steadiness
+from conformance.kit.every import Recorded
 from conformance.outcomes import Outcome
 from conformance.requirements import dialect_rows
 from conformance.requirements.check import Check
@@ -59,6 +60,9 @@ _WITNESSES = [name for endpoint in absence.ENDPOINTS for name in endpoint.witnes
 
 _RUNS = itertools.count(1)
 """Numbers for runs: `X-Chance` names one, so that the draws of a bench do not depend on what was sent before."""
+
+COMPARING = ("alike.", "effects.")
+"""Checks that compare the responses that changed with all others."""
 
 RETRIES = 2
 """How often a check of times must flip again: a busy machine delays any single answer."""
@@ -92,6 +96,7 @@ class Bench:
             name="reference", backend="reference", found="", deployments=deployments, access=Access(key=KEY)
         )
         self._sender = Sender(target, timeout)
+        self._compared: tuple[dict[str, Recording], Recorded] | None = None
         self._threads = ThreadPoolExecutor(THREADS)
         self._rehearsal = Rehearsal(KEY, self._behind)
         scenario.load()
@@ -248,12 +253,19 @@ class Bench:
             exchange["request"]["headers"] = [header for header in sent if tuple(header) not in headers]
         return recording
 
+    def _known(self, recordings: dict[str, Recording]) -> Recorded:
+        """All responses, to compare with; made once for all checks that judge the same recordings."""
+        if self._compared is None or self._compared[0] is not recordings:
+            self._compared = recordings, Recorded(_Source(recordings), recordings)
+        return self._compared[1]
+
     def _judged(
         self, check: Check, recordings: dict[str, Recording], anew: Collection[str], few: Collection[str]
     ) -> CheckResult:
         chosen = few if check.id.startswith("sdk_") else anew
         source = _Source(recordings)
-        return judged(check, partial(recorded, source, chosen), "reference", source)
+        known = self._known(recordings) if check.id.startswith(COMPARING) else None
+        return judged(check, partial(recorded, source, chosen, known=known), "reference", source)
 
 
 @lru_cache(maxsize=1 << 14)

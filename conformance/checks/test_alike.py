@@ -1,0 +1,174 @@
+"""Alike: requests that differ only in what changes nothing must get the same."""
+
+from collections.abc import Iterator
+
+from conformance.kit import (
+    SHOULD,
+    Answer,
+    Chat,
+    Choice,
+    Completion,
+    Every,
+    Fail,
+    Generated,
+    Response,
+    assert_equal,
+    assert_in,
+    assert_same_text,
+    check,
+    decided_by,
+    differing,
+    prompt_of,
+    shown,
+    traits,
+)
+
+
+def written(choice: Choice) -> str:
+    """All that the model wrote for a choice."""
+    return shown([choice.reasoning, choice.text, [call.asks for call in choice.tool_calls]], 20_000)
+
+
+def beside(answer: Generated | Response, other: Generated | Response) -> str:
+    """Which response it is, and in what its request differs from that of its twin."""
+    return f"{answer.name}, which differs from {other.name} in {differing(answer, other)}"
+
+
+def counted(answer: Generated | Response) -> bool:
+    """Whether a response has a `usage`."""
+    return any(one.get("usage") for one in (answer.objects if isinstance(answer, Generated) else [answer.object]))
+
+
+# Prompts
+
+
+@check("usage", SHOULD, "openapi:CompletionUsage.prompt_tokens")
+def test_prompts_have_the_same_length(every: Every) -> None:
+    """`usage.prompt_tokens` is the same for the same messages, tools and format, whatever else a request has."""
+    for other, answer in every.twins(Generated, prompt_of):
+        if counted(answer) and counted(other):
+            known = other.tokens("prompt")
+            allowed = (known, known * (answer.sent.get("n") or 1))
+            assert_in(answer.tokens("prompt"), allowed, f"`usage.prompt_tokens` of {beside(answer, other)}")
+
+
+@check("responses", SHOULD, "openapi:ResponseUsage.input_tokens")
+def test_inputs_have_the_same_length(responses_crossed: list[Response], every: Every) -> None:
+    """`usage.input_tokens` is the same for the same `input`, `instructions` and `tools`, whatever else is asked."""
+    for other, answer in every.twins(Response, prompt_of):
+        if counted(answer) and counted(other):
+            where = f"`usage.input_tokens` of {beside(answer, other)}"
+            assert_equal(answer.tokens("input"), other.tokens("input"), where)
+
+
+# Responses
+
+
+@check("chat", SHOULD, "openapi:CreateChatCompletionRequest")
+def test_chat_responses_are_the_same(
+    calls_beside_parts: list[Chat], kinds_together: list[Chat], models_together: list[Answer], every: Every
+) -> None:
+    """At `temperature: 0`, `n`, `logprobs`, `stream`, `seed`, `user` and the like change no response."""
+    for other, answer in every.twins(Chat, decided_by):
+        for choice in answer.choices:
+            where = f"`choices[{choice.index}]` of {beside(answer, other)}"
+            assert_same_text(written(choice), written(other.choice), where)
+            assert_equal(choice.finish_reason, other.finish_reason, f"`finish_reason` in {where}")
+
+
+@check("completions", SHOULD, "openapi:CreateCompletionRequest")
+def test_completions_are_the_same(completions_alike: list[Completion], every: Every) -> None:
+    """At `temperature: 0`, `n`, `logprobs`, `stream`, `seed`, `user` and the like change no legacy completion."""
+    for other, answer in every.twins(Completion, decided_by):
+        if len(other.choices) != 1:
+            continue
+        for choice in answer.choices:
+            where = f"`choices[{choice.index}].text` of {beside(answer, other)}"
+            assert_same_text(choice.text, other.choice.text, where)
+
+
+@check("responses", SHOULD, "openapi:CreateResponse")
+def test_responses_are_the_same(responses_crossed: list[Response], every: Every) -> None:
+    """At `temperature: 0`, `stream`, `include`, `store`, `metadata` and the like change no response."""
+    for other, answer in every.twins(Response, decided_by):
+        where = f"`output` of {beside(answer, other)}"
+        found, expected = (
+            shown([one.reasoning, one.text, [call.asks for call in one.tool_calls]], 20_000) for one in (answer, other)
+        )
+        assert_same_text(found, expected, where)
+        assert_equal(answer.state, other.state, f"`status` of {beside(answer, other)}")
+
+
+# Empty responses
+
+ENOUGH = 6
+"""Responses that must all be empty, so that it is no chance."""
+
+
+def is_empty(answer: Chat) -> bool:
+    """Whether nothing was written for any choice."""
+    return not any(
+        choice.text or choice.reasoning or choice.refusal or choice.tool_calls or choice.finish_reason == "length"
+        for choice in answer.choices
+    )
+
+
+def is_free(answer: Chat) -> bool:
+    """Whether a request leaves the model free to write what it wants, so that no grammar makes it write."""
+    sent = answer.sent
+    return not sent.get("stop") and not sent.get("response_format") and sent.get("tool_choice") in (None, "auto")
+
+
+def silent_traits(answers: Iterator[Answer]) -> set[str]:
+    """What several requests have that all got an empty response, while a request without it got another."""
+    empty: dict[str, list[bool]] = {}
+    for answer in answers:
+        if isinstance(answer, Chat) and answer.ok and answer.readable and is_free(answer):
+            for trait in traits(answer):
+                empty.setdefault(trait, []).append(is_empty(answer))
+    written = any(not all(found) for found in empty.values())
+    return {trait for trait, found in empty.items() if written and len(found) >= ENOUGH and all(found)}
+
+
+@check("chat", SHOULD, "openapi:CreateChatCompletionResponse.choices.message.content")
+def test_no_form_silences_the_model(every: Every) -> None:
+    """No parameter, role or form of a message makes each response empty while the model answers without it."""
+    silent = every.once(silent_traits)
+    for answer in every.accepted(Chat):
+        found = sorted(silent & traits(answer))
+        assert not (found and is_empty(answer)), (
+            f"expected text or calls, got nothing in each response to requests with {', '.join(found)[:200]}"
+        )
+
+
+# Rejections
+
+
+def asked_of(answer: Answer) -> tuple[str, object]:
+    """The endpoint and the model that a request is for."""
+    return answer.exchange.request.path, answer.sent.get("model")
+
+
+def accepted_traits(answers: Iterator[Answer]) -> dict[tuple[str, object], set[str]]:
+    """The traits of all requests that were accepted, by endpoint and model."""
+    found: dict[tuple[str, object], set[str]] = {}
+    for answer in answers:
+        if answer.ok:
+            found.setdefault(asked_of(answer), set()).update(traits(answer))
+    return found
+
+
+@check("errors", SHOULD, "openapi:CreateChatCompletionRequest")
+def test_what_is_accepted_is_accepted_together(calls_with_escapes: list[Chat], every: Every) -> None:
+    """A legal request is accepted if each of its parameters and forms of messages is accepted in another request."""
+    for answer in every.legal():
+        if answer.status in (400, 404, 422) and answer.sent:
+            known = every.once(accepted_traits).get(asked_of(answer), set())
+            if traits(answer) <= known:
+                told = ", ".join(sorted(traits(answer)))
+                raise Fail(
+                    f"expected 2xx, got {answer.status} (HTTP status of {answer.name}): each of these is accepted in "
+                    f"other requests: {told[:300]}",
+                    expected="2xx",
+                    actual=f"{answer.status} {answer.error_message}",
+                )
