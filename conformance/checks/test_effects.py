@@ -34,7 +34,7 @@ Wrong = Callable[[Answer, Part], str | None]
 def assert_holds(every: Every, wrong: Wrong, expected: str) -> None:
     """A parameter that has its effect in one response of an endpoint must have it in each."""
     works = every.once(_where_it_works(wrong))
-    inconclusive_unless(works, f"in no response there was {expected}")
+    inconclusive_unless(works, f"no response has {expected}")
     for answer in every.accepted(Answer):
         for part in _parts(answer) if answer.exchange.request.path in works else []:
             if got := wrong(answer, part):

@@ -107,7 +107,8 @@ def closed_at_best_of(pieces: Pieces, _call: Call) -> Pieces:
 
 
 def _is_long(call: Call) -> bool:
-    return (call.body.get("max_tokens") or 0) > 128
+    limit = call.body.get("max_tokens")
+    return isinstance(limit, int) and limit > 128
 
 
 _leave_stuck = when_left(_is_long, lambda call: call.state.broken.add("stuck"))
