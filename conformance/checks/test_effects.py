@@ -138,9 +138,10 @@ def _format(answer: Answer) -> dict[str, Any]:
 
 
 def _no_document(answer: Answer, part: Part, kind: str) -> str | None:
-    """What is wrong with a document that must match the schema of the request, or be an object."""
+    """What is wrong with a document that must match the schema of the request, or be an object. With tools, a model
+    that calls none may say why; checks of that combination judge it."""
     wanted = _format(answer)
-    if wanted.get("type") != kind or not _ended(part) or _called(part) or part.refusal:
+    if wanted.get("type") != kind or not _ended(part) or part.refusal or answer.sent.get("tools"):
         return None
     try:
         value = json.loads(part.text)

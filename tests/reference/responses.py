@@ -201,7 +201,10 @@ def _messages(items: list[Body]) -> list[Body]:
         if kind == "reasoning":
             reasoning += _reasoning(item, here)
             continue
-        if kind == "message":
+        if kind == "message" and item.get("role") == "assistant" and made and made[-1].get("tool_calls"):
+            said = [*_as_parts(made[-1]["content"]), *_as_parts(_content(item.get("content"), here))]
+            made[-1] = {**made[-1], "content": said}  # What the model said between two calls, or after them.
+        elif kind == "message":
             made.append({"role": item.get("role"), "content": _content(item.get("content"), here)})
         elif kind in ("function_call", "custom_tool_call"):
             arguments = item.get("arguments") if kind == "function_call" else json.dumps({"input": item.get("input")})
@@ -224,6 +227,11 @@ def _messages(items: list[Body]) -> list[Body]:
         if reasoning and made[-1]["role"] == "assistant":
             made[-1]["reasoning_content"], reasoning = reasoning, ""
     return made
+
+
+def _as_parts(content: Any) -> list[Body]:
+    """The content of a message as a list of parts."""
+    return content if isinstance(content, list) else [{"type": "text", "text": content}] if content else []
 
 
 def _reasoning(item: Body, here: str) -> str:
