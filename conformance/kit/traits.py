@@ -19,6 +19,9 @@ VALUES = ("tool_choice", "reasoning_effort", "role", "type", "n", "best_of", "en
 OWN = ("encrypted_content", "image_url", "file_data", "file_id", "item_reference")
 """Members whose value a server may know or not."""
 
+INSTEAD = ("tool_calls", "function_call", "reasoning_content", "reasoning", "refusal", "audio")
+"""Members that an assistant message may have in the place of `content`."""
+
 IDS = ("id", "call_id", "tool_call_id")
 
 LIMITS = ("max_completion_tokens", "max_tokens")
@@ -65,7 +68,7 @@ def _parts(value: Any) -> Iterator[str]:
                 if isinstance(one.get(name), str):
                     yield f"{name} {one[name]}"
             if "role" in one and one.get("content") is None:
-                beside = [name for name in ("tool_calls", "reasoning_content", "reasoning") if one.get(name)]
+                beside = [name for name in INSTEAD if one.get(name)]
                 yield f"role {one['role']} without content, with {' and '.join(beside) or 'nothing'}"
             if isinstance(one.get("arguments"), str) and not _is_object(one["arguments"]):
                 yield "arguments that are no JSON object"
