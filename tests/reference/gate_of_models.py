@@ -22,7 +22,9 @@ OPEN = 0.05
 """The largest share of checks that a model may leave open (`inconclusive` or `blocked`)."""
 
 OPEN_BY = {
-    "thinks-without-end": 0.45,  # No answer ever comes.
+    "thinks-without-end": 0.48,  # No answer ever comes.
+    "gibberish-by-chance": 0.30,
+    "gibberish": 0.30,
     "refusal-field": 0.25,
     "ends-at-once": 0.25,
     "refuses-politely": 0.20,
@@ -31,6 +33,8 @@ OPEN_BY = {
     "drifts": 0.12,
     "drifts-late": 0.10,
     "knows-nothing": 0.10,
+    "calls-as-text": 0.10,
+    "thinks-at-any-length": 0.10,
     "sure-now-and-then": 0.10,
 }
 """The same for models that show little of what is judged."""
