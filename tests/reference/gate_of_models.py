@@ -29,6 +29,7 @@ OPEN_BY = {
     "ends-at-once": 0.25,
     "refuses-politely": 0.20,
     "drifts-much": 0.20,
+    "numbers-its-tries": 0.20,
     "calls-nothing": 0.15,
     "drifts": 0.12,
     "drifts-late": 0.10,

@@ -25,20 +25,10 @@ from tests.reference.tokens import decode, encode
 TEXT = ("chat", "completions", "responses")
 
 
-def _asked(call: Call) -> str:
-    """The text of the last message, of the input or of the prompt."""
-    found = call.body.get("messages") or call.body.get("input") or call.body.get("prompt")
-    last = found[-1] if isinstance(found, list) and found else found
-    content = last.get("content", last.get("output")) if isinstance(last, dict) else last
-    if isinstance(content, list):
-        return " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    return content if isinstance(content, str) else ""
-
-
 def _not_strict(call: Call) -> bool:
-    """Whether no function is declared as strict: then arguments are the model's, also of a call that is forced."""
+    """Whether no tool is strict or has a grammar: then arguments are the model's, also of a call that is forced."""
     tools = [tool for tool in call.body.get("tools") or [] if isinstance(tool, dict)]
-    return not any((tool.get("function") or tool).get("strict") for tool in tools)
+    return not any((tool.get("function") or tool).get("strict") or tool.get("type") == "custom" for tool in tools)
 
 
 # Arguments that cannot be read. Only `strict` promises JSON that fits.
@@ -100,8 +90,8 @@ _SIGNS = [chr(n) for n in (*range(0x21, 0x7F), *range(0xC0, 0x250), *range(0x400
 
 @_model("script", TEXT)
 def gibberish(said: Script, call: Call) -> Script:
-    """Writes signs of many alphabets without end, others for each prompt."""
-    chance = random.Random(_asked(call))
+    """Writes signs of many alphabets without end, others in place of each other text."""
+    chance = random.Random(decode([step.token for step in said.steps]))
     return _retold(_without_calls(said, call), lambda _: "".join(chance.choices(_SIGNS, k=2500)))
 
 
