@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conformance.answers import Answer, Embeddings, Missing, Models, Refused, Response, view
-from conformance.outcomes import Blocked, Fail, NotRun, Outcome, TimedOut
+from conformance.outcomes import Blocked, Fail, Inconclusive, NotRun, Outcome, TimedOut
 from tests.made import answer, chat_body, chunk, refusal, stream, streamed
 
 
@@ -235,12 +235,19 @@ def test_thoughts_have_either_name(key: str) -> None:
 # What a choice holds
 
 
+STRICT = {"model": "m", "tools": [{"type": "function", "function": {"name": "f", "strict": True}}]}
+
+
 @pytest.mark.parametrize("text", ["{", "", "Paris"])
-def test_text_and_arguments_that_are_no_json_fail(text: str) -> None:
+def test_text_and_strict_arguments_that_are_not_json_fail(text: str) -> None:
     with pytest.raises(Fail, match="`content`: expected JSON"):
         _ = answer(chat_body(text)).document
+    called = chat_body(tool_calls=[piece(0, "f", text)])
     with pytest.raises(Fail, match="`arguments` of `f`: expected a JSON object"):
-        _ = answer(chat_body(tool_calls=[piece(0, "f", text)])).calls
+        _ = answer(called, sent=STRICT).tool_calls[0].args
+    with pytest.raises(Inconclusive, match="without `strict`, the model may write"):
+        _ = answer(called).tool_calls[0].args
+    assert answer(called).calls == [("f", text)]  # Compared as they are.
 
 
 def test_json_in_text_and_arguments_is_read() -> None:
@@ -248,7 +255,7 @@ def test_json_in_text_and_arguments_is_read() -> None:
     assert (read.document, read.calls) == ([1], [("f", {"a": 1})])
     assert (read.tool_calls[0].id, read.tool_calls[0].type) == ("1", "function")
     with pytest.raises(Fail, match="`arguments` of `f`: expected an object"):
-        _ = answer(chat_body(tool_calls=[piece(0, "f", "[]")])).calls
+        _ = answer(chat_body(tool_calls=[piece(0, "f", "[]")]), sent=STRICT).tool_calls[0].args
 
 
 def with_logprobs(entries: Any) -> Any:

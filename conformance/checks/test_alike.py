@@ -162,7 +162,7 @@ def accepted_traits(answers: Iterator[Answer]) -> dict[tuple[str, object], set[s
 @check("errors", SHOULD, "openapi:CreateChatCompletionRequest")
 def test_what_is_accepted_is_accepted_together(calls_with_escapes: list[Chat], every: Every) -> None:
     """A legal request is accepted if each of its parameters and forms of messages is accepted in another request."""
-    inconclusive_unless(every.once(accepted_traits), "no request was accepted")
+    inconclusive_unless(any(every.once(accepted_traits).values()), "no request with parameters was accepted")
     for answer in every.legal():
         if answer.status in (400, 404, 422) and answer.sent:
             known = every.once(accepted_traits).get(asked_of(answer), set())
