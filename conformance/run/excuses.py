@@ -91,7 +91,7 @@ def refused_for(refused: Answer) -> str | None:
     except Verdict:
         return None
     if named is not None:
-        return named if isinstance(named, str) and (named in names or named in JUDGED_APART) else None
+        return named if isinstance(named, str) and named in refused.sent and named in {*names, *JUDGED_APART} else None
     words = re.findall(r"\w+", refused.error_message)
     return next((name for name in names if name in words), None)
 

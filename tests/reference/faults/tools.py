@@ -545,6 +545,13 @@ def _named(call: Call) -> bool:
 
 
 @answer("chat", when=_named)
+def named_calls_end_as_filtered(body: dict[str, Any], _call: Call) -> None:
+    """A response with the call of a named function has the `finish_reason` `content_filter`."""
+    for choice in body["choices"]:
+        choice["finish_reason"] = "content_filter"
+
+
+@answer("chat", when=_named)
 def named_arguments_are_calls(body: dict[str, Any], _call: Call) -> None:
     """The arguments of a named function are an array of calls, as the grammar has them."""
     for call in _calls(body):
