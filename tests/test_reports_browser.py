@@ -248,7 +248,7 @@ def test_a_search_is_for_words(browser: Any, index: Path, typed: str, rows: list
     page = Watched(context, index).page
     page.locator("#ui-search").fill(typed)
     assert [row.get_attribute("id") for row in page.locator("details.row:visible").all()] == rows
-    said = {0: "No row matches: all that is", 1: "1 row matches", 2: "2 rows match"}
+    said = {0: "No row matches: all words", 1: "1 row matches", 2: "2 rows match"}
     assert page.locator("#ui-found").inner_text().startswith(said[len(rows)])
     page.locator("#ui-search").fill("")
     assert page.locator("#ui-found").inner_text() == ""
