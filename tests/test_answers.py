@@ -107,6 +107,12 @@ def test_reading_a_refusal_is_rejected_only_if_it_is_clean(status: int, body: An
     assert not read.readable
 
 
+@pytest.mark.parametrize("body", [{"error": [None]}, {"error": 7}, -1.5, b"", b"\xff"])
+def test_an_odd_rejection_of_a_long_request_says_nothing_of_the_context(body: Any) -> None:
+    read = answer(body, status=400, sent={"model": "m", "max_tokens": 10_000})
+    assert not read.does_not_fit
+
+
 @pytest.mark.parametrize("status", [200, 201, 299])
 def test_any_2xx_is_accepted(status: int) -> None:
     read = answer(chat_body(), status=status)

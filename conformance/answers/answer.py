@@ -202,7 +202,7 @@ class Answer:
 
     @property
     def does_not_fit(self) -> bool:
-        """Whether this rejects a long request because it does not fit into the model's context.
+        """Whether this rejects a long request because it does not fit into the model's context; never ends the check.
 
         The prompt of a request with `previous_response_id` also contains the stored response.
         """
@@ -211,7 +211,10 @@ class Answer:
         limits = [limit for name, limit in sent.items() if name.startswith("max_") and isinstance(limit, int)]
         long = max(limits, default=0) >= LONG_LIMIT or len(request.content() or b"") >= LONG_BODY
         goes_on = any(sent.get(name) for name in ("previous_response_id", "conversation"))
-        return (long or goes_on) and bool(_CONTEXT.search(json.dumps(self.error)))
+        try:
+            return (long or goes_on) and bool(_CONTEXT.search(json.dumps(self.error)))
+        except Verdict:
+            return False
 
     @cached_property
     def error(self) -> dict[str, Any]:
