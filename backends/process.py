@@ -229,7 +229,8 @@ def with_models(data: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
         for file in filter(None, (deploy.get(role, {}).get(key) for key in ("file", "projector"))):
             if role not in wanted.models and not identify.repository_path(file).exists():
                 raise CannotStart(
-                    f"The model file {file} is missing: bring it back with `git checkout -- fixtures/probe_model`, "
+                    f"The model file {file} is missing: bring it back with `git checkout -- fixtures/probe_model` "
+                    "(some files are in a clone only), "
                     f"or name another with --{'' if role == 'chat' else role + '-'}model."
                 )
     return deploy
