@@ -318,7 +318,7 @@ def test_secrets_are_nowhere(
         ('Get "https://ghcr.io/v2/": dial tcp: lookup ghcr.io on 10.0.0.1:53: no such host', "network, .*docker load"),
         ('exec: "python3": executable file not found in $PATH: unknown', "is it an image of this server"),
         ("exec /app/llama-server: exec format error", "is not for this machine"),
-        ("something new", "refuses: something new. See docker info"),
+        ("something new", "rejects this: something new. See docker info"),
     ],
 )
 def test_each_complaint_is_one_sentence_with_a_remedy(said: str, sentence: str) -> None:

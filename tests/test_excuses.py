@@ -9,7 +9,8 @@ import pytest
 
 from conformance.answers import Answer, view
 from conformance.answers.recording import Recording
-from conformance.run.excuses import begins_all_as_reasoning, excuse, frame, no_end, refused_for
+from conformance.outcomes import Fail, Marked, Unreadable
+from conformance.run.excuses import excuse, frame, no_end, of_the_model, refused_for
 from fixtures import scenario
 from fixtures.requests import chat
 from fixtures.tools import WEATHER
@@ -92,8 +93,40 @@ def test_a_notation_may_have_tokens_around_nothing(short: Any, long: Any, tokens
 
 
 def test_a_model_may_begin_all_texts_as_reasoning() -> None:
-    assert begins_all_as_reasoning(Controls(("<think>Paris", 9), ("<think>1", 9)))
-    assert not begins_all_as_reasoning(Controls(("Paris", 9), ("<think>1", 9)))
+    assert of_the_model(Marked(""), Controls(("<think>Paris", 9), ("<think>1", 9)))
+    assert not of_the_model(Marked(""), Controls(("Paris", 9), ("<think>1", 9)))
+    assert not of_the_model(Fail(""), Controls(("<think>Paris", 9), ("<think>1", 9)))
+
+
+class StrictCalls:
+    """A target whose strict functions are called with these arguments, or not at all."""
+
+    def __init__(self, arguments: str | None, finish: str = "tool_calls") -> None:
+        scenario.load()
+        called = [] if arguments is None else [CALL | {"function": {"name": "f", "arguments": arguments}}]
+        self._body = chat_body("Hm." if arguments is None else None, finish, tool_calls=called)
+
+    def recording(self, name: str) -> Recording:
+        if name != "weather_strict":
+            return Recording(unsent="not sent")
+        return Recording(exchanges=[exchange(self._body).to_json()], single=False)
+
+
+@pytest.mark.parametrize(
+    ("strict", "is_of_the_model"),
+    [
+        (StrictCalls('{"a": 1}'), True),
+        (StrictCalls(None), True),
+        (StrictCalls('{"a": 1'), False),  # The server broke what it must enforce.
+        (StrictCalls(""), False),
+        (StrictCalls("[1]"), False),
+        (StrictCalls('{"a": 1', "length"), True),
+    ],
+)
+def test_arguments_are_the_models_unless_those_of_strict_functions_break_too(
+    strict: StrictCalls, is_of_the_model: bool
+) -> None:
+    assert bool(of_the_model(Unreadable(""), strict)) == is_of_the_model
 
 
 def late(**asked: Any) -> Answer:

@@ -10,7 +10,7 @@ from typing import Any
 
 from conformance.answers.answer import Answer
 from conformance.answers.values import T, distinct, expect, optional, parsed, written
-from conformance.outcomes import Blocked, Fail, Inconclusive, Verdict, notes
+from conformance.outcomes import Blocked, Fail, Unreadable, Verdict, notes
 from conformance.outcomes.comparisons import shown
 
 _TEXT = re.compile(r'"(content|text|reasoning_content|reasoning|arguments)": "(?:[^"\\]++|\\.)++"')
@@ -64,18 +64,17 @@ class ToolCall:
 
     @property
     def args(self) -> dict[str, Any]:
-        """The arguments as a JSON object. If they are none, the check fails for a strict function.
+        """The arguments, which must be a JSON object.
 
-        Otherwise the model may have written them so, and the check is inconclusive.
+        Without `strict`, the model may have written something else; but no model writes an empty string.
         """
         what = f"`arguments` of `{self.name}`"
         try:
             return expect(parsed(self.arguments, what, wanted="a JSON object"), dict, what)
         except Fail as problem:
-            if self.strict:
+            if self.strict or not self.arguments:
                 raise
-            why = f"{problem}; without `strict`, the model may write what is no JSON"
-            raise Inconclusive(why, expected=problem.expected, actual=problem.actual) from None
+            raise Unreadable(str(problem), expected=problem.expected, actual=problem.actual) from None
 
     @property
     def asks(self) -> tuple[str, Any]:

@@ -29,6 +29,9 @@ _MARKS = re.compile(
 _BARE = re.compile(r'^\s*\{\s*"name":|(?:^|>>>)[\w-]+\n\{')
 """The beginning of a call in a notation without markers: of Llama 3, of Functionary v3.2."""
 
+_JSON = re.compile(r"\{(?=\s*[\"'}])")
+"""The beginning of an object in JSON, or in what a model takes for it; other notations have names without quotes."""
+
 _OF_REASONING = re.compile(r"</?think\b[^>]*>|\[/?THINK\]")
 
 
@@ -65,11 +68,11 @@ def has_unreadable_call(text: str) -> bool:
     It is broken, or its arguments are no object. The model wrote it so, and a server may leave it where it is.
     """
     mark = _MARKS.search(text) or _BARE.search(text)
-    at = text.find("{", mark.start()) if mark else -1
-    if at < 0:
+    begun = _JSON.search(text, mark.start()) if mark else None
+    if begun is None:
         return False
     try:
-        call, _ = json.JSONDecoder().raw_decode(text, at)
+        call, _ = json.JSONDecoder().raw_decode(text, begun.start())
     except (ValueError, RecursionError):
         return True
     return any(not isinstance(call.get(key, {}), dict) for key in ("arguments", "parameters"))

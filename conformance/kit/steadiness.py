@@ -31,7 +31,15 @@ A_TOKEN = 4
 REPEATED = (("greedy",), ("count", "count_repeated"), ("capital", "capital_twice"), ("weather", "weather_repeated"))
 """Scenarios that send one request several times, one after the other."""
 
-CONTROLS = (*(name for names in REPEATED for name in names), "counts_alone", "counts_together", "seeds_together")
+STRICT = ("weather_strict", "respond_strict")
+"""Scenarios with calls of strict functions: they show whether the server or the model writes arguments that cannot be
+read."""
+
+CONTROLS = (
+    *(name for names in REPEATED for name in names),
+    *("counts_alone", "counts_together", "seeds_together"),
+    *STRICT,
+)
 """Those, and the scenarios that send the same requests alone and at once."""
 
 

@@ -66,6 +66,10 @@ class Marked(Fail):
     """A text has markers of reasoning. The judge looks whether the model writes them into everything."""
 
 
+class Unreadable(Fail):
+    """Arguments of a call are not JSON, without `strict`. The judge looks whether those of strict functions are."""
+
+
 class Ignored(Verdict):
     """The server accepted a parameter, and it had no effect."""
 

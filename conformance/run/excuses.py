@@ -7,10 +7,12 @@ from collections.abc import Iterable
 
 from backends.wire import limit_of
 from conformance.answers import Answer, Chat, Generated, Response
+from conformance.answers.generated import ToolCall
 from conformance.answers.recording import Source, answers
 from conformance.kit.every import is_bad
 from conformance.kit.markup import begins_as_reasoning, has_unreadable_call
-from conformance.outcomes import Verdict
+from conformance.kit.steadiness import STRICT
+from conformance.outcomes import Marked, Unreadable, Verdict
 
 UNLIMITED = ("/chat/completions", "/responses")
 """Endpoints where a response to a request without a limit may fill the context."""
@@ -51,10 +53,34 @@ def frame(source: Source) -> int:
     return min(tokens, FRAME) if not long.text and tokens == completion_tokens(long) else 1
 
 
-def begins_all_as_reasoning(source: Source) -> bool:
+def of_the_model(problem: BaseException | None, source: Source) -> str:
+    """Why the model may be the reason for a problem that the target's controls tell apart; empty if it is not."""
+    if isinstance(problem, Marked) and _begins_all_as_reasoning(source):
+        return "the model begins all its texts so"
+    if isinstance(problem, Unreadable) and not _loses_strict_arguments(source):
+        return "without `strict`, the model may write what is not JSON"
+    return ""
+
+
+def _begins_all_as_reasoning(source: Source) -> bool:
     """Whether the model begins its responses to plain questions with marks of reasoning, and the server leaves them."""
     controls = [answers(source, name) for name in CONTROLS]
     return all(isinstance(one, Chat) and one.readable and begins_as_reasoning(one.text) for one in controls)
+
+
+def _loses_strict_arguments(source: Source) -> bool:
+    """Whether arguments cannot be read although their function is `strict`: then it is the server that breaks them."""
+    strict = [answers(source, name) for name in STRICT]
+    listed = [answer for one in strict for answer in (one if isinstance(one, list) else [one])]
+    made = [answer for answer in listed if isinstance(answer, Chat | Response) and answer.readable]
+    return any(_is_broken(call) for answer in made if not answer.truncated for call in answer.tool_calls)
+
+
+def _is_broken(call: ToolCall) -> bool:
+    try:
+        return not isinstance(call.args, dict)
+    except Verdict:
+        return True
 
 
 def excuse(read: Iterable[Answer], frame: int = 1) -> str | None:

@@ -16,12 +16,12 @@ from conformance.kit.every import Every
 from conformance.kit.evidence import plain_requests, unproved
 from conformance.kit.shapes import misshapen
 from conformance.kit.steadiness import unsteady
-from conformance.outcomes import Broken, EndpointAbsent, Marked, Outcome, TimedOut, Unvaried, Verdict, notes
+from conformance.outcomes import Broken, EndpointAbsent, Outcome, TimedOut, Unvaried, Verdict, notes
 from conformance.outcomes.comparisons import shown
 from conformance.outcomes.notes import Drift, tolerant
 from conformance.requirements.check import Check
 from conformance.results import CheckResult
-from conformance.run.excuses import begins_all_as_reasoning, excuse, frame, no_end, refused_for
+from conformance.run.excuses import excuse, frame, no_end, of_the_model, refused_for
 from conformance.run.sureness import too_sure
 
 UNKNOWN_PATHS = "Errors of unknown paths and methods are not those of the API"
@@ -129,11 +129,8 @@ class Judge:
         explicable = not breaks and not isinstance(problem, Broken | Refused)
         if outcome in ACCUSING and explicable and (why := excuse(_read(arguments), frame(source) if source else 1)):
             outcome, message = Outcome.INCONCLUSIVE, f"{why}; otherwise: {message}"
-        if isinstance(problem, Marked) and outcome is Outcome.FAIL and source and begins_all_as_reasoning(source):
-            outcome, message = (
-                Outcome.INCONCLUSIVE,
-                f"the model begins all its texts so; otherwise: {message}",
-            )
+        if outcome is Outcome.FAIL and source and (why := of_the_model(problem, source)):
+            outcome, message = Outcome.INCONCLUSIVE, f"{why}; otherwise: {message}"
         if isinstance(problem, Unvaried) and outcome is Outcome.IGNORED and source:
             why, shows = too_sure(_read(arguments), source)
             judged += [name for name in shows if name not in judged]
