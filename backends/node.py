@@ -37,35 +37,40 @@ def node() -> str:
     """The program. Raises NoNode."""
     found = shutil.which("node")
     if found is None:
-        raise NoNode("there is no node on PATH: install Node.js 20 or later for the checks of the Node SDK")
+        raise NoNode("there is no node on PATH: install Node.js 20 or later")
     return found
 
 
 @cache
 def _sdk() -> Path | NoNode:
     """Tried only once, because an unreachable registry costs a whole timeout."""
-    lock = hashlib.sha256((PINNED / "package-lock.json").read_bytes()).hexdigest()
-    directory = user_cache() / f"openai-node-{SDK}-{lock[:8]}"
     try:
-        if not (directory / "node_modules" / "openai" / "package.json").exists():
-            _install(directory)
+        return installed(PINNED, f"openai-node-{SDK}")
     except NoNode as problem:
-        return problem
+        return NoNode(f"{problem}; the rows of the Node SDK need it")
+
+
+def installed(pinned: Path, name: str) -> Path:
+    """A directory with the packages of the lock file in `pinned`. npm brings them. Raises NoNode."""
+    lock = hashlib.sha256((pinned / "package-lock.json").read_bytes()).hexdigest()
+    directory = user_cache() / f"{name}-{lock[:8]}"
+    if not (directory / "node_modules").exists():
+        _install(pinned, directory)
     return directory
 
 
-def _install(directory: Path) -> None:
+def _install(pinned: Path, directory: Path) -> None:
     """Install into a new directory and then rename it, so that no other worker sees a partial installation."""
     node()
     npm = shutil.which("npm")
     if npm is None:
-        raise NoNode("there is no npm on PATH: install it for the checks of the Node SDK")
+        raise NoNode("there is no npm on PATH: install it")
     directory.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f"{directory.name}-", dir=directory.parent))
     options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", "--fetch-retries=1"]
     try:
         for file in ("package.json", "package-lock.json"):
-            shutil.copyfile(PINNED / file, fresh / file)
+            shutil.copyfile(pinned / file, fresh / file)
         subprocess.run(
             [npm, "ci", "--prefix", str(fresh), *options],
             cwd=fresh,
@@ -79,9 +84,9 @@ def _install(directory: Path) -> None:
             fresh.rename(directory)
     except subprocess.CalledProcessError as problem:
         why = (problem.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise NoNode(f"npm cannot install openai@{SDK} ({why}); the rows of the Node SDK need it") from None
+        raise NoNode(f"npm cannot install {directory.name}: {why}") from None
     except subprocess.TimeoutExpired:
-        raise NoNode(f"npm needs over {SECONDS} s for openai@{SDK}; the rows of the Node SDK need it") from None
+        raise NoNode(f"npm needs over {SECONDS} s for {directory.name}") from None
     except OSError:
         if not directory.exists():  # Else another worker was faster.
             raise

@@ -160,7 +160,7 @@ def test_npm_installs_only_what_has_the_committed_hash(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(node.subprocess, "run", npm)
     monkeypatch.setattr(node.shutil, "which", lambda name: f"/bin/{name}")
-    node._install(tmp_path / "sdk")
+    node._install(node.PINNED, tmp_path / "sdk")
     assert asked == [("ci", ["package-lock.json", "package.json"])]
 
 

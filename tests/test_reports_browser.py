@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backends import node
 from reports import page, site
 from reports.page import build
 from reports.table import table
@@ -18,7 +17,6 @@ from tests.reports_data import HOSTILE, check, client, results, stream, target, 
 CHROMIUM = Path("/usr/bin/chromium")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
-AXE = "4.14.1"
 BUSY = 4
 """How many times slower than an idle one a machine may be that runs the tests."""
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -86,16 +84,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def axe() -> str:
     """The source of axe-core, which npm brings once."""
-    kept = Path.home() / ".cache" / "openai-conformance"
-    file = kept / "node_modules" / "axe-core" / "axe.min.js"
-    if not file.exists():
-        npm = shutil.which("npm") or pytest.skip("no npm, which brings axe-core: apt-get install npm")
-        kept.mkdir(parents=True, exist_ok=True)
-        command = [npm, "install", "--prefix", str(kept), "--no-audit", "--no-fund", "--silent", f"axe-core@{AXE}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        if done.returncode:
-            pytest.skip(f"npm cannot install axe-core: {done.stderr.strip()[:200]}")
-    return file.read_text()
+    try:
+        kept = node.installed(Path(__file__).parent / "data" / "axe", "axe-core")
+    except node.NoNode as problem:
+        pytest.skip(f"{problem}; axe-core comes from npm")
+    return (kept / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -376,11 +369,11 @@ def test_the_pages_of_a_site_are_quiet(browser: Any, published: Path, width: int
 
 
 # The page of versions has the most elements, and no colours of its own: one scheme is enough.
-AXE = [(name, scheme) for name in ("alone", *SITE) for scheme in ("light", "dark") if "versions" not in name]
-AXE += [("versions/llamacpp.html", "light")]
+AUDITED = [(name, scheme) for name in ("alone", *SITE) for scheme in ("light", "dark") if "versions" not in name]
+AUDITED += [("versions/llamacpp.html", "light")]
 
 
-@pytest.mark.parametrize(("name", "scheme"), AXE)
+@pytest.mark.parametrize(("name", "scheme"), AUDITED)
 def test_axe_finds_nothing(browser: Any, axe: str, published: Path, index: Path, name: str, scheme: str) -> None:
     context = browser.new_context(color_scheme=scheme)
     page = Watched(context, index if name == "alone" else published.parent / name).page
