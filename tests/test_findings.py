@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from backends.wire import Exchange, Request
-from conformance.results.findings import findings, told
+from conformance.run.findings import findings, told
 
 PIECE = b'data: {"choices": [{"delta": {"content": "a \\"finish_reason\\": \\"stop\\""}, "finish_reason": null}]}\n\n'
 DELTA = b'event: response.output_text.delta\ndata: {"type": "response.output_text.delta", "delta": "a"}\n\n'
@@ -17,7 +20,7 @@ def sentences(body: bytes, path: str = "/chat/completions", **more: object) -> l
     fields = {"status": 200, "headers": kind, "body": body, **more}
     got = Exchange(request=asked, url=f"http://localhost/v1{path}", **fields)  # type: ignore[arg-type]
     recordings = {"one": told({"exchanges": [got.to_json()]})}
-    return [found.sentence for found in findings({"name": "t", "details": {}}, recordings)]
+    return [found.sentence for found in findings({"name": "t", "backend": "url", "details": {}}, recordings)]
 
 
 @pytest.mark.parametrize("body", [b"", PIECE, PIECE + b": [DONE]\n\n"])
@@ -59,3 +62,45 @@ def test_streams_that_were_left_or_broke_off_as_http_are_other_facts() -> None:
     assert sentences(PIECE, error="closed") == []
     assert sentences(PIECE, status=500) == []
     assert sentences(PIECE, headers=(("content-type", "application/json"),)) == []
+
+
+FUNCTION = {"type": "function", "function": {"name": "f"}}
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+def with_tools(*messages: dict[str, Any], backend: str = "url", **more: Any) -> list[str]:
+    """The findings about plain responses with these messages to requests that have a tool."""
+    recordings = {}
+    for number, message in enumerate(messages):
+        choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}
+        got = Exchange(
+            request=Request(path="/chat/completions", body={"tools": [FUNCTION], **more}),
+            url="http://localhost/v1/chat/completions",
+            status=200,
+            headers=(("content-type", "application/json"),),
+            body=json.dumps({"choices": [choice]}).encode(),
+        )
+        recordings[f"asked{number}"] = told({"exchanges": [got.to_json()]})
+    found = findings({"name": "t", "backend": backend, "details": {}}, recordings)
+    return [one.sentence for one in found]
+
+
+MARKED = {"content": '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>'}
+
+
+def test_calls_that_come_as_text_are_one_fact() -> None:
+    assert with_tools(MARKED, MARKED, MARKED, {"content": "Paris."}, backend="vllm") == [
+        "3 of 3 responses of POST /chat/completions with tool calls have them as text (`<tool_call>`): the server does "
+        "not read the model's notation; start vLLM with --enable-auto-tool-choice and the --tool-call-parser of the "
+        "model's family (hermes, llama3_json, mistral …)"
+    ]
+    assert len(with_tools(*3 * [{"content": '{"name": "f", "parameters": {}}'}])) == 1
+
+
+def test_a_few_calls_as_text_are_not() -> None:
+    read = {"content": None, "tool_calls": [CALL]}
+    assert with_tools(MARKED, MARKED) == []
+    assert with_tools(*3 * [MARKED], *3 * [read]) == []
+    assert with_tools(*3 * [MARKED], tool_choice="none") == []
+    assert with_tools(*3 * [{"content": "Write <b>Paris</b>."}]) == []
+    assert with_tools(*3 * [{"content": 5}]) == []

@@ -22,7 +22,7 @@ from conformance.answers.recording import Recording
 from conformance.checks import test_wire
 from conformance.kit.every import Every, Recorded
 from conformance.outcomes import Fail
-from conformance.results.findings import findings, told
+from conformance.run.findings import findings, told
 from conformance.run.recorder import Recorder
 from fixtures.requests import chat
 from fixtures.scenario import SCENARIOS, Scenario
@@ -86,7 +86,7 @@ def recording(base_url: str, directory: Path, *, timeout: float = 5, slots: int 
 
 def said(recordings: dict[str, Recording]) -> list[str]:
     read = {name: told(dict(recording)) for name, recording in recordings.items()}
-    return [found.sentence for found in findings({"name": "t", "details": {}}, read)]
+    return [found.sentence for found in findings({"name": "t", "backend": "url", "details": {}}, read)]
 
 
 @pytest.mark.usefixtures("declared")

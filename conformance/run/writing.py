@@ -12,9 +12,10 @@ from backends.errors import CannotWrite
 from backends.redaction import Secrets
 from backends.target import Target
 from conformance import results
-from conformance.results import CheckResult, findings
+from conformance.results import CheckResult
 from conformance.results.clients import ClientResult
 from conformance.results.gateways import Gateway
+from conformance.run import findings
 from fixtures import scenario
 
 Recorded = Callable[[str, str], str | dict[str, Any] | None]

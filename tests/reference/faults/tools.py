@@ -142,7 +142,9 @@ def tool_call_markup_in_content(body: dict[str, Any], _call: Call) -> None:
     for choice in choices(body):
         calls = choice["message"].pop("tool_calls", None)
         if calls:
-            lines = [f"<tool_call>\n{json.dumps(call.get('function'))}\n</tool_call>" for call in calls]
+            asked = [call.get("function") or {"name": "custom", "arguments": "{}"} for call in calls]
+            said = [{"name": one["name"], "arguments": json.loads(one["arguments"])} for one in asked]
+            lines = [f"<tool_call>\n{json.dumps(call)}\n</tool_call>" for call in said]
             choice["message"]["content"], choice["finish_reason"] = "\n".join(lines), "stop"
 
 

@@ -8,9 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from backends.bounds import NO_ROOM
+from backends.find import backends
 from backends.patience import CAME_AGAIN
 from backends.target import ONE_AT_A_TIME
-from backends.wire import read_bytes
+from backends.wire import Exchange, read_bytes
+from conformance.answers import Chat, Response, view
+from conformance.kit.markup import call_markup_in, calls_in
+from conformance.outcomes import Verdict
 from conformance.results import Finding
 from fixtures.scenario import SCENARIOS
 
@@ -21,13 +25,24 @@ _ENDS = re.compile(
 )
 """What tells a client that a stream is complete, or why it is not."""
 
+FEW = 3
+"""Responses with tool calls as text from which on they are a fact about the server."""
+
+CALLED = "`tool_calls`"
+"""A response in which clients find the model's calls."""
+
 
 def told(recording: dict[str, Any]) -> dict[str, Any]:
     """The parts of a recording that `findings` reads: instead of bodies, which would fill the memory, whether each
-    `ends_early`.
+    `ends_early`, and where its `calls` are.
     """
     wires = [
-        {**wire, "response": {**wire["response"], "body": None, "reads": []}, "ends_early": _ends_early(wire)}
+        {
+            **wire,
+            "response": {**wire["response"], "body": None, "reads": []},
+            "ends_early": _ends_early(wire),
+            "calls": _calls(wire),
+        }
         for wire in recording.get("exchanges", [])
     ]
     return {**recording, "exchanges": wires, "log": ""}
@@ -40,6 +55,7 @@ def findings(target: dict[str, Any], recordings: Mapping[str, dict[str, Any]]) -
         *_gone(name, recordings),
         *_too_large(name, recordings),
         *_early(name, recordings),
+        *_calls_as_text(target, recordings),
         *_unasked(name, recordings),
     ]
     if shown := target["details"].get(ONE_AT_A_TIME):
@@ -102,6 +118,50 @@ def _ends_early(wire: dict[str, Any]) -> bool:
     """Whether a stream that was read to its end does not say that it is one."""
     whole = wire["response"]["error"] is None and wire["request"].get("hang_up_after") is None
     return whole and _is_stream(wire) and not _ENDS.search(read_bytes(wire["response"]["body"]))
+
+
+def _calls_as_text(target: dict[str, Any], recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
+    """Endpoints of which most responses, plain or streamed, have the model's tool calls as text."""
+    seen: dict[str, dict[bool, list[tuple[str, str]]]] = {}
+    for scenario, recording in recordings.items():
+        for wire in recording.get("exchanges", []):
+            if wire["calls"]:
+                forms = seen.setdefault(wire["request"]["path"], {})
+                forms.setdefault(_is_stream(wire), []).append((scenario, wire["calls"]))
+    hint = backends().get(target["backend"], {}).get("doctor", {}).get("mend_tools")
+    found = []
+    for path, forms in seen.items():
+        texts = {form: [one for one in some if one[1] != CALLED] for form, some in forms.items()}
+        affected = [form for form, some in texts.items() if len(some) >= FEW and 2 * len(some) > len(forms[form])]
+        if affected:
+            shown = [one for form in affected for one in texts[form]]
+            every = sum(len(forms[form]) for form in affected)
+            kind = "" if len(affected) == len(forms) else "streamed " if affected[0] else "plain "
+            mark = Counter(begins for _, begins in shown).most_common(1)[0][0]
+            sentence = (
+                f"{len(shown)} of {every} {kind}responses of POST {path} with tool calls have them as text "
+                f"(`{mark}`): the server does not read the model's notation{f'; {hint}' if hint else ''}"
+            )
+            exchanges = list(dict.fromkeys(scenario for scenario, _ in shown))
+            found.append(Finding(target=target["name"], sentence=sentence, exchanges=exchanges))
+    return found
+
+
+def _calls(wire: dict[str, Any]) -> str:
+    """Where a complete response to a request with tools has calls: CALLED, or how they begin in its text."""
+    asked = wire["request"].get("body")
+    if not isinstance(asked, dict) or not isinstance(asked.get("tools"), list) or asked.get("tool_choice") == "none":
+        return ""
+    answer = view(wire["request"]["path"])("", Exchange.from_json(wire), False)
+    try:
+        if not isinstance(answer, Chat | Response) or answer.truncated:
+            return ""
+        if answer.tool_calls:
+            return CALLED
+        names = [tool.get("name") or tool.get("function", {}).get("name") for tool in asked["tools"]]
+        return next(iter(call_markup_in(answer.text) or calls_in(answer.text, filter(None, names))), "")
+    except (Verdict, AttributeError, TypeError):
+        return ""  # The response cannot be read, or the request is invalid.
 
 
 def _unasked(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
