@@ -14,7 +14,7 @@ from conformance.outcomes import Marked
 from conformance.outcomes.comparisons import assert_none_of, shown
 
 _MARKS = re.compile(
-    r"</?(?:tool_call|tool_response|think)\b[^>]*>"  # Hermes, Qwen, Granite
+    r"</?(?:tool_call|tool_response|think)\b[^<>]*>"  # Hermes, Qwen, Granite
     r"|<function=[\w-]+>|</function>|<parameter=[\w-]+>|</parameter>"  # Functionary v3.1, Qwen3-Coder
     r"|</?arg_(?:key|value)>"  # GLM
     r"|</?minimax:tool_call>|<invoke name="  # MiniMax
@@ -32,7 +32,7 @@ _BARE = re.compile(r'^\s*\{\s*"name":|(?:^|>>>)[\w-]+\n\{')
 _JSON = re.compile(r"\{(?=\s*[\"'}])")
 """The beginning of an object in JSON, or in what a model takes for it; other notations have names without quotes."""
 
-_OF_REASONING = re.compile(r"</?think\b[^>]*>|\[/?THINK\]")
+_OF_REASONING = re.compile(r"</?think\b[^<>]*>|\[/?THINK\]")
 
 
 def markup_in(text: str) -> list[str]:

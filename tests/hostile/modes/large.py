@@ -111,6 +111,20 @@ async def control_characters(call: Call) -> None:
     await call.body_of(b"\x01" * (15 << 20))
 
 
+@mode(
+    "pass",
+    "fail",
+    "timeout",
+    "blocked",
+    **(
+        GOOD | LARGE | {"select": FEW + checks("tools.a_plain_answer_stays_plain", "tools.streamed_text_has_no_markup")}
+    ),
+)
+async def markers_without_end(call: Call) -> None:
+    """Each could be a marker of the model's notation as long as the rest of the text."""
+    await call.chat("<think <tool_call " * 200_000)
+
+
 @cache
 def wide() -> str:
     return json.dumps(completion("x" * (15 << 20) + "\U0001f600"), ensure_ascii=False)
