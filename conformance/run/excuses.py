@@ -155,8 +155,9 @@ def _excuse(answer: Generated | Response, frame: int) -> str | None:
 
 
 def _has_unreadable_call(answer: Chat | Response) -> bool:
-    """Whether a complete response has such a call in its text, and no other: a truncated one is the server's."""
-    unread = answer.sent.get("tools") and not answer.tool_calls
+    """Whether a complete response has such a call in its text, and no other: one that a limit or a stop string
+    truncated is the server's."""
+    unread = answer.sent.get("tools") and not answer.tool_calls and not answer.sent.get("stop")
     return bool(unread and not answer.truncated and has_unreadable_call(answer.text))
 
 

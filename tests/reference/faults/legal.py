@@ -332,3 +332,14 @@ def remote_images_refused(body: dict[str, Any], _call: Call) -> None:
     """Images are taken as data URLs only."""
     if '"url": "http' in json.dumps(body.get("messages")):
         raise ApiError("Only data URLs are taken.", param="messages")
+
+
+@answer("responses", legal=True)
+def logprobs_of_responses_have_the_end(body: Any, _call: Call) -> None:
+    """In plain responses, logprobs have an entry for the end token; those of the deltas in streams have none."""
+    for item in body.get("output") or []:
+        for part in item.get("content") or [] if item.get("type") == "message" else []:
+            if part.get("logprobs"):
+                token = "<|im_end|>"
+                entry = {**part["logprobs"][-1], "token": token, "bytes": list(token.encode())}
+                part["logprobs"].append(entry)
