@@ -343,3 +343,14 @@ def logprobs_of_responses_have_the_end(body: Any, _call: Call) -> None:
                 token = "<|im_end|>"
                 entry = {**part["logprobs"][-1], "token": token, "bytes": list(token.encode())}
                 part["logprobs"].append(entry)
+
+
+@request("chat", legal=True)
+def text_parts_on_lines_of_their_own(body: Any, _call: Call) -> None:
+    """Each text part of a message begins a line, also an empty one, as Transformers joins them."""
+    messages = body.get("messages") if isinstance(body, dict) else None
+    for one in messages if isinstance(messages, list) else []:
+        parts = one.get("content") if isinstance(one, dict) else None
+        if isinstance(parts, list) and len(parts) > 1:
+            if all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts):
+                one["content"] = "\n".join(part["text"] for part in parts)
