@@ -351,6 +351,6 @@ def text_parts_on_lines_of_their_own(body: Any, _call: Call) -> None:
     messages = body.get("messages") if isinstance(body, dict) else None
     for one in messages if isinstance(messages, list) else []:
         parts = one.get("content") if isinstance(one, dict) else None
-        if isinstance(parts, list) and len(parts) > 1:
-            if all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts):
-                one["content"] = "\n".join(part["text"] for part in parts)
+        texts = [part.get("text") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+        if isinstance(parts, list) and 1 < len(parts) == len(texts) and all(isinstance(text, str) for text in texts):
+            one["content"] = "\n".join(texts)
