@@ -41,7 +41,7 @@ def applying(column: Column) -> list[known.Deviation]:
 def _listed(backend: str) -> dict[str, list[known.Deviation]]:
     """The deviations of a backend by check. An unusable file counts as empty: a page cannot report this error."""
     # A backend's name comes from a results file, and becomes part of a path.
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", backend):
+    if not re.fullmatch(r"[a-z][a-z0-9_-]*", backend):
         return {}
     try:
         found = known.read(backend)

@@ -33,6 +33,13 @@ def made(
     return view(request.path)("capital", replace(exchange(body), request=request.with_model("m")), False)
 
 
+def test_a_call_that_a_stop_string_truncates_is_the_servers() -> None:
+    cut = made('<tool_call>{"name": "f", "arguments": {"a": "', tokens=20)
+    stopped = replace(cut.exchange, request=replace(cut.exchange.request, body={**cut.sent, "stop": "Tokyo"}))
+    assert "cannot be read" in (excuse([cut]) or "")
+    assert excuse([view("/chat/completions")("capital", stopped, False)]) is None
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [

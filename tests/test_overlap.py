@@ -65,6 +65,11 @@ def shown(answer: Callable[[int, int], Reply]) -> str | None:
             id="cuts",
         ),
         pytest.param(
+            lambda now, number: CUT if now > 1 and number > overlap.AT_A_TIME else WHOLE,
+            "a stream ends without `finish_reason` when another request arrives",
+            id="cuts, but not in the first round",
+        ),
+        pytest.param(
             lambda now, number: BUSY if now > 1 else WHOLE,
             "a request is rejected with 503 while another is running",
             id="rejects",

@@ -269,6 +269,14 @@ class Answer:
         """When the last byte of the body had arrived, in seconds since the request was sent."""
         return self.wire.reads[-1][0] if self.wire.reads else self.wire.headers_at or 0.0
 
+    @property
+    def tells_an_error(self) -> bool:
+        """Whether a stream has an error object among its chunks; never ends the check."""
+        try:
+            return self.streamed and any(_is_an_error(json.loads(data)) for data in self.data if '"error"' in data)
+        except (Verdict, ValueError, RecursionError):
+            return False
+
     @cached_property
     def chunks(self) -> list[dict[str, Any]]:
         """The JSON objects of a stream, in order, without `[DONE]`; an error object among them ends the check."""
@@ -276,7 +284,7 @@ class Answer:
         for number, data in enumerate(d for d in self.data if d.strip() != "[DONE]"):
             what = f"{self.name}: event {number}"
             chunk = expect(parsed(data, what), dict, what)
-            if "error" in chunk and "choices" not in chunk and "type" not in chunk:
+            if _is_an_error(chunk):
                 raise Fail(f"{self.name}: expected chunks, got an error object in event {number}", actual=data[:300])
             objects.append(chunk)
         return objects
@@ -329,3 +337,8 @@ def sent(exchange: Exchange) -> dict[str, Any]:
     """The JSON object of a request; empty if it had none."""
     body = exchange.request.body
     return dict(body) if isinstance(body, dict) else {}
+
+
+def _is_an_error(chunk: Any) -> bool:
+    """Whether the data of an event is an error object instead of a chunk."""
+    return isinstance(chunk, dict) and "error" in chunk and "choices" not in chunk and "type" not in chunk

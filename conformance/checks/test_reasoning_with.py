@@ -236,7 +236,7 @@ def test_streamed_logprobs_are_of_the_content(think_logprobs_streamed: Chat) -> 
 def test_streamed_reasoning_is_counted(think: Chat, think_with_usage: Chat) -> None:
     """`usage` of a stream counts reasoning tokens as `usage` of the plain response does."""
     inconclusive_unless(think.reasoning, NO_REASONING)
-    assert_same_text(think_with_usage.said, think.said)
+    inconclusive_unless(think_with_usage.said == think.said, "the stream has another text than the plain response")
     for kind in ("prompt", "completion"):
         assert_equal(think_with_usage.tokens(kind), think.tokens(kind), f"`usage.{kind}_tokens` of the stream")
     details = [(answer.usage.get("completion_tokens_details") or {}) for answer in (think_with_usage, think)]

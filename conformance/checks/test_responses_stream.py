@@ -17,6 +17,8 @@ from conformance.kit import (
     check,
     inconclusive_unless,
     shown,
+    spelled,
+    whole,
 )
 
 EVENT = "openapi:ResponseStreamEvent"
@@ -279,5 +281,5 @@ def test_logprobs_are_streamed(respond_logprobs: Response, respond_logprobs_stre
     assert_same_text(respond_logprobs_streamed.said, respond_logprobs.said, "reasoning and text of the stream")
     deltas = respond_logprobs_streamed.typed("response.output_text.delta")
     streamed = [entry for event in deltas for entry in event.get("logprobs") or []]
-    expected = [entry["token"] for entry in plain]
-    assert_equal([entry["token"] for entry in streamed], expected, "`logprobs[].token` of the deltas")
+    text = respond_logprobs_streamed.text
+    assert_equal(spelled(streamed, text), whole(text), "`logprobs[].token` of the deltas, joined")

@@ -252,8 +252,12 @@ class Recorded:
 
 
 def _is_good(answer: Answer, *, malformed: bool = False) -> bool:
-    """Whether the response is complete, 2xx and, unless it may be `malformed`, readable, and was to be accepted."""
-    return _whole(answer) and answer.ok and not is_bad(answer) and (malformed or answer.readable)
+    """Whether the response is complete, 2xx and, unless it may be `malformed`, readable, and was to be accepted.
+
+    A stream with an error object is a rejection that comes late; its HTTP status is judged apart.
+    """
+    readable = not answer.tells_an_error if malformed else answer.readable
+    return _whole(answer) and answer.ok and not is_bad(answer) and readable
 
 
 def _whole(answer: Answer) -> bool:

@@ -11,7 +11,7 @@ from conformance.answers import Answer
 KINDS = {dict: "objects", str: "strings", list: "arrays", int: "numbers", float: "numbers", bool: "booleans"}
 
 MANY = 16
-"""Elements of an array, or tokens of a limit in hundreds, from which a server may have a limit of its own."""
+"""Elements of an array, or hundreds of a number, from which a server may have a limit of its own."""
 
 VALUES = ("tool_choice", "reasoning_effort", "role", "type", "n", "best_of", "encoding_format", "truncation")
 """Parameters whose values are told apart; of others the kind of value is."""
@@ -31,8 +31,9 @@ LIMITS = ("max_completion_tokens", "max_tokens")
 def traits(answer: Answer) -> frozenset[str]:
     """Each parameter of a request with the kind of its value, and each role and form of a message or schema, apart."""
     found = set[str]()
+    found.update(f"header {name}" for name, _ in answer.exchange.request.headers)
     for name, value in answer.sent.items():
-        if value is None or value is False:
+        if value is False:
             continue
         found.add(f"`{name}`: {_kind(name, value)}")
         if name in ("messages", "input", "prompt"):
@@ -46,8 +47,8 @@ def traits(answer: Answer) -> frozenset[str]:
 
 def _kind(name: str, value: Any) -> str:
     """What tells values of a parameter apart, as words."""
-    if name.startswith("max_") and isinstance(value, int) and value > 100 * MANY:
-        return "a large number"
+    if value is None:
+        return "null"
     if isinstance(value, bool) or (name in VALUES and isinstance(value, str | int)):
         return str(value).lower()
     if isinstance(value, dict):
@@ -57,7 +58,9 @@ def _kind(name: str, value: Any) -> str:
         return f"an array of {size} {KINDS.get(type(value[0]), 'values') if value else 'values'}"
     if isinstance(value, str):
         return "a string" if value else "an empty string"
-    return "a number"
+    if isinstance(value, int) and abs(value) > 100 * MANY:
+        return f"a number of {len(str(abs(value)))} digits"
+    return "a number" if value else "0"
 
 
 def _parts(value: Any) -> Iterator[str]:
@@ -76,7 +79,7 @@ def _parts(value: Any) -> Iterator[str]:
                 if name in OWN:
                     yield f"member {name}: {member}"
                 elif name in ("content", "output", "summary"):
-                    yield f"text as {_kind(name, member) if member is not None else 'null'}"
+                    yield f"{name} as {_kind(name, member)}"
                     yield from _parts(member)
                 elif name in IDS and member:
                     pass
@@ -86,8 +89,8 @@ def _parts(value: Any) -> Iterator[str]:
                 elif name in ("function", "custom"):
                     yield f"member {name}"
                     yield from _parts([member])
-                elif name not in ("role", "type", "text", "name", "arguments", "input", "status"):
-                    yield f"member {name} as {_kind(name, member) if member is not None else 'null'}"
+                elif member is None or name not in ("role", "type", "text", "name", "arguments", "input", "status"):
+                    yield f"member {name} as {_kind(name, member)}"
 
 
 def _schema(name: str, value: Any) -> Iterator[str]:

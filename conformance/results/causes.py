@@ -33,6 +33,9 @@ EVIDENCE = 3
 """Exchanges that are shown first as the evidence of a cause."""
 
 _LEVELS = list(Level)
+STOPPED = "The server stopped answering"
+"""How the finding begins that says so."""
+
 _COUNTED = re.compile(r"^\d+ of \d+ \w+: ")
 _ACCEPTED = "… was accepted"
 
@@ -306,6 +309,8 @@ def _in_common(first: CheckResult) -> str:
         return "Invalid requests are accepted instead of rejected"
     if not alike or _is_generic(alike):
         return first.message or first.requirement
+    if late := re.match(r"…: expected (?:HTTP status )?400(?: with an error object)?, got (5\d\d)\b", alike):
+        return f"Invalid requests get HTTP status {late[1]} instead of 400"
     text = re.sub(r"^…(\[…\])?", "A request", alike)
     return text[:1].upper() + text[1:] if re.match(r"[a-z]+[ ,]", text) else text  # A field keeps its name.
 
@@ -318,5 +323,20 @@ def _worst_first(check: CheckResult) -> tuple[bool, int, bool, str]:
     return not check.outcome.bad, _LEVELS.index(check.level), not check.core, check.id
 
 
-def _first_to_read(cause: Cause) -> tuple[int, int, str, str]:
-    return _LEVELS.index(cause.level), -len(cause.checks), cause.sentence, cause.checks[0].id if cause.checks else ""
+def _first_to_read(cause: Cause) -> tuple[bool, int, bool, int, int, str, str]:
+    """First that the server stopped, then the causes because of which a feature does not work, then those with many
+    checks of their highest level: one MUST among fifty checks of bad input says less.
+    """
+    stopped = cause.kind == "finding" and cause.sentence.startswith(STOPPED)
+    highest = [check for check in cause.checks if check.level is cause.level]
+    fails = any(check.core and check.outcome.bad for check in highest)
+    first = cause.checks[0].id if cause.checks else ""
+    return (
+        not stopped,
+        _LEVELS.index(cause.level),
+        not fails,
+        -len(highest),
+        -len(cause.checks),
+        cause.sentence,
+        first,
+    )

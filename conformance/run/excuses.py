@@ -155,8 +155,9 @@ def _excuse(answer: Generated | Response, frame: int) -> str | None:
 
 
 def _has_unreadable_call(answer: Chat | Response) -> bool:
-    """Whether a complete response that need not be a call has such a call in its text, and no other."""
-    unread = answer.sent.get("tools") and not answer.tool_calls and not _forces_a_call(answer)
+    """Whether a complete response that need not be a call has such a call in its text, and no other. One that a stop
+    string ended is the server's."""
+    unread = answer.sent.get("tools") and not (answer.tool_calls or _forces_a_call(answer) or answer.sent.get("stop"))
     return bool(unread and not answer.truncated and has_unreadable_call(answer.text))
 
 

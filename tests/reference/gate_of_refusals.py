@@ -22,6 +22,7 @@ ROWS = {
     "refuses-reasoning-effort": {"reasoning"},
     "refuses-top-logprobs": {"logprobs"},
     "wants-turns-that-alternate": {"conversation"},
+    "refuses-values-at-the-edge": {"max_tokens", "top_p"},
     "as-a-reasoning-model-of-openai": {
         *("temperature", "top_p", "frequency_penalty", "presence_penalty", "max_tokens", "logprobs", "logit_bias"),
         "stop",

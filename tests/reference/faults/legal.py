@@ -332,3 +332,25 @@ def remote_images_refused(body: dict[str, Any], _call: Call) -> None:
     """Images are taken as data URLs only."""
     if '"url": "http' in json.dumps(body.get("messages")):
         raise ApiError("Only data URLs are taken.", param="messages")
+
+
+@answer("responses", legal=True)
+def logprobs_of_responses_have_the_end(body: Any, _call: Call) -> None:
+    """In plain responses, logprobs have an entry for the end token; those of the deltas in streams have none."""
+    for item in body.get("output") or []:
+        for part in item.get("content") or [] if item.get("type") == "message" else []:
+            if part.get("logprobs"):
+                token = "<|im_end|>"
+                entry = {**part["logprobs"][-1], "token": token, "bytes": list(token.encode())}
+                part["logprobs"].append(entry)
+
+
+@request("chat", legal=True)
+def text_parts_on_lines_of_their_own(body: Any, _call: Call) -> None:
+    """Each text part of a message begins a line, also an empty one, as Transformers joins them."""
+    messages = body.get("messages") if isinstance(body, dict) else None
+    for one in messages if isinstance(messages, list) else []:
+        parts = one.get("content") if isinstance(one, dict) else None
+        texts = [part.get("text") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+        if isinstance(parts, list) and 1 < len(parts) == len(texts) and all(isinstance(text, str) for text in texts):
+            one["content"] = "\n".join(texts)

@@ -62,6 +62,20 @@ def _messages(body: Any) -> list[dict[str, Any]]:
 
 
 @request("chat")
+def refuses_values_at_the_edge(body: Any, _call: Call) -> None:
+    """A limit beyond the context, a `top_p` of 0, and `name: null` in a message are rejected, as vLLM does."""
+    sent = body if isinstance(body, dict) else {}
+    for name in ("max_tokens", "max_completion_tokens"):
+        limit = sent.get(name)
+        if isinstance(limit, int) and limit > 100_000:
+            raise ApiError(f"{name}={limit} cannot be greater than max_model_len=65536.", param=name)
+    if sent.get("top_p") == 0 and not isinstance(sent["top_p"], bool):
+        raise ApiError("top_p must be in (0, 1], got 0.0.", param="top_p")
+    if any("name" in one and one["name"] is None for one in _messages(body)):
+        raise ApiError("Input should be a valid string", param="messages")
+
+
+@request("chat")
 def as_a_reasoning_model_of_openai(body: Any, _call: Call) -> None:
     """As o-series models: `max_tokens`, sampling parameters other than their defaults, `stop` and logprobs rejected."""
     if not isinstance(body, dict):

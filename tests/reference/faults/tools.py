@@ -156,6 +156,20 @@ def tool_call_markup_beside_calls(body: dict[str, Any], _call: Call) -> None:
             choice["message"]["content"] = "<tool_call>"
 
 
+@answer("chat", when=having("stop"))
+def stopped_calls_stay_text(body: dict[str, Any], call: Call) -> None:
+    """A call with a stop string in its arguments ends there, and stays in the content with its markup."""
+    stops = call.body["stop"] if isinstance(call.body["stop"], list) else [call.body["stop"]]
+    for choice in choices(body):
+        for made in _calls({"choices": [choice]}):
+            arguments = made["function"]["arguments"]
+            if stop := next((one for one in stops if one in arguments), None):
+                begun = f'<tool_call>\n{{"name": "{made["function"]["name"]}", "arguments": '
+                choice["message"]["content"] = begun + arguments.partition(stop)[0]
+                choice["message"].pop("tool_calls", None)
+                choice["finish_reason"] = "stop"
+
+
 @answer("chat")
 def tool_calls_empty_list(body: dict[str, Any], _call: Call) -> None:
     """Responses without calls have `tool_calls: []`."""

@@ -99,6 +99,14 @@ def usage_on_the_finish_chunk(stream: Iterator[Any], _call: Call) -> Iterator[An
     yield held
 
 
+@payload(TEXT, stream=True)
+def usage_beside_an_empty_choice(body: Any, call: Call) -> None:
+    """The chunk with the usage has a choice without text, instead of none."""
+    if body.get("choices") == []:
+        empty = {"text": ""} if call.area == "completions" else {"delta": {}}
+        body["choices"] = [{"index": 0, **empty, "logprobs": None, "finish_reason": None}]
+
+
 @payload("chat", stream=True)
 def usage_null_omitted(body: Any, _call: Call) -> None:
     """With include_usage, earlier chunks have no `usage: null`."""
