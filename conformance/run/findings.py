@@ -16,6 +16,7 @@ from conformance.answers import Chat, Response, view
 from conformance.kit.markup import call_markup_in, calls_in
 from conformance.outcomes import Verdict
 from conformance.results import Finding
+from conformance.results.causes import STOPPED
 from fixtures.scenario import SCENARIOS
 
 _ENDS = re.compile(
@@ -76,7 +77,7 @@ def _gone(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
         return [Finding(target=name, sentence=f"{len(lost)} requests got no response: {why}", exchanges=list(lost))]
     what = had[0] if len(had) == 1 else f"one of {', '.join(had)}"
     return [
-        Finding(target=name, sentence=f"The server stopped answering while it handled {what}: {why}", exchanges=had)
+        Finding(target=name, sentence=f"{STOPPED} while it handled {what}: {why}", exchanges=had)
     ]
 
 
