@@ -76,9 +76,7 @@ def _gone(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
     if not had:
         return [Finding(target=name, sentence=f"{len(lost)} requests got no response: {why}", exchanges=list(lost))]
     what = had[0] if len(had) == 1 else f"one of {', '.join(had)}"
-    return [
-        Finding(target=name, sentence=f"{STOPPED} while it handled {what}: {why}", exchanges=had)
-    ]
+    return [Finding(target=name, sentence=f"{STOPPED} while it handled {what}: {why}", exchanges=had)]
 
 
 def _too_large(name: str, recordings: Mapping[str, dict[str, Any]]) -> list[Finding]:
