@@ -10,13 +10,27 @@ from typing import Any
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
+from tests.reference.faults.cancel import LEFT
+from tests.reference.faults.cancel import LONG as TOKENS
 from tests.reference.faults.chat import choices, messages
-from tests.reference.faults.kit import add, answer, events, headers, payload, request, script, sent, with_tools
+from tests.reference.faults.kit import (
+    add,
+    answer,
+    events,
+    headers,
+    payload,
+    request,
+    script,
+    sent,
+    when_left,
+    with_tools,
+)
 from tests.reference.faults.state import IN_ORDER
 from tests.reference.faults.tool_schemas import _parts, _schemas
 from tests.reference.faults.tools import _calls
 from tests.reference.faults.vision import _change_images
 from tests.reference.generator import Sampling, Script
+from tests.reference.messages import Message
 from tests.reference.script import raw, written
 from tests.reference.tokens import TOKEN_BYTES, encode
 
@@ -508,3 +522,190 @@ add(
         on=frozenset(["models"]),
     )
 )
+
+
+# Drawn after the mending
+
+
+@payload(CHAT)
+def first_calls_share_an_id(body: Any, _call: Call) -> None:
+    """The first call of each response has the same id."""
+    for made in _calls(body):
+        if made.get("id") and not made.get("index"):
+            made["id"] = "call_ZsSt4SkIFMRz0HtqT7MTlimN"
+            return
+
+
+def _calls_lost(history: list[Message], _call: Call) -> list[Message]:
+    seen = any(message.images for message in history)
+    return [message for message in history if not (seen and message.calls and not message.text)]
+
+
+add(
+    Fault(
+        name="calls-lost-beside-images",
+        sentence="Beside an image, an earlier message that has only calls is dropped.",
+        area="drawn",
+        hooks={"history": _calls_lost},
+        on=frozenset([CHAT]),
+    )
+)
+
+
+@events(CHAT, when=with_tools)
+def streamed_arrays_of_arguments_lose_characters(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """In a stream, arguments that have an array of objects lose a delta."""
+    text: dict[tuple[int, int], str] = {}
+    lost: set[tuple[int, int]] = set()
+    for event in stream:
+        for choice in choices(event):
+            for made in choice["delta"].get("tool_calls") or []:
+                place = (choice["index"], made.get("index", 0))
+                arguments = made.get("function", {}).get("arguments") or ""
+                if "[{" in text.get(place, "").replace(" ", "") and place not in lost and arguments.isalnum():
+                    lost.add(place)
+                    made["function"]["arguments"] = ""
+                text[place] = text.get(place, "") + arguments
+        yield event
+
+
+@events(CHAT, when=with_tools)
+def streams_of_calls_end_with_null(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """A stream with calls has a last delta whose arguments are null."""
+    called: set[int] = set()
+    for event in stream:
+        for choice in choices(event):
+            if choice["delta"].get("tool_calls"):
+                called.add(choice["index"])
+            if choice["finish_reason"] and choice["index"] in called:
+                delta = {"tool_calls": [{"index": 0, "function": {"arguments": None}}]}
+                yield {**event, "choices": [{**choice, "delta": delta, "finish_reason": None}]}
+        yield event
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+@payload(CHAT, when=with_tools)
+def cut_after_a_call_says_tool_calls(body: Any, call: Call) -> None:
+    """A response that max_tokens truncates after its first call has finish_reason tool_calls."""
+    for made in _calls(body):
+        if not made.get("index"):
+            call.argument += made["function"].get("arguments") or ""
+    for choice in choices(body):
+        if choice["finish_reason"] == "length" and _is_json(call.argument):
+            choice["finish_reason"] = "tool_calls"
+
+
+@payload(CHAT, stream=True)
+def finish_reason_is_an_empty_string(body: Any, _call: Call) -> None:
+    """finish_reason of each chunk is an empty string."""
+    for choice in choices(body):
+        choice["finish_reason"] = ""
+
+
+@script(CHAT)
+def strict_documents_in_fences(said: Script, call: Call) -> Script | None:
+    """With a strict schema, a document is in a code fence."""
+    wanted = call.body.get("response_format")
+    if isinstance(wanted, dict) and (wanted.get("json_schema") or {}).get("strict") is True and not said.calls:
+        at = next((at for at, step in enumerate(said.steps) if step.channel == "content"), 0)
+        fence = written(encode("```json\n"), forced=True), written(encode("\n```"), forced=True)
+        return Script([*said.steps[:at], *fence[0], *said.steps[at:], *fence[1]])
+    return None
+
+
+def _is_left(call: Call) -> bool:
+    return call.area == RESPONSES and call.status == 200 and call.body.get("max_output_tokens") == TOKENS
+
+
+def _still_busy(call: Call) -> None:
+    kept = call.state.kept
+    kept["responses left"] = kept.get("responses left", 0) + 1
+    if kept["responses left"] % LEFT == 0:
+        kept["response busy"] = time.monotonic() + 3.5
+
+
+def _wait_for_response(seconds: float, call: Call) -> float:
+    if call.pulled >= 0 or _is_left(call):
+        return seconds
+    return max(seconds, call.state.kept.pop("response busy", 0) - time.monotonic())
+
+
+add(
+    Fault(
+        name="streamed-responses-go-on-without-client",
+        sentence="In the Responses API, a stream goes on without its client, and takes the only slot.",
+        area="drawn",
+        hooks={"wire": when_left(_is_left, _still_busy), "timing": _wait_for_response},
+        on=frozenset([CHAT, RESPONSES]),
+        when=lambda call: call.stream or "Italy" in str(call.body.get("messages")),
+    )
+)
+
+
+@request(RESPONSES)
+def parts_of_the_assistant_need_an_id(body: Any, _call: Call) -> None:
+    """A message of the assistant in parts is rejected without id and status."""
+    items = body.get("input")
+    for item in items if isinstance(items, list) else []:
+        parts = isinstance(item, dict) and item.get("role") == "assistant" and isinstance(item.get("content"), list)
+        if parts and not (item.get("id") and item.get("status")):
+            raise ApiError("Input should be a valid string", param="input")
+
+
+@events(CHAT, when=with_tools)
+def streamed_calls_without_arguments_have_no_member(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """In a stream, a call whose arguments are empty has no arguments."""
+    held: list[Any] = list(stream)
+    text: dict[tuple[int, int], str] = {}
+    places = [
+        ((choice["index"], made.get("index", 0)), made)
+        for event in held
+        for choice in choices(event)
+        for made in choice["delta"].get("tool_calls") or []
+        if "function" in made
+    ]
+    for place, made in places:
+        text[place] = text.get(place, "") + (made["function"].get("arguments") or "")
+    for place, made in places:
+        if text[place] == "{}":
+            made["function"].pop("arguments", None)
+    yield from held
+
+
+@request(CHAT)
+def images_of_two_messages_crash(body: Any, _call: Call) -> None:
+    """Images in two messages are a server error."""
+    if sum(_has_image({"messages": [message]}) for message in messages(body)) > 1:
+        raise ValueError("Image features and image tokens do not match")
+
+
+def _first_image_again(history: list[Message], _call: Call) -> None:
+    seen = [message for message in history if message.images]
+    for message in seen[1:]:
+        message.images = seen[0].images[:1]
+
+
+add(
+    Fault(
+        name="later-images-are-the-first",
+        sentence="The image of a later turn is taken for that of the first.",
+        area="drawn",
+        hooks={"history": _first_image_again},
+        on=frozenset([CHAT]),
+    )
+)
+
+
+@request(CHAT)
+def empty_answers_refused(body: Any, _call: Call) -> None:
+    """An earlier message of the assistant whose content is empty is rejected."""
+    for message in messages(body):
+        if message.get("role") == "assistant" and message.get("content") == "" and not message.get("tool_calls"):
+            raise ApiError("Invalid assistant message", param="messages")
