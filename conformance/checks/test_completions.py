@@ -358,7 +358,7 @@ def offsets(answer: Completion, choice: Choice) -> tuple[list[str], list[int]] |
     found: list[int] = []
     for piece in answer.pieces(choice.index) if answer.streamed else [choice.raw]:
         told = piece.get("logprobs")
-        names, places = (told.get(key) for key in ("tokens", "text_offset")) if isinstance(told, dict) else ([], [])
+        names, places = (told.get("tokens"), told.get("text_offset")) if isinstance(told, dict) else ([], [])
         if not isinstance(names, list) or not isinstance(places, list) or len(names) != len(places):
             return None
         tokens, found = [*tokens, *names], [*found, *places]

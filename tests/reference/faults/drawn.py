@@ -634,7 +634,7 @@ def _still_busy(call: Call) -> None:
 def _wait_for_response(seconds: float, call: Call) -> float:
     if call.pulled >= 0 or _is_left(call):
         return seconds
-    return max(seconds, call.state.kept.pop("response busy", 0) - time.monotonic())
+    return max(seconds, float(call.state.kept.pop("response busy", 0)) - time.monotonic())
 
 
 add(
