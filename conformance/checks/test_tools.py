@@ -256,7 +256,11 @@ def test_a_cut_second_call_has_finish_reason_length(cities: Chat, cities_cut: Ch
     whole = [(call.name, call.arguments) for call in cities.tool_calls]
     inconclusive_unless(len(whole) > 1, "expected several tool calls, got at most one (`tool_calls`)")
     for answer in (cities_cut, cities_cut_streamed):
-        if [(call.name, call.arguments) for call in answer.tool_calls] != whole:
+        made = [(call.name, call.arguments) for call in answer.tool_calls]
+        alike = zip(made, whole, strict=False)
+        begun = all(one[0] == other[0] and other[1].startswith(one[1]) for one, other in alike)
+        spent = not answer.asks_for_stream and answer.usage.get("completion_tokens") == answer.sent["max_tokens"]
+        if made and begun and (made != whole[: len(made)] or (made != whole and spent)):
             assert_equal(answer.finish_reason, "length", f"{REASON} of {answer.name}")
 
 

@@ -15,12 +15,9 @@ from tests.reference.faults.cancel import LONG as TOKENS
 from tests.reference.faults.chat import choices, messages
 from tests.reference.faults.kit import (
     add,
-    answer,
     events,
-    headers,
     payload,
     request,
-    script,
     sent,
     when_left,
     with_tools,
@@ -31,8 +28,7 @@ from tests.reference.faults.tools import _calls
 from tests.reference.faults.vision import _change_images
 from tests.reference.generator import Sampling, Script
 from tests.reference.messages import Message
-from tests.reference.script import raw, written
-from tests.reference.tokens import TOKEN_BYTES, encode
+from tests.reference.tokens import TOKEN_BYTES
 
 CHAT, COMPLETIONS, RESPONSES, EMBEDDINGS = "chat", "completions", "responses", "embeddings"
 
@@ -43,13 +39,6 @@ def _many(call: Call) -> bool:
 
 
 # Streams
-
-
-@headers(stream=True)
-def streams_are_plain_text(head: dict[str, str], call: Call) -> None:
-    """Streams have the content type text/plain."""
-    if call.status == 200:
-        head["content-type"] = "text/plain; charset=utf-8"
 
 
 @events(CHAT)
@@ -101,17 +90,6 @@ def only_the_last_choice_ends(stream: Iterator[Any], call: Call) -> Iterator[Any
 
 
 # Calls
-
-
-@payload(CHAT, stream=True)
-def streamed_calls_become_two(body: Any, _call: Call) -> None:
-    """In a stream, the arguments of each call are those of a further call without id and name."""
-    for made in _calls(body):
-        if "name" in made["function"]:
-            made["index"] *= 2
-        else:
-            made |= {"index": made["index"] * 2 + 1, "id": None}
-            made["function"]["name"] = None
 
 
 @payload(CHAT, stream=True)
@@ -199,29 +177,6 @@ def logprobs_of_responses_empty(body: Any, _call: Call) -> None:
             part["logprobs"] = []
 
 
-def _stored_all_the_same(body: Any, call: Call) -> None:
-    if body.get("store") is False:
-        body.pop("store")
-        call.argument = "unstored"
-
-
-def _said_unstored(body: Any, call: Call) -> None:
-    if call.argument == "unstored":
-        body["store"] = False
-
-
-add(
-    Fault(
-        name="unstored-plain-responses-stored",
-        sentence="With store false, a plain response is stored all the same.",
-        area="drawn",
-        hooks={"request": _stored_all_the_same, "answer": _said_unstored},
-        on=frozenset([RESPONSES]),
-        stream=False,
-    )
-)
-
-
 @events(RESPONSES, when=with_tools)
 def calls_break_off_after_reasoning(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
     """After reasoning, a stream ends at the end of a call's arguments, with a further item that has no name."""
@@ -249,32 +204,6 @@ def calls_break_off_after_reasoning(stream: Iterator[Any], _call: Call) -> Itera
 
 
 # Formats and stop
-
-
-def _note_schema(body: Any, call: Call) -> None:
-    if isinstance(body.get("response_format"), dict) and body["response_format"].get("type") == "json_schema":
-        call.state.kept["schema at"] = time.monotonic()
-
-
-def _break_beside_schema(said: Script, call: Call) -> Script | None:
-    near = time.monotonic() - call.state.kept.get("schema at", -1) < 0.3
-    return raw('" } ,') if near and not call.body.get("response_format") and call.state.active > 1 else None
-
-
-add(
-    Fault(
-        name="texts-broken-beside-schemas",
-        sentence="While a request with a schema is under way, requests without one get broken text.",
-        area="drawn",
-        hooks={
-            "request": _note_schema,
-            "script": _break_beside_schema,
-            "timing": lambda s, c: 0.1 if c.pulled < 0 else s,
-        },
-        on=frozenset([CHAT]),
-        concurrent=True,
-    )
-)
 
 
 def _remember(how: Sampling, call: Call) -> None:
@@ -366,14 +295,6 @@ def completion_logprob_tokens_lose_their_space(body: Any, _call: Call) -> None:
 
 
 @payload(CHAT)
-def logprobs_are_zero(body: Any, _call: Call) -> None:
-    """Each token has the logprob 0, and no alternatives."""
-    for choice in choices(body):
-        for entry in (choice.get("logprobs") or {}).get("content") or []:
-            entry |= {"logprob": 0.0, "top_logprobs": []}
-
-
-@payload(CHAT)
 def cached_tokens_are_not_counted(body: Any, _call: Call) -> None:
     """prompt_tokens leaves out the tokens that were cached."""
     if counts := body.get("usage"):
@@ -391,24 +312,6 @@ def _has_image(body: Any) -> bool:
         for message in messages(body)
         for part in (message.get("content") if isinstance(message.get("content"), list) else ())
     )
-
-
-def _fails_after_images(body: Any, call: Call) -> None:
-    if call.area == CHAT and _has_image(body):
-        call.state.broken.add("embeddings-fail-after-images")
-    if call.area == EMBEDDINGS and "embeddings-fail-after-images" in call.state.broken:
-        raise ConnectionError("Couldn't connect to server")
-
-
-add(
-    Fault(
-        name="embeddings-fail-after-images",
-        sentence="Once an image was read, /embeddings is a server error.",
-        area="drawn",
-        hooks={"request": _fails_after_images, **IN_ORDER},
-        on=frozenset([CHAT, EMBEDDINGS]),
-    )
-)
 
 
 def _with_another_question(said: Script, call: Call) -> Script | None:
@@ -434,57 +337,13 @@ add(
 # Long prompts, images and limits
 
 
-@script(CHAT)
-def long_prompts_repeat_a_token(_said: Script, call: Call) -> Script | None:
-    """After a prompt of more than 3,000 tokens, one token comes again and again."""
-    text = "".join(str(message.get("content")) for message in messages(call.body))
-    return Script(written(encode("!" * 40))) if len(text) > 5000 and len(encode(text)) > 3000 else None
-
-
 @request(CHAT)
 def only_the_last_image(body: dict[str, Any], _call: Call) -> None:
     """Of several images in a message, only the last is seen."""
     _change_images(body, lambda images: images[-1:])
 
 
-@answer(CHAT, when=lambda call: call.body.get("max_tokens") is not None)
-def limits_empty_the_text(body: Any, _call: Call) -> None:
-    """With max_tokens, the content of a plain response is empty, and its finish_reason is length."""
-    for choice in choices(body):
-        choice["message"] |= {"content": ""}
-        choice["message"].pop("tool_calls", None)
-        choice["finish_reason"] = "length"
-
-
 # Errors and models
-
-
-def _crash_on_bad_json(body: bytes, call: Call) -> None:
-    try:
-        json.loads(body)
-    except (ValueError, RecursionError):
-        call.argument = "bad json"
-        raise ValueError("bad json") from None
-
-
-def _plain_error(body: Any, call: Call) -> Any:
-    return b"Internal Server Error" if call.argument == "bad json" else body
-
-
-def _plain_kind(head: dict[str, str], call: Call) -> None:
-    if call.argument == "bad json":
-        head["content-type"] = "text/plain; charset=utf-8"
-
-
-add(
-    Fault(
-        name="bad-json-is-a-text-error",
-        sentence="A body that is not JSON gets a 500 as text.",
-        area="drawn",
-        hooks={"sent": _crash_on_bad_json, "error": _plain_error, "headers": _plain_kind},
-        on=frozenset([CHAT]),
-    )
-)
 
 
 @sent(CHAT)
@@ -524,7 +383,7 @@ add(
 )
 
 
-# Drawn after the mending
+# Found after the others
 
 
 @payload(CHAT)
@@ -600,24 +459,6 @@ def cut_after_a_call_says_tool_calls(body: Any, call: Call) -> None:
     for choice in choices(body):
         if choice["finish_reason"] == "length" and _is_json(call.argument):
             choice["finish_reason"] = "tool_calls"
-
-
-@payload(CHAT, stream=True)
-def finish_reason_is_an_empty_string(body: Any, _call: Call) -> None:
-    """finish_reason of each chunk is an empty string."""
-    for choice in choices(body):
-        choice["finish_reason"] = ""
-
-
-@script(CHAT)
-def strict_documents_in_fences(said: Script, call: Call) -> Script | None:
-    """With a strict schema, a document is in a code fence."""
-    wanted = call.body.get("response_format")
-    if isinstance(wanted, dict) and (wanted.get("json_schema") or {}).get("strict") is True and not said.calls:
-        at = next((at for at, step in enumerate(said.steps) if step.channel == "content"), 0)
-        fence = written(encode("```json\n"), forced=True), written(encode("\n```"), forced=True)
-        return Script([*said.steps[:at], *fence[0], *said.steps[at:], *fence[1]])
-    return None
 
 
 def _is_left(call: Call) -> bool:
