@@ -15,6 +15,7 @@ from conformance.kit import (
     assert_equal,
     assert_in,
     assert_same_text,
+    but_for_stop,
     check,
     decided_by,
     differing,
@@ -101,6 +102,39 @@ def test_responses_are_the_same(responses_crossed: list[Response], every: Every)
         )
         assert_same_text(found, expected, where)
         assert_equal(answer.state, other.state, f"`status` of {beside(answer, other)}")
+
+
+# stop
+
+
+def stops(answer: Answer) -> list[str]:
+    """The stop strings of a request, without empty ones."""
+    found = answer.sent.get("stop")
+    return [one for one in ([found] if isinstance(found, str) else found or []) if isinstance(one, str) and one]
+
+
+def without_stop(answer: Answer) -> str | None:
+    """What decides a response that no stop string ends."""
+    return None if stops(answer) else but_for_stop(answer)
+
+
+@check("stop", SHOULD, "openapi:CreateChatCompletionRequest.stop")
+def test_stop_changes_nothing_before_it(stops_crossed: list[Chat], every: Every) -> None:
+    """With `stop`, a response is the same as without it up to the first stop string, whatever else the request has."""
+    for other, answer in every.twins(Generated, but_for_stop, of=without_stop):
+        if not stops(answer) or answer.sent.get("echo") or len(other.choices) != 1:
+            continue
+        known = other.choice
+        elsewhere = shown([known.reasoning, [call.asks for call in known.tool_calls]], 20_000)
+        if any(one in elsewhere for one in stops(answer)):
+            continue
+        ends = [known.text.find(one) for one in stops(answer) if one in known.text]
+        for choice in answer.choices:
+            where = f"`choices[{choice.index}]` of {beside(answer, other)}"
+            if ends and choice.text != known.text[: min(ends)]:
+                assert_same_text(choice.text, known.text[: min(ends)], f"`content` in {where}")
+            elif not ends and written(choice) != written(known):
+                assert_same_text(written(choice), written(known), where)
 
 
 # Empty responses

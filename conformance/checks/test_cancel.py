@@ -1,9 +1,12 @@
 """Cancelling: a server stops generating when the client has left, and serves the next request."""
 
+from collections.abc import Sequence
+
 from conformance.kit import (
     SHOULD,
     Chat,
     Fail,
+    Response,
     assert_at_most,
     check,
     inconclusive_unless,
@@ -27,7 +30,7 @@ def seconds_for_all(long_streams: list[Chat]) -> float:
     return TOKENS / max(paces)
 
 
-def assert_no_wait(long_streams: list[Chat], left: list[Chat]) -> None:
+def assert_no_wait(long_streams: list[Chat], left: Sequence[Chat | Response]) -> None:
     """End the check unless each request of a round got its response long before those left before would have ended.
 
     A server that goes on shows it in each round; one round in which nothing waits is enough.
@@ -38,7 +41,7 @@ def assert_no_wait(long_streams: list[Chat], left: list[Chat]) -> None:
     assert_at_most(round(longest, 2), round(most, 2), "seconds until the next request got its response")
 
 
-def longest_wait(left: list[Chat]) -> float:
+def longest_wait(left: Sequence[Chat | Response]) -> float:
     """The most seconds that a request of one round waited for its response."""
     *gone, question = left
     for answer in gone:
@@ -63,6 +66,17 @@ def test_a_stream_stops_when_its_client_leaves(long_streams: list[Chat], left_st
 def test_a_plain_response_stops_when_its_client_leaves(long_streams: list[Chat], left_plain: list[Chat]) -> None:
     """Generation of a plain response stops when its client disconnects: the next request does not wait for it."""
     assert_no_wait(long_streams, left_plain)
+
+
+@check("connections", SHOULD, SOURCE)
+def test_a_streamed_response_stops_when_its_client_leaves(
+    long_streams: list[Chat], left_responses: list[Chat | Response]
+) -> None:
+    """In the Responses API, generation of a stream stops when its client disconnects."""
+    for answer in (one for one in left_responses if one.streamed):
+        ended = b"response.completed" in answer.exchange.body
+        inconclusive_unless(not ended, "a stream ended before its client disconnected")
+    assert_no_wait(long_streams, left_responses)
 
 
 @check("connections", SHOULD, SOURCE)

@@ -6,7 +6,9 @@ from conformance.kit import (
     MAY,
     MUST,
     SHOULD,
+    Choice,
     Completion,
+    Every,
     assert_at_least,
     assert_at_most,
     assert_contains,
@@ -348,6 +350,34 @@ def test_text_offsets_are_those_of_the_tokens(continuation_logprobs: Completion)
         list(accumulate(lengths, initial=0))[:-1],
         "`choices[0].logprobs.text_offset`, counted from its first entry",
     )
+
+
+def offsets(answer: Completion, choice: Choice) -> tuple[list[str], list[int]] | None:
+    """The tokens of a choice and where each begins, of all chunks; None where clients cannot tell."""
+    tokens: list[str] = []
+    found: list[int] = []
+    for piece in answer.pieces(choice.index) if answer.streamed else [choice.raw]:
+        told = piece.get("logprobs")
+        names, places = (told.get("tokens"), told.get("text_offset")) if isinstance(told, dict) else ([], [])
+        if not isinstance(names, list) or not isinstance(places, list) or len(names) != len(places):
+            return None
+        tokens, found = [*tokens, *names], [*found, *places]
+    readable = all(isinstance(one, str) and not is_part(one) for one in tokens)
+    return (tokens, found) if found and readable and all(isinstance(at, int) for at in found) else None
+
+
+@check("completions", SHOULD, "openapi:CreateCompletionResponse.choices.logprobs")
+def test_text_offsets_go_on(every: Every) -> None:
+    """`logprobs.text_offset` goes on from one token to the next, also from one chunk of a stream to the next."""
+    judged = False
+    for answer in every.accepted(Completion):
+        for choice in answer.choices:
+            if told := offsets(answer, choice):
+                judged = True
+                tokens, found = told
+                expected = list(accumulate(map(len, tokens), initial=found[0]))[:-1]
+                assert_equal(found, expected, f"`choices[{choice.index}].logprobs.text_offset`")
+    inconclusive_unless(judged, "no response has `logprobs.text_offset`")
 
 
 @check("completions", SHOULD, "openapi:CreateCompletionRequest.logprobs")

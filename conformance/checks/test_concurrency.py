@@ -55,6 +55,32 @@ def test_seeds_hold_under_load(sampled: list[Chat], sampled_again: list[Chat], s
     )
 
 
+@check("seed", SHOULD, "docs:guides/advanced-usage#reproducible-outputs")
+def test_seeds_hold_beside_others(
+    sampled: list[Chat], sampled_again: list[Chat], seeds_together: list[Chat], seeds_beside_others: list[Chat]
+) -> None:
+    """The same `seed` gives the same `content`, even while requests without a seed are running."""
+    inconclusive_unless(
+        reproduced(sampled, sampled_again, sampled) >= 3,
+        "the same `seed` does not give the same `choices[0].message.content` when requests are sent alone",
+    )
+    first, again = seeds_together[::2], seeds_together[1::2]
+    inconclusive_unless(
+        reproduced(first, again, first, again) >= 3,
+        "the same `seed` does not give the same `choices[0].message.content` beside other seeds",
+    )
+    first, again = seeds_beside_others[::3], seeds_beside_others[1::3]
+    inconclusive_unless(
+        len({answer.text for answer in first}) > 1,
+        "the model gives the same `choices[0].message.content` for every `seed`",
+    )
+    assert_at_least(
+        reproduced(first, again, first, again),
+        3,
+        "number of pairs with the same `seed`, of four, that have the same `choices[0].message.content`",
+    )
+
+
 @check("concurrency", SHOULD, "openapi:CreateChatCompletionRequest.max_tokens")
 def test_parameters_are_not_mixed(count: Chat, count_max_tokens: Chat, limits_together: list[Chat]) -> None:
     """Requests that are sent at the same time keep their own `max_tokens`."""

@@ -139,14 +139,14 @@ def _format(answer: Answer) -> dict[str, Any]:
 
 def _no_document(answer: Answer, part: Part, kind: str) -> str | None:
     """What is wrong with a document that must match the schema of the request, or be an object. With tools, a model
-    that calls none may say why; checks of that combination judge it."""
+    that calls none may say why; checks of that combination judge it. A stop string may truncate a document."""
     wanted = _format(answer)
     if wanted.get("type") != kind or not _ended(part) or part.refusal or answer.sent.get("tools"):
         return None
     try:
         value = json.loads(part.text)
     except (ValueError, RecursionError):
-        return shown(part.text)
+        return None if answer.sent.get("stop") else shown(part.text)
     if kind == "json_object":
         return "" if isinstance(value, dict) else shown(value)
     schema = (wanted.get("json_schema") or wanted).get("schema")

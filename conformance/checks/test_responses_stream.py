@@ -265,6 +265,15 @@ def test_events_say_which_item(every: Every) -> None:
             assert_equal(told, [at], f"`output_index` of the events of item {at}")
 
 
+@check("responses_stream", MUST, "openapi:ResponseTextDeltaEvent.content_index")
+def test_events_say_which_part(every: Every) -> None:
+    """`content_index` of each event is the place of its part in the `content` of its item."""
+    for answer in every.accepted(Response, streamed=True):
+        for at, events in enumerate(answer.by_item.values()):
+            told = list(dict.fromkeys(event["content_index"] for event in events if "content_index" in event))
+            assert_equal(told, list(range(len(told))), f"`content_index` of the events of item {at}")
+
+
 @check("responses_stream", MUST, "openapi:Response.id")
 def test_the_response_keeps_its_id(every: Every) -> None:
     """`response.id` is the same in all events of a stream."""

@@ -48,6 +48,15 @@ def test_the_model_calls_a_function(respond_weather: Response) -> None:
     inconclusive_unless("Tokyo" in call.args["location"], f"expected 'Tokyo', got {shown(call.args)} ({ARGUMENTS})")
 
 
+@check("responses_tools", SHOULD, "openapi:FunctionTool.parameters")
+def test_members_of_a_function_may_be_null(respond_weather: Response, respond_function_forms: list[Response]) -> None:
+    """`parameters`, `strict` and `description` of a function may be `null`, the first and the last also empty."""
+    inconclusive_unless(respond_weather.ok, "a function with all members is rejected too")
+    for answer in respond_function_forms:
+        tool = shown({name: value for name, value in answer.sent["tools"][0].items() if not value})
+        assert_equal(answer.object["object"], "response", f"`object` of the response to a function with {tool}")
+
+
 @check("responses_tools", MUST, "openapi:FunctionTool.description")
 def test_descriptions_reach_the_model(respond_weather: Response, respond_weather_described: Response) -> None:
     """`description` of a function is part of what the model reads, and `usage.input_tokens` counts it."""

@@ -10,6 +10,7 @@ from conformance.kit import (
     inconclusive_unless,
     reproduced,
 )
+from conformance.kit.steadiness import beginning
 
 SOURCE = "docs:guides/conversation-state requests are independent"
 
@@ -80,6 +81,20 @@ def test_a_system_message_leaves_nothing(after_system: list[Chat]) -> None:
 def test_a_long_prompt_leaves_nothing(after_long: list[Chat]) -> None:
     """A long prompt that begins as the next one does has no effect on it, cached or not."""
     assert_unchanged(after_long)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_a_known_beginning_changes_nothing(shared_beginnings: list[Chat]) -> None:
+    """A request whose prompt begins as an earlier one gets the same response as one whose prompt is new."""
+    texts = [answer.said for answer in shared_beginnings]
+    new, known = [texts[0], texts[2]], [texts[3], texts[1]]
+    inconclusive_unless(
+        new == [texts[4], texts[6]] and known == [texts[7], texts[5]] and all(new),
+        "the response depends on the number in the system message",
+    )
+    # Sums of a cached prompt may be rounded in another way, which may change the end of a text, but not both texts.
+    if all(2 * len(beginning(*pair)) < len(pair[1]) for pair in zip(known, new, strict=True)):
+        assert_same_text(known[0], new[0], f"reasoning and text of `{shared_beginnings[3].name}`")
 
 
 @check("concurrency", SHOULD, SOURCE)

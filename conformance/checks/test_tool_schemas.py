@@ -400,6 +400,13 @@ def test_values_numbers(call_of_numbers: Chat, call_of_numbers_streamed: Chat) -
 
 
 @check("tools", SHOULD, STRICT)
+def test_values_rows(call_of_rows: Chat, call_of_rows_streamed: Chat) -> None:
+    """Arrays of objects stay unchanged in `arguments`, plain and streamed."""
+    unharmed(call_of_rows)
+    unharmed(call_of_rows_streamed)
+
+
+@check("tools", SHOULD, STRICT)
 def test_values_nested(call_of_nested: Chat) -> None:
     """Empty arrays and objects inside arrays and objects stay unchanged in `arguments`."""
     unharmed(call_of_nested)

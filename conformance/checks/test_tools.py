@@ -250,6 +250,20 @@ def test_a_cut_streamed_call_has_finish_reason_length(
             assert_equal(answer.finish_reason, "length", f"{REASON} of the stream, {answer.name}")
 
 
+@check("tools", SHOULD, "openapi:CreateChatCompletionResponse.choices.finish_reason")
+def test_a_cut_second_call_has_finish_reason_length(cities: Chat, cities_cut: Chat, cities_cut_streamed: Chat) -> None:
+    """`finish_reason` is `length` when `max_tokens` truncates a second tool call, though the first one is complete."""
+    whole = [(call.name, call.arguments) for call in cities.tool_calls]
+    inconclusive_unless(len(whole) > 1, "expected several tool calls, got at most one (`tool_calls`)")
+    for answer in (cities_cut, cities_cut_streamed):
+        made = [(call.name, call.arguments) for call in answer.tool_calls]
+        alike = zip(made, whole, strict=False)
+        begun = all(one[0] == other[0] and other[1].startswith(one[1]) for one, other in alike)
+        spent = not answer.asks_for_stream and answer.usage.get("completion_tokens") == answer.sent["max_tokens"]
+        if made and begun and (made != whole[: len(made)] or (made != whole and spent)):
+            assert_equal(answer.finish_reason, "length", f"{REASON} of {answer.name}")
+
+
 @check("tools", SHOULD, "de-facto:a truncated call is no text for the user")
 def test_a_cut_call_leaves_no_markup(weather: Chat, weather_cut: Chat, weather_cut_streamed: Chat) -> None:
     """A tool call that `max_tokens` truncates does not appear in `content`."""

@@ -178,3 +178,25 @@ def test_a_model_without_eyes_refuses(describe_nothing: Chat, image_to_chat_mode
         not image_to_chat_model.ok, "expected a chat model without image input, got one that takes images"
     )
     expect_rejection(image_to_chat_model, or_leniently=(404, 415, 422, 501))
+
+
+@check("vision", SHOULD, IMAGE)
+def test_the_image_of_a_later_turn_is_seen(look_back: Chat, look_twice: list[Chat]) -> None:
+    """A conversation may have an image in each of two turns, and the model sees the later one, too."""
+    for answer in look_twice:
+        ignored_unless(
+            answer.tokens("prompt") > look_back.tokens("prompt") + 1,
+            f"expected more tokens with a second image, got no more ({PROMPT})",
+        )
+    first, second = ([(entry["token"], entry["logprob"]) for entry in answer.logprobs] for answer in look_twice)
+    inconclusive_unless(first and second, "the response has no logprobs")
+    ignored_unless(first != second, "expected other logprobs for another second image, got the same")
+
+
+@check("vision", SHOULD, "openapi:ChatCompletionRequestAssistantMessage.tool_calls")
+def test_calls_beside_an_image_are_read(look_after_calls: list[Chat]) -> None:
+    """Earlier tool calls are part of the prompt in a conversation with an image, as they are without one."""
+    short, long, short_beside, long_beside = (answer.tokens("prompt") for answer in look_after_calls)
+    inconclusive_unless(long > short + 8, f"longer arguments of a call cost no tokens without an image ({PROMPT})")
+    more, got = long - short, long_beside - short_beside
+    ignored_unless(got > 8, f"expected {more} more tokens for longer arguments of a call, got {got} ({PROMPT})")

@@ -133,15 +133,18 @@ class Every:
         for streamed in self.of(kind, is_twin, what=f"plain and streamed {kind.__name__}"):
             yield others[streamed.name], streamed
 
-    def twins(self, kind: type[A], key: Callable[[A], str | None]) -> Iterator[tuple[A, A]]:
+    def twins(
+        self, kind: type[A], key: Callable[[A], str | None], *, of: Callable[[A], str | None] | None = None
+    ) -> Iterator[tuple[A, A]]:
         """Each accepted response with the first one that has the same key, plain ones before streams.
 
         `key` tells what of a request decides the response; requests without a key are left out. So are a plain and a
-        streamed response to the same request, which `pairs` has.
+        streamed response to the same request, which `pairs` has. `of` makes the keys of those that may be the first.
         """
-        if (kind, key) not in self._firsts:
-            self._firsts[kind, key] = self._first(kind, key, True) | self._first(kind, key, False)
-        firsts, others = self._firsts[kind, key], dict[str, A]()
+        of = of or key
+        if (kind, of) not in self._firsts:
+            self._firsts[kind, of] = self._first(kind, of, True) | self._first(kind, of, False)
+        firsts, others = self._firsts[kind, of], dict[str, A]()
 
         def has_twin(answer: A) -> bool:
             others.clear()
