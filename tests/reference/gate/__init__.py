@@ -11,6 +11,7 @@ with its name in a header, and those that need them; what did not change is not 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import time
 from collections.abc import Sequence
@@ -34,9 +35,18 @@ REFUSING = [fault for fault in FAULTS.values() if fault.area == "refusing"]
 MODELS = [fault for fault in FAULTS.values() if fault.model]
 
 
-def changed_entries(names: Sequence[str]) -> dict[str, Declared]:
-    """The entries of these faults in `kills.toml` that are out of date, as they must be. Prints what was wrong."""
-    found: dict[str, Declared] = {}
+def write(names: Sequence[str]) -> None:
+    """Write the entries of these faults into `kills.toml` where they are out of date; without names, of all faults."""
+    workers = 1 if names else os.cpu_count() or 1
+    parts = [(names or [f.name for f in (*WRONG, *LEGAL)])[at::workers] for at in range(workers)]
+    with ProcessPoolExecutor(workers) as pool:
+        changed = sum(pool.map(_write_part, parts))
+    print(f"{changed} entries of {kills.FILE.name} changed" + (": read the diff" if changed else ""))
+
+
+def _write_part(names: Sequence[str]) -> int:
+    """Write the entries of these faults; how many were out of date. Prints what was wrong."""
+    changed = 0
     with bench() as on:
         _show_unsound(on)
         checks = [check.id for check in on.checks]
@@ -50,21 +60,19 @@ def changed_entries(names: Sequence[str]) -> dict[str, Declared]:
                     f"{name} is not written: correct the checks, which must not notice what is legal, nor end in error"
                 )
             elif wrong:
-                found[name] = kills.corrected(entry, wrong, flipped, checks)
-    return found
+                _keep(name, kills.corrected(entry, wrong, flipped, checks))
+                changed += 1
+    return changed
 
 
-def write(names: Sequence[str]) -> None:
-    """Write the entries of these faults into `kills.toml` where they are out of date; without names, of all faults."""
-    workers = 1 if names else os.cpu_count() or 1
-    parts = [(names or [f.name for f in (*WRONG, *LEGAL)])[at::workers] for at in range(workers)]
-    with ProcessPoolExecutor(workers) as pool:
-        changed = {name: entry for part in pool.map(changed_entries, parts) for name, entry in part.items()}
-    text = kills.FILE.read_text(encoding="utf-8")
-    for name, entry in changed.items():
-        text = kills.written(text, name, entry, list(FAULTS), list(catalogue.load()))
-    kills.FILE.write_text(text, encoding="utf-8")
-    print(f"{len(changed)} entries of {kills.FILE.name} changed" + (": read the diff" if changed else ""))
+def _keep(name: str, entry: Declared) -> None:
+    """Write one entry at once: an interrupted run keeps what it has found, and workers take turns."""
+    with kills.FILE.open("r+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        text = kills.written(file.read(), name, entry, list(FAULTS), list(catalogue.load()))
+        file.seek(0)
+        file.write(text)
+        file.truncate()
 
 
 def show(names: Sequence[str], area: str = "") -> None:
