@@ -15,8 +15,8 @@ from conformance.kit import (
     assert_equal,
     assert_in,
     assert_same_text,
-    but_for_stop,
     check,
+    decided_before_stop,
     decided_by,
     differing,
     inconclusive_unless,
@@ -115,13 +115,13 @@ def stops(answer: Answer) -> list[str]:
 
 def without_stop(answer: Answer) -> str | None:
     """What decides a response that no stop string ends."""
-    return None if stops(answer) else but_for_stop(answer)
+    return None if stops(answer) else decided_before_stop(answer)
 
 
 @check("stop", SHOULD, "openapi:CreateChatCompletionRequest.stop")
 def test_stop_changes_nothing_before_it(stops_crossed: list[Chat], every: Every) -> None:
     """With `stop`, a response is the same as without it up to the first stop string, whatever else the request has."""
-    for other, answer in every.twins(Generated, but_for_stop, of=without_stop):
+    for other, answer in every.twins(Generated, decided_before_stop, of=without_stop):
         if not stops(answer) or answer.sent.get("echo") or len(other.choices) != 1:
             continue
         known = other.choice

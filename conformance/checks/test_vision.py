@@ -182,7 +182,7 @@ def test_a_model_without_eyes_refuses(describe_nothing: Chat, image_to_chat_mode
 
 @check("vision", SHOULD, IMAGE)
 def test_the_image_of_a_later_turn_is_seen(look_back: Chat, look_twice: list[Chat]) -> None:
-    """A conversation may have an image in each of two turns, and the model sees the later one, too."""
+    """A conversation may have an image in each of two turns, and the model also sees the later one."""
     for answer in look_twice:
         ignored_unless(
             answer.tokens("prompt") > look_back.tokens("prompt") + 1,

@@ -42,7 +42,7 @@ def decided_by(answer: Answer) -> str | None:
     return _told(answer, INERT | GREEDY)
 
 
-def but_for_stop(answer: Answer) -> str | None:
+def decided_before_stop(answer: Answer) -> str | None:
     """What decides the response to a request at `temperature: 0` up to its first `stop` string."""
     return None if answer.sent.get("temperature") != 0 else _told(answer, INERT | GREEDY | {"stop"})
 

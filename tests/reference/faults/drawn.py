@@ -536,7 +536,7 @@ def _first_image_again(history: list[Message], _call: Call) -> None:
 add(
     Fault(
         name="later-images-are-the-first",
-        sentence="The image of a later turn is taken for that of the first.",
+        sentence="The image of a later turn is treated as that of the first.",
         area="drawn",
         hooks={"history": _first_image_again},
         on=frozenset([CHAT]),
