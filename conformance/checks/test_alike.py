@@ -1,6 +1,8 @@
 """Alike: requests that differ only in what changes nothing must get the same."""
 
+import json
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from conformance.kit import (
     SHOULD,
@@ -12,9 +14,11 @@ from conformance.kit import (
     Fail,
     Generated,
     Response,
+    assert_at_least,
     assert_equal,
     assert_in,
     assert_same_text,
+    beginning_of,
     check,
     decided_before_stop,
     decided_by,
@@ -24,6 +28,7 @@ from conformance.kit import (
     shown,
     traits,
 )
+from conformance.kit.every import is_bad
 
 
 def written(choice: Choice) -> str:
@@ -64,6 +69,64 @@ def test_inputs_have_the_same_length(responses_crossed: list[Response], every: E
         if counted(answer) and counted(other):
             where = f"`usage.input_tokens` of {beside(answer, other)}"
             assert_equal(answer.tokens("input"), other.tokens("input"), where)
+
+
+class Added(NamedTuple):
+    """The messages that a request has more than another one, and the `prompt_tokens` that they cost."""
+
+    other: str
+    tokens: int
+    messages: list[dict[str, Any]]
+
+
+def additions(answers: Iterator[Answer]) -> dict[str, Added]:
+    """What each chat request adds to the longest one that it continues, by the name of its response."""
+    seen = dict[str, tuple[str, int]]()
+    asked = list[tuple[str, int, list[dict[str, Any]], list[str | None]]]()
+    for answer in answers:
+        if not (isinstance(answer, Chat) and answer.ok and answer.readable and counted(answer)):
+            continue
+        messages = answer.sent.get("messages")
+        if is_bad(answer) or (answer.sent.get("n") or 1) > 1 or not isinstance(messages, list):
+            continue
+        tokens = answer.tokens("prompt")
+        seen.setdefault(prompt_of(answer) or "", (answer.name, tokens))
+        if not has_reasoning(messages):
+            asked.append((answer.name, tokens, messages, [beginning_of(answer, at) for at in range(len(messages))]))
+    found = {}
+    for name, tokens, messages, beginnings in asked:
+        for at in range(len(messages) - 1, 0, -1):
+            if earlier := seen.get(beginnings[at] or ""):
+                found[name] = Added(earlier[0], tokens - earlier[1], messages[at:])
+                break
+    return found
+
+
+def has_reasoning(messages: list[dict[str, Any]]) -> bool:
+    """Whether messages replay reasoning, which templates may drop later."""
+    return "<think" in json.dumps(messages) or any("reasoning" in name for one in messages for name in one)
+
+
+def words(messages: list[dict[str, Any]]) -> int:
+    """The words of messages that every template keeps: not those beside a tool call."""
+    texts = [one.get("content") for one in messages if not one.get("tool_calls")]
+    parts = [[{"text": text}] if isinstance(text, str) else text or [] for text in texts]
+    return sum(len(part.get("text", "").split()) for some in parts for part in some)
+
+
+FRAME = 2
+"""Tokens that the same messages may cost less after another beginning."""
+
+
+@check("conversation", SHOULD, "openapi:CompletionUsage.prompt_tokens")
+def test_added_messages_are_read(every: Every) -> None:
+    """Messages that continue a conversation cost a prompt token a word, and the same whatever is before them."""
+    added = every.once(additions)
+    for answer in every.accepted(Chat):
+        if one := added.get(answer.name):
+            alike = max(other.tokens for other in added.values() if other.messages == one.messages)
+            where = f"`usage.prompt_tokens` of {answer.name} above those of {one.other}, which lacks its last messages"
+            assert_at_least(one.tokens, max(words(one.messages), alike - FRAME), where)
 
 
 # Responses

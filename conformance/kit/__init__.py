@@ -6,7 +6,7 @@ from conformance.answers.values import utf8
 from conformance.kit.certainty import certainty, entries, is_part, joined, lead, spelled, tokens, whole
 from conformance.kit.every import Every
 from conformance.kit.evidence import responding_model
-from conformance.kit.likeness import decided_before_stop, decided_by, differing, prompt_of
+from conformance.kit.likeness import beginning_of, decided_before_stop, decided_by, differing, prompt_of
 from conformance.kit.markup import assert_unmarked, begins_as_reasoning, call_markup_in, calls_in, markup_in
 from conformance.kit.refusals import assert_streams_rejected, expect_rejection, too_long
 from conformance.kit.schema import validate_against, violations
@@ -71,6 +71,7 @@ __all__ = [
     "assert_same_text",
     "assert_streams_rejected",
     "assert_unmarked",
+    "beginning_of",
     "begins_as_reasoning",
     "call_markup_in",
     "calls_in",

@@ -34,6 +34,11 @@ def prompt_of(answer: Answer) -> str | None:
     return _told(answer, INERT | GREEDY | SAMPLING - {"suffix"})
 
 
+def beginning_of(answer: Answer, number: int) -> str | None:
+    """What decides the prompt of a request that has only this `number` of messages, the first ones."""
+    return _told(answer, INERT | GREEDY | SAMPLING, number)
+
+
 def decided_by(answer: Answer) -> str | None:
     """What decides the response to a request at `temperature: 0`; None at any other."""
     sent = answer.sent
@@ -55,7 +60,7 @@ def differing(answer: Answer, other: Answer) -> str:
     return ", ".join(f"`{name}`" for name in names) or "nothing"
 
 
-def _told(answer: Answer, without: set[str]) -> str | None:
+def _told(answer: Answer, without: set[str], messages: int | None = None) -> str | None:
     request = answer.exchange.request
     if not answer.sent or request.method != "POST":
         return None
@@ -66,7 +71,7 @@ def _told(answer: Answer, without: set[str]) -> str | None:
     }
     for name in ("messages", "input"):
         if name in kept:
-            kept[name] = _plainly(kept[name])
+            kept[name] = _plainly(kept[name])[:messages]
     return f"{request.path} {request.role} {json.dumps(kept, sort_keys=True)}"
 
 
@@ -75,7 +80,7 @@ def _plainly(value: Any) -> Any:
     if isinstance(value, str):
         return [{"role": "user", "content": value}]
     if not isinstance(value, list):
-        return value
+        return [value]
     return [_message(one) if isinstance(one, dict) else one for one in value]
 
 

@@ -550,3 +550,13 @@ def empty_answers_refused(body: Any, _call: Call) -> None:
     for message in messages(body):
         if message.get("role") == "assistant" and message.get("content") == "" and not message.get("tool_calls"):
             raise ApiError("Invalid assistant message", param="messages")
+
+
+@request(CHAT)
+def last_question_lost_after_system(body: Any, _call: Call) -> None:
+    """A question after a system message and an earlier response does not reach the model."""
+    messages = body.get("messages")
+    listed = messages if isinstance(messages, list) else []
+    roles = [message.get("role") for message in listed if isinstance(message, dict)]
+    if roles == ["system", "user", "assistant", "user"]:
+        body["messages"] = body["messages"][:-1]
