@@ -560,3 +560,13 @@ def last_question_lost_after_system(body: Any, _call: Call) -> None:
     roles = [message.get("role") for message in listed if isinstance(message, dict)]
     if roles == ["system", "user", "assistant", "user"]:
         body["messages"] = body["messages"][:-1]
+
+
+@request(CHAT)
+def messages_without_a_user_break(body: Any, _call: Call) -> None:
+    """Messages of which none is the user's get a 500."""
+    messages = body.get("messages")
+    listed = messages if isinstance(messages, list) else []
+    roles = {message.get("role") for message in listed if isinstance(message, dict)}
+    if roles and roles <= {"system", "assistant"}:
+        raise RuntimeError("list index out of range")
