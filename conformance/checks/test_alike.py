@@ -254,7 +254,7 @@ def accepted_traits(answers: Iterator[Answer]) -> dict[tuple[str, object], set[s
     """The traits of all requests that were accepted, by endpoint and model."""
     found: dict[tuple[str, object], set[str]] = {}
     for answer in answers:
-        if answer.ok:
+        if answer.ok and answer.sent:
             found.setdefault(asked_of(answer), set()).update(traits(answer))
     return found
 
