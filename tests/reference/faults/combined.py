@@ -32,7 +32,8 @@ CHAT, RESPONSES = "chat", "responses"
 
 
 def _many(call: Call) -> bool:
-    return (call.body.get("n") or 1) > 1
+    n = call.body.get("n")
+    return isinstance(n, int) and n > 1
 
 
 def _parts(body: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.reference.call import Call
@@ -13,6 +13,7 @@ from tests.reference.fault import Fault
 from tests.reference.faults.cancel import LEFT
 from tests.reference.faults.cancel import LONG as TOKENS
 from tests.reference.faults.chat import choices, messages
+from tests.reference.faults.combined import _many
 from tests.reference.faults.kit import (
     add,
     events,
@@ -33,40 +34,32 @@ from tests.reference.tokens import TOKEN_BYTES
 CHAT, COMPLETIONS, RESPONSES, EMBEDDINGS = "chat", "completions", "responses", "embeddings"
 
 
-def _many(call: Call) -> bool:
-    n = call.body.get("n")
-    return isinstance(n, int) and n > 1
-
-
 # Streams
+
+
+def _first_after_reasoning(stream: Iterator[Any], change: Callable[[str], str | None]) -> Iterator[Any]:
+    """The stream, with the first text after the reasoning of each choice changed."""
+    thinking: set[int] = set()
+    for event in stream:
+        for choice in choices(event):
+            if choice["delta"].get("reasoning_content"):
+                thinking.add(choice["index"])
+            elif choice["delta"].get("content") and choice["index"] in thinking:
+                thinking.remove(choice["index"])
+                choice["delta"]["content"] = change(choice["delta"]["content"])
+        yield event
 
 
 @events(CHAT)
 def streamed_text_begins_with_breaks_after_reasoning(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
     """In a stream, the text after reasoning begins with the line breaks that follow the end mark."""
-    thinking: set[int] = set()
-    for event in stream:
-        for choice in choices(event):
-            if choice["delta"].get("reasoning_content"):
-                thinking.add(choice["index"])
-            elif choice["delta"].get("content") and choice["index"] in thinking:
-                thinking.remove(choice["index"])
-                choice["delta"]["content"] = "\n\n" + choice["delta"]["content"]
-        yield event
+    yield from _first_after_reasoning(stream, lambda text: f"\n\n{text}")
 
 
 @events(CHAT)
 def first_text_after_reasoning_lost(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
     """In a stream, the first token of the text after reasoning has a logprob but no content."""
-    thinking: set[int] = set()
-    for event in stream:
-        for choice in choices(event):
-            if choice["delta"].get("reasoning_content"):
-                thinking.add(choice["index"])
-            elif choice["delta"].get("content") and choice["index"] in thinking:
-                thinking.remove(choice["index"])
-                choice["delta"]["content"] = None
-        yield event
+    yield from _first_after_reasoning(stream, lambda _text: None)
 
 
 @request(COMPLETIONS, stream=True)
@@ -111,17 +104,22 @@ def patterns_need_anchors(body: Any, _call: Call) -> None:
             raise ApiError("Pattern must start with '^' and end with '$'", param="tools")
 
 
-@events(CHAT, when=lambda call: bool(call.body.get("stop")))
-def ends_of_calls_are_text_beside_stop(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """With stop, a stream that ends with a call has the end of its markup as text."""
+def _before_the_end_of_calls(stream: Iterator[Any], delta: dict[str, Any]) -> Iterator[Any]:
+    """The stream, with one delta more before the end of each choice that has calls."""
     called: set[int] = set()
     for event in stream:
         for choice in choices(event):
             if choice["delta"].get("tool_calls"):
                 called.add(choice["index"])
             if choice["finish_reason"] and choice["index"] in called:
-                yield {**event, "choices": [{**choice, "delta": {"content": "all>"}, "finish_reason": None}]}
+                yield {**event, "choices": [{**choice, "delta": delta, "finish_reason": None}]}
         yield event
+
+
+@events(CHAT, when=lambda call: bool(call.body.get("stop")))
+def ends_of_calls_are_text_beside_stop(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """With stop, a stream that ends with a call has the end of its markup as text."""
+    yield from _before_the_end_of_calls(stream, {"content": "all>"})
 
 
 # Responses
@@ -431,15 +429,7 @@ def streamed_arrays_of_arguments_lose_characters(stream: Iterator[Any], _call: C
 @events(CHAT, when=with_tools)
 def streams_of_calls_end_with_null(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
     """A stream with calls has a last delta whose arguments are null."""
-    called: set[int] = set()
-    for event in stream:
-        for choice in choices(event):
-            if choice["delta"].get("tool_calls"):
-                called.add(choice["index"])
-            if choice["finish_reason"] and choice["index"] in called:
-                delta = {"tool_calls": [{"index": 0, "function": {"arguments": None}}]}
-                yield {**event, "choices": [{**choice, "delta": delta, "finish_reason": None}]}
-        yield event
+    yield from _before_the_end_of_calls(stream, {"tool_calls": [{"index": 0, "function": {"arguments": None}}]})
 
 
 def _is_json(text: str) -> bool:
@@ -555,9 +545,7 @@ def empty_answers_refused(body: Any, _call: Call) -> None:
 @request(CHAT)
 def last_question_lost_after_system(body: Any, _call: Call) -> None:
     """A question after a system message and an earlier response does not reach the model."""
-    messages = body.get("messages")
-    listed = messages if isinstance(messages, list) else []
-    roles = [message.get("role") for message in listed if isinstance(message, dict)]
+    roles = [message.get("role") for message in messages(body)]
     if roles == ["system", "user", "assistant", "user"]:
         body["messages"] = body["messages"][:-1]
 
@@ -565,8 +553,6 @@ def last_question_lost_after_system(body: Any, _call: Call) -> None:
 @request(CHAT)
 def messages_without_a_user_break(body: Any, _call: Call) -> None:
     """Messages of which none is the user's get a 500."""
-    messages = body.get("messages")
-    listed = messages if isinstance(messages, list) else []
-    roles = {message.get("role") for message in listed if isinstance(message, dict)}
+    roles = {message.get("role") for message in messages(body)}
     if roles and roles <= {"system", "assistant"}:
         raise RuntimeError("list index out of range")
