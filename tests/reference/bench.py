@@ -49,7 +49,7 @@ THREADS = 8
 TIMEOUT = 4.0
 """Seconds for one response of the reference, which needs milliseconds."""
 
-TIMED = {"long_streams", "left_streams", "left_plain"}
+TIMED = {"long_streams", "left_streams", "left_plain", "left_responses"}
 """Scenarios whose times are judged: no other request may be running.
 
 Others run alone because of the last bits of sums, which are always the same here.

@@ -10,7 +10,7 @@ from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
 from tests.reference.faults.kit import add, when_left
 
-CHAT = "chat"
+CHAT, RESPONSES = "chat", "responses"
 LONG, MANY = 3000, 192
 """`max_tokens` of the scenarios whose clients leave: of the long responses, and of the forty streams."""
 
@@ -22,7 +22,11 @@ LEFT = 8
 
 
 def _is_long(call: Call) -> bool:
-    return bool(call.body.get("max_tokens") == LONG)
+    return LONG in (call.body.get("max_tokens"), call.body.get("max_output_tokens"))
+
+
+def _is_long_response(call: Call) -> bool:
+    return call.area == RESPONSES and _is_long(call)
 
 
 def _left(call: Call) -> None:
@@ -67,6 +71,16 @@ add(
         on=frozenset([CHAT]),
         stream=False,
         when=lambda call: _is_long(call) or "Portugal" in str(call.body.get("messages")),
+    )
+)
+add(
+    Fault(
+        name="streamed-responses-go-on-without-client",
+        sentence="In the Responses API, a stream goes on without its client, and takes the only slot.",
+        area="cancel",
+        hooks={"request": _begun, "timing": _wait},
+        on=frozenset([CHAT, RESPONSES]),
+        when=lambda call: _is_long_response(call) or "Italy" in str(call.body.get("messages")),
     )
 )
 

@@ -10,8 +10,6 @@ from typing import Any
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
 from tests.reference.fault import Fault
-from tests.reference.faults.cancel import LEFT
-from tests.reference.faults.cancel import LONG as TOKENS
 from tests.reference.faults.chat import choices, messages
 from tests.reference.faults.combined import _many
 from tests.reference.faults.kit import (
@@ -20,7 +18,6 @@ from tests.reference.faults.kit import (
     payload,
     request,
     sent,
-    when_left,
     with_tools,
 )
 from tests.reference.faults.state import IN_ORDER
@@ -449,35 +446,6 @@ def cut_after_a_call_says_tool_calls(body: Any, call: Call) -> None:
     for choice in choices(body):
         if choice["finish_reason"] == "length" and _is_json(call.argument):
             choice["finish_reason"] = "tool_calls"
-
-
-def _is_left(call: Call) -> bool:
-    return call.area == RESPONSES and call.status == 200 and call.body.get("max_output_tokens") == TOKENS
-
-
-def _still_busy(call: Call) -> None:
-    kept = call.state.kept
-    kept["responses left"] = kept.get("responses left", 0) + 1
-    if kept["responses left"] % LEFT == 0:
-        kept["response busy"] = time.monotonic() + 3.5
-
-
-def _wait_for_response(seconds: float, call: Call) -> float:
-    if call.pulled >= 0 or _is_left(call):
-        return seconds
-    return max(seconds, float(call.state.kept.pop("response busy", 0)) - time.monotonic())
-
-
-add(
-    Fault(
-        name="streamed-responses-go-on-without-client",
-        sentence="In the Responses API, a stream goes on without its client, and takes the only slot.",
-        area="drawn",
-        hooks={"wire": when_left(_is_left, _still_busy), "timing": _wait_for_response},
-        on=frozenset([CHAT, RESPONSES]),
-        when=lambda call: call.stream or "Italy" in str(call.body.get("messages")),
-    )
-)
 
 
 @request(RESPONSES)
