@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from tests.reference import kills
@@ -80,10 +82,17 @@ def test_a_fault_may_have_only_one_outcome() -> None:
 
 def test_only_what_every_attempt_shows_is_a_difference() -> None:
     sharp = kills.declared(TEXT)["stop-lost"]
-    seen = [{"stop.ends": "fail", "wire.is_json": "fail"}, {}, {"stop.ends": "fail"}]
-    assert kills.steady_differences(sharp, lambda: seen.pop(0)) == ({}, {})
+    seen = [{"stop.ends": "fail", "wire.is_json": "fail"}, {"wire.is_json": "fail"}, {}]
+    asked = list[list[str]]()
+
+    def flips(among: Collection[str]) -> dict[str, str]:
+        asked.append(list(among))
+        return seen.pop(0)
+
+    assert kills.steady_differences(sharp, flips) == ({}, {"stop.ends": "fail"})
+    assert asked == [[], ["wire.is_json"], ["wire.is_json"]]
     always = {"zebra.runs": "error"}
-    assert kills.steady_differences(sharp, lambda: always) == ({"stop.ends": "pass", "zebra.runs": "error"}, always)
+    assert kills.steady_differences(sharp, lambda _: always) == ({"stop.ends": "pass", "zebra.runs": "error"}, always)
 
 
 def corrected(name: str, flipped: dict[str, str]) -> Declared:

@@ -105,10 +105,15 @@ def test_earlier_turn_is_remembered(name_unknown: Chat, name_recalled: Chat) -> 
 
 
 @check("conversation", MUST, "openapi:CreateChatCompletionRequest.messages")
-def test_first_of_many_turns_is_remembered(name_recalled: Chat, name_recalled_late: Chat) -> None:
+def test_first_of_many_turns_is_remembered(
+    name_recalled: Chat, name_recalled_late: Chat, longer_first_of_many_turns: Chat
+) -> None:
     """All turns in `messages` reach the model, however many there are."""
     words = [len(message["content"].split()) for message in name_recalled_late.sent["messages"]]
     assert_words_added(name_recalled_late, name_recalled, sum(words[2:-1]), "later turns")
+    assert_words_added(
+        longer_first_of_many_turns, name_recalled_late, len(TEN_WORDS.split()), "the first of many turns"
+    )
     inconclusive_unless("Alice" in name_recalled_late.text, forgot(name_recalled_late))
 
 

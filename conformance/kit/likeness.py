@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from conformance.answers import Answer
 
@@ -60,19 +62,31 @@ def differing(answer: Answer, other: Answer) -> str:
     return ", ".join(f"`{name}`" for name in names) or "nothing"
 
 
-def _told(answer: Answer, without: set[str], messages: int | None = None) -> str | None:
-    request = answer.exchange.request
-    if not answer.sent or request.method != "POST":
+_KNOWN: WeakKeyDictionary[Answer, dict[Any, str | None]] = WeakKeyDictionary()
+"""The strings made for each response: several rules compare each one with all others."""
+
+
+def _told(answer: Answer, without: Collection[str], messages: int | None = None) -> str | None:
+    known = _KNOWN.setdefault(answer, {})
+    about = frozenset(without), messages
+    if about not in known:
+        known[about] = _tell(answer, without, messages)
+    return known[about]
+
+
+def _tell(answer: Answer, without: Collection[str], messages: int | None) -> str | None:
+    sent = answer.sent
+    if not sent or answer.exchange.request.method != "POST":
         return None
     kept = {
         name: value
-        for name, value in answer.sent.items()
+        for name, value in sent.items()
         if name not in without and value is not None and not (name in DEFAULTS and value == DEFAULTS[name])
     }
     for name in ("messages", "input"):
         if name in kept:
             kept[name] = _plainly(kept[name])[:messages]
-    return f"{request.path} {request.role} {json.dumps(kept, sort_keys=True)}"
+    return f"{answer.exchange.request.path} {answer.exchange.request.role} {json.dumps(kept, sort_keys=True)}"
 
 
 def _plainly(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,10 @@ def judged(
     return judge.result(check, target=target, problem=problem, arguments=arguments, duration=0, source=source)
 
 
-def recorded(source: Source, scenarios: Iterable[str], name: str, known: Recorded | None = None) -> Any:
-    """What a check gets for a parameter; a rule over every exchange judges the responses to `scenarios`, and may
-    compare them with those that are `known`."""
-    return Every.of_recorded(Recorded(source, scenarios), known) if name == "every" else given(source, name)
+def recorded(source: Source, every: Recorded, name: str, known: Recorded | None = None) -> Any:
+    """What a check gets for a parameter; a rule over every exchange judges the responses of `every`, and may compare
+    them with those that are `known`."""
+    return Every.of_recorded(every, known) if name == "every" else given(source, name)
 
 
 def outcomes(file: Path) -> dict[tuple[str, str], Outcome]:
@@ -49,7 +49,8 @@ def outcomes(file: Path) -> dict[tuple[str, str], Outcome]:
     scenario.load()
     _, sources, _ = replayed(file)
     return {
-        (name, check.id): judged(check, partial(recorded, source, scenario.SCENARIOS), name, source).outcome
+        (name, check.id): judged(check, partial(recorded, source, every), name, source).outcome
         for name, source in sources.items()
+        for every in [Recorded(source, scenario.SCENARIOS)]
         for check in checks.values()
     }

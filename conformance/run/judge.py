@@ -103,6 +103,8 @@ class Judge:
             outcome, message = Outcome.BLOCKED, f"{message} (the check does not judge `{name}`)"
         if source and (nothing := unproved(source, proofs)):
             outcome, message = Outcome.BLOCKED, nothing
+        if outcome.good and (unsent := next(filter(_is_unsent, arguments.values()), None)) is not None:
+            outcome, message = Outcome.NOT_RUN, unsent.why
         if outcome.good:  # The check did not need what is missing.
             arguments = {name: argument for name, argument in arguments.items() if not isinstance(argument, Missing)}
         held = list(self._notes.held)
@@ -245,6 +247,11 @@ def problem_of(check: Check, arguments: dict[str, Any]) -> Exception | None:
     except Exception as problem:
         return problem
     return None
+
+
+def _is_unsent(argument: Any) -> bool:
+    """Whether a scenario that the check names was not sent, and not because of what the server responded."""
+    return isinstance(argument, Missing) and not argument.blocked and argument.verdict is None
 
 
 def _only_control(refused: Answer, arguments: dict[str, Any]) -> bool:

@@ -96,7 +96,6 @@ class Bench:
             name="reference", backend="reference", found="", deployments=deployments, access=Access(key=KEY)
         )
         self._sender = Sender(target, timeout)
-        self._compared: tuple[dict[str, Recording], Recorded] | None = None
         self._threads = ThreadPoolExecutor(THREADS)
         self._rehearsal = Rehearsal(KEY, self._behind)
         scenario.load()
@@ -122,9 +121,12 @@ class Bench:
         self._sender.close()
         self._rehearsal.close()
 
-    def flips(self, fault: Fault) -> dict[str, CheckResult]:
-        """The results of the checks that end otherwise than without the fault."""
+    def flips(self, fault: Fault, among: Collection[str] = ()) -> dict[str, CheckResult]:
+        """The results of the checks, or of those `among` them, that end otherwise than without the fault."""
+        checks = [check for check in self.checks if not among or check.id in among]
         touched = self.touched(fault)
+        if not any("every" in check.scenarios for check in checks):
+            touched &= {name for check in checks for name in _needed(check)}
         touched |= {name for name in self.recorded if touched & set(scenario.with_needs([name]))}
         touched |= {name for name in scenario.with_needs(touched) if self._is_stored(name)}
         again = self._record(touched, fault, one_by_one=fault.concurrent)
@@ -138,7 +140,7 @@ class Bench:
                 for need in scenario.with_needs([name])
             }
             again = {name: r for name, r in again.items() if name in kept}
-        flipped = self.judged_again(again)
+        flipped = self.judged_again(again, checks)
         for _ in range(RETRIES):
             doubtful = [c for c in self.checks if c.id in flipped and any(map(_timed, c.scenarios))]
             if not doubtful:
@@ -154,9 +156,9 @@ class Bench:
         """The scenarios whose responses the fault changes, so far as a rehearsal tells."""
         return {name for name in self.recorded if self._touches(fault, name)}
 
-    def outcomes(self, fault: Fault) -> dict[str, str]:
-        """The outcomes of the checks that a fault flips."""
-        return {check: str(result.outcome) for check, result in self.flips(fault).items()}
+    def outcomes(self, fault: Fault, among: Collection[str] = ()) -> dict[str, str]:
+        """The outcomes of the checks, or of those `among` them, that a fault flips."""
+        return {check: str(result.outcome) for check, result in self.flips(fault, among).items()}
 
     def under(self, fault: Fault) -> dict[str, CheckResult]:
         """The result of every check on a server that has the fault from the first request on."""
@@ -165,15 +167,14 @@ class Bench:
 
     def judged_again(self, again: dict[str, Recording], among: Collection[Check] = ()) -> dict[str, CheckResult]:
         """The results of the checks that end otherwise with these recordings in the place of those without a fault."""
-        recordings = {**self.recorded, **again}
-        flipped = {}
-        few = _one_a_shape(again)
         asked = {a for name in again for a in self._asked[name]}
         every = [name for name in self.recorded if name in again or not asked.isdisjoint(self._asked[name])]
+        seen = _Seen({**self.recorded, **again}, every, _one_a_shape(again))
+        flipped = {}
         for check in among or self.checks:
             if "every" not in check.scenarios and not again.keys() & set(check.scenarios):
                 continue
-            result = self._judged(check, recordings, every, few)
+            result = seen.judged(check)
             if result.outcome is not self.sound[check.id].outcome and not _nothing_to_judge(check, result):
                 flipped[check.id] = result
         return flipped
@@ -187,13 +188,14 @@ class Bench:
         self, recordings: dict[str, Recording], record: Callable[[Collection[str]], dict[str, Recording]]
     ) -> dict[str, CheckResult]:
         """Every check's result; what a check of times did not decide, or did not find good, is recorded again."""
-        few = _one_a_shape(recordings)
-        results = {c.id: self._judged(c, recordings, recordings, few) for c in self.checks}
+        seen = _Seen(recordings)
+        results = {c.id: seen.judged(c) for c in self.checks}
         for _ in range(RETRIES):
             doubtful = [c for c in self.checks if any(map(_timed, c.scenarios))]
             doubtful = [c for c in doubtful if not results[c.id].outcome.good and not results[c.id].cause]
             recordings |= record({name for check in doubtful for name in _needed(check)})
-            results |= {c.id: self._judged(c, recordings, recordings, few) for c in doubtful}
+            seen = _Seen(recordings)
+            results |= {c.id: seen.judged(c) for c in doubtful}
         return results
 
     def _touches(self, fault: Fault, name: str) -> bool:
@@ -253,20 +255,6 @@ class Bench:
             exchange["request"]["headers"] = [header for header in sent if tuple(header) not in headers]
         return recording
 
-    def _known(self, recordings: dict[str, Recording]) -> Recorded:
-        """All responses, to compare with; made once for all checks that judge the same recordings."""
-        if self._compared is None or self._compared[0] is not recordings:
-            self._compared = recordings, Recorded(_Source(recordings), recordings)
-        return self._compared[1]
-
-    def _judged(
-        self, check: Check, recordings: dict[str, Recording], anew: Collection[str], few: Collection[str]
-    ) -> CheckResult:
-        chosen = few if check.id.startswith("sdk_") else anew
-        source = _Source(recordings)
-        known = self._known(recordings) if check.id.startswith(COMPARING) else None
-        return judged(check, partial(recorded, source, chosen, known=known), "reference", source)
-
 
 @lru_cache(maxsize=1 << 14)
 def _known_violations(name: str, text: str) -> list[schema.Problem]:
@@ -317,6 +305,23 @@ class _Source:
 
     def recording(self, name: str) -> Recording:
         return self._recordings[name]
+
+
+class _Seen:
+    """Recordings to judge: rules over every exchange judge those of `anew`, the SDKs one of each shape (`few`)."""
+
+    def __init__(
+        self, recordings: dict[str, Recording], anew: Collection[str] | None = None, few: Collection[str] | None = None
+    ) -> None:
+        self._source = _Source(recordings)
+        self._all = Recorded(self._source, recordings)
+        self._anew = self._all if anew is None else Recorded(self._source, anew)
+        self._few = Recorded(self._source, _one_a_shape(recordings) if few is None else few)
+
+    def judged(self, check: Check) -> CheckResult:
+        every = self._few if check.id.startswith("sdk_") else self._anew
+        known = self._all if check.id.startswith(COMPARING) else None
+        return judged(check, partial(recorded, self._source, every, known=known), "reference", self._source)
 
 
 class _UnderWay:

@@ -445,6 +445,13 @@ def only_the_last_messages(body: dict[str, Any], _call: Call) -> None:
 
 
 @request("chat", when=later_turn)
+def first_of_three_turns_lost(body: dict[str, Any], _call: Call) -> None:
+    """Where a user has written three messages or more, the first of all messages is not read."""
+    if sum(message.get("role") == "user" for message in messages(body)) > 2:
+        del body["messages"][0]
+
+
+@request("chat", when=later_turn)
 def earlier_questions_shortened(body: dict[str, Any], _call: Call) -> None:
     """Of an earlier question, only the first six words are read."""
     for message in messages(body)[:-1]:
