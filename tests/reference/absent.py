@@ -35,14 +35,19 @@ STYLES: dict[str, tuple[int, str, str]] = {
 """The response to an unknown path: status, content type, body."""
 
 
-def reply(call: Call, asked: str) -> Reply | None:
-    """The response to a request whose path is absent; None if the path exists."""
+def lacks(asked: str, path: str) -> bool:
+    """Whether `X-Absent: asked` takes a path away. Raises ApiError if it names no variation and style."""
     variation, _, style = asked.partition(" ")
     if variation not in VARIATIONS or style not in STYLES:
         raise ApiError(f"X-Absent names no variation and style: {asked!r}.")
-    if not any(re.fullmatch(f"/v1/{pattern}", call.path) for pattern in VARIATIONS[variation]):
+    return any(re.fullmatch(f"/v1/{pattern}", path) for pattern in VARIATIONS[variation])
+
+
+def reply(call: Call, asked: str) -> Reply | None:
+    """The response to a request whose path is absent; None if the path exists."""
+    if not lacks(asked, call.path):
         return None
-    status, kind, body = STYLES[style]
+    status, kind, body = STYLES[asked.partition(" ")[2]]
     return Reply(
         body.replace("%s", f"{call.method} {call.path}").encode(), status=status, headers={"content-type": kind}
     )

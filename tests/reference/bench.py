@@ -19,6 +19,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 from backends import launch, room, wire
 from backends.access import Access
@@ -40,6 +41,7 @@ from conformance.run.sending import Sender
 from fixtures import scenario
 from fixtures.scenario import SCENARIOS, Scenario
 from tests.reference import kills
+from tests.reference.absent import lacks
 from tests.reference.fault import Fault, area_of
 from tests.reference.rehearsal import NOW, Rehearsal
 
@@ -183,8 +185,19 @@ class Bench:
 
     def without(self, asked: str) -> dict[str, CheckResult]:
         """All results on a server that lacks endpoints, as `X-Absent` names them."""
-        record = partial(self._record, without=asked)
-        return self._results(record(SCENARIOS), record)
+        lacking = {
+            name
+            for name, recording in self.recorded.items()
+            if not recording.exchanges or any(lacks(asked, urlsplit(e.url).path) for e in recording.exchanges)
+        }
+        lacking |= {name for name in self.recorded if lacking & set(scenario.with_needs([name]))}
+        seen = _Seen({**self.recorded, **self._record(lacking, without=asked)})
+        return {
+            check.id: seen.judged(check)
+            if "every" in check.scenarios or lacking & set(check.scenarios)
+            else self.sound[check.id]
+            for check in self.checks
+        }
 
     def _results(
         self, recordings: dict[str, Recording], record: Callable[[Collection[str]], dict[str, Recording]]
