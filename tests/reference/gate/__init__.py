@@ -3,6 +3,7 @@
     python -m tests.reference.gate [FAULT ...]             print what each fault flips, with the messages
     python -m tests.reference.gate --area=AREA [FAULT ...] the same for the checks of an area: seconds
     python -m tests.reference.gate --write [FAULT ...]     write it into kills.toml where that is out of date
+    python -m tests.reference.gate --write --check=ID      the same for the rows of one check, which may be new
 
 All scenarios are recorded once without a fault. For a fault, those whose answers change in a rehearsal are sent again
 with its name in a header, and those that need them; what did not change is not judged again.
@@ -14,14 +15,16 @@ import argparse
 import fcntl
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 from conformance.outcomes import Outcome
 from conformance.run import catalogue
 from tests.reference import kills
 from tests.reference.bench import Bench, bench
+from tests.reference.fault import Fault
 from tests.reference.faults import FAULTS
 from tests.reference.kills import Declared
 
@@ -35,24 +38,30 @@ REFUSING = [fault for fault in FAULTS.values() if fault.area == "refusing"]
 MODELS = [fault for fault in FAULTS.values() if fault.model]
 
 
-def write(names: Sequence[str]) -> None:
-    """Write the entries of these faults into `kills.toml` where they are out of date; without names, of all faults."""
+def write(names: Sequence[str], checks: Sequence[str] = ()) -> None:
+    """Write the entries of these faults into `kills.toml` where they are out of date; without names, of all faults.
+
+    With `checks`, only rows of these are tried. A broad fault has no rows.
+    """
     workers = 1 if names else os.cpu_count() or 1
-    parts = [(names or [f.name for f in (*WRONG, *LEGAL)])[at::workers] for at in range(workers)]
+    names = names or [f.name for f in (*WRONG, *LEGAL)]
+    if checks:
+        names = [name for name in names if not DECLARED.get(name, Declared()).areas]
     with ProcessPoolExecutor(workers) as pool:
-        changed = sum(pool.map(_write_part, parts))
+        changed = sum(pool.map(partial(_write_part, checks), [names[at::workers] for at in range(workers)]))
     print(f"{changed} entries of {kills.FILE.name} changed" + (": read the diff" if changed else ""))
 
 
-def _write_part(names: Sequence[str]) -> int:
+def _write_part(checks: Sequence[str], names: Sequence[str]) -> int:
     """Write the entries of these faults; how many were out of date. Prints what was wrong."""
     changed = 0
     with bench() as on:
         _show_unsound(on)
-        checks = [check.id for check in on.checks]
+        every = [check.id for check in on.checks]
         for name in names:
             entry = DECLARED.get(name, Declared())
-            wrong, flipped = kills.steady_differences(entry, partial(on.outcomes, FAULTS[name]))
+            tried = replace(entry, rows={c: seen for c, seen in entry.rows.items() if c in (checks or every)})
+            wrong, flipped = kills.steady_differences(tried, partial(_outcomes, on, FAULTS[name], checks))
             for line in kills.told(entry, wrong):
                 print(f"{name}: {line}", flush=True)
             if wrong and (FAULTS[name].legal or "error" in wrong.values()):
@@ -60,9 +69,17 @@ def _write_part(names: Sequence[str]) -> int:
                     f"{name} is not written: correct the checks, which must not notice what is legal, nor end in error"
                 )
             elif wrong:
-                _keep(name, kills.corrected(entry, wrong, flipped, checks))
+                corrected = kills.corrected(entry, wrong, flipped, every)
+                if corrected.areas and checks:  # It is broad now: which areas catch it, all checks tell.
+                    corrected = kills.corrected(entry, wrong, on.outcomes(FAULTS[name]), every)
+                _keep(name, corrected)
                 changed += 1
     return changed
+
+
+def _outcomes(on: Bench, fault: Fault, checks: Sequence[str], among: Collection[str]) -> dict[str, str]:
+    """What a fault flips among some of the `checks`, or among all of them."""
+    return on.outcomes(fault, among or checks)
 
 
 def _keep(name: str, entry: Declared) -> None:
@@ -103,7 +120,14 @@ def main() -> None:
     parser.add_argument("faults", nargs="*", metavar="FAULT", help="names of faults; without any, all (minutes)")
     parser.add_argument("--write", action="store_true", help="write it into kills.toml where it is out of date")
     parser.add_argument("--area", default="", help="only the checks of an area, and the sharp faults that they notice")
+    parser.add_argument(
+        "--check", action="append", default=[], metavar="ID", help="with --write: only rows of this check"
+    )
     options = parser.parse_args()
+    if unknown := [check for check in options.check if check not in catalogue.load()]:
+        parser.error(f"--check={unknown[0]}: no such check; the checks are in docs/coverage.md")
+    if options.check and not options.write:
+        parser.error("--check needs --write")
     if options.area and options.write:
         parser.error("--write needs all checks: leave --area out, and name the faults")
     if options.area and not sharp_faults(options.area):
@@ -113,6 +137,6 @@ def main() -> None:
             f"unknown fault {unknown[0]}; the faults are the functions in tests/reference/faults/, with dashes"
         )
     if options.write:
-        write(options.faults)
+        write(options.faults, options.check)
     else:
         show(options.faults or (sharp_faults(options.area) if options.area else []), options.area)
