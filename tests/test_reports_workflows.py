@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -236,3 +237,12 @@ def test_the_action_measures_and_leaves_a_report(tmp_path: Path) -> None:
         done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
         assert "1 ignored" in done.stdout
         assert (done.returncode, "Regressions" in body.read_text()) == (0, False), done.stdout + done.stderr
+        # A revision of the requirements is pinned, and one that does not exist is one sentence.
+        environment |= {"BASELINE": "", "REQUIREMENTS": "2026-11"}
+        done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        header = json.loads((tmp_path / "report" / "results.jsonl").read_text().partition("\n")[0])
+        assert (done.returncode, header["requirements"]) == (1, "2026-11"), done.stdout + done.stderr
+        environment["REQUIREMENTS"] = "1999-01"
+        done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        assert "1999-01" in done.stdout + done.stderr
+        assert (done.returncode, "Traceback" in done.stderr) == (4, False)
