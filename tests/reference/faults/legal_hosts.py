@@ -1,0 +1,106 @@
+"""Hosted APIs and servers as they are: each variation has all of the legal habits of one of them at once.
+
+What they do against a published sentence is left out, such as the empty `choices` of Azure's first chunk.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.reference.call import Call
+from tests.reference.fault import Active, Fault
+from tests.reference.faults import (  # noqa: F401 they add what is put together here
+    legal,
+    legal_chunks,
+    legal_fields,
+    legal_responses,
+    legal_servers,
+    legal_wire,
+)
+from tests.reference.faults.kit import FAULTS, add
+
+
+def _like(host: str, *habits: str) -> None:
+    active = Active(FAULTS[habit] for habit in habits)
+
+    def through(kind: str) -> Any:
+        def hook(value: Any, call: Call) -> Any:
+            return active.apply(kind, value, call)
+
+        return hook
+
+    kinds = {kind for habit in active.faults for kind in habit.hooks}
+    add(
+        Fault(
+            name=f"hosted-like-{host.lower().replace(' ', '-')}",
+            sentence=f"Responses have all the legal habits of {host}'s.",
+            area="legal_hosts",
+            hooks={kind: through(kind) for kind in sorted(kinds)},
+            legal=True,
+        )
+    )
+
+
+_like(
+    "OpenAI",
+    *("obfuscated-chunks", "moderation-null", "keepalive-events", "settings-of-other-versions", "fewer-alternatives"),
+    *("reasoning-is-hidden", "reasoning-is-hidden-in-chat", "limits-in-headers", "headers-of-a-proxy"),
+    *("unlikely-tokens-are-not-told-apart", "cached-tokens-vary", "compressed-as-asked", "model-with-version"),
+)
+_like(
+    "Azure",
+    *("filter-results", "obfuscated-chunks", "limits-in-headers", "twelve-tokens-a-chunk", "comes-in-bursts"),
+    *("model-with-version", "errors-with-more-fields", "reasoning-is-summarised", "no-entries-where-no-text"),
+    "calls-begin-without-arguments",
+)
+_like(
+    "Groq",
+    *("times-in-usage", "whole-calls-in-one-chunk", "limits-in-headers", "fingerprints-vary", "other-id-alphabet"),
+    *("one-in-six-is-too-many", "role-with-the-first-text", "short-streams-at-once", "marks-of-prompts-are-counted"),
+)
+_like(
+    "OpenRouter",
+    *("provider-of-the-model", "reasoning-twice", "comments-and-pings", "blank-lines-before-json"),
+    *("model-with-an-owner", "cached-tokens-vary", "one-in-six-is-overloaded", "headers-of-a-proxy"),
+    *("models-of-a-gateway", "errors-with-more-fields", "tools-cost-a-prompt", "null-where-no-text"),
+)
+_like(
+    "DeepSeek",
+    *("cache-hits-in-usage", "blank-lines-before-json", "comments-and-pings", "ids-are-uuids", "null-where-no-text"),
+    *("reasoning-null", "fingerprints-vary", "headers-of-a-proxy", "ends-are-counted", "a-gap-in-each-stream"),
+)
+_like(
+    "Mistral",
+    *("call-ids-of-nine-letters", "whole-calls-in-one-chunk", "finish-with-the-last-text", "plain-calls-are-numbered"),
+    *("empty-text-beside-calls", "obfuscated-chunks", "limits-in-headers", "marks-of-prompts-are-counted"),
+    *("greedy-by-default", "models-with-all-their-data", "errors-with-long-messages"),
+)
+_like(
+    "Gemini",
+    *("whole-calls-in-one-chunk", "plain-calls-are-numbered", "finish-with-the-last-text", "twelve-tokens-a-chunk"),
+    *("json-over-lines", "reasoning-is-hidden-in-chat", "formats-cost-a-prompt", "content-types-in-other-letters"),
+    *("vectors-are-rounded", "finish-reason-tool-calls-for-named", "errors-with-long-messages"),
+)
+_like(
+    "Fireworks",
+    *("model-with-an-owner", "tokens-beside-texts", "role-alone", "ids-have-any-letters", "logprobs-are-rounded"),
+    *("cached-tokens-vary", "call-ids-name-the-function", "models-with-all-their-data", "header-names-in-capitals"),
+    "empty-pieces-of-calls",
+)
+_like(
+    "Perplexity",
+    *("sources-of-the-text", "times-in-usage", "created-before", "connection-close", "line-separators-in-strings"),
+    *("usage-without-details", "crlf", "long-headers"),
+)
+_like(
+    "vLLM",
+    *("tokens-beside-texts", "choices-one-after-the-other", "usage-of-embeddings-has-more", "ends-are-counted"),
+    *("models-with-all-their-data", "text-lags-behind-logprobs", "calls-without-status", "reasoning-twice"),
+    *("last-bits-differ", "items-with-more-fields"),
+)
+_like(
+    "a gateway",
+    *("models-of-a-gateway", "padding-first", "chunks-have-extensions", "choices-share-chunks", "event-lines"),
+    *("events-of-other-kinds", "errors-with-advice", "extra-fields-everywhere", "key-order-reversed", "escaped-json"),
+    "origins-are-repeated",
+)
