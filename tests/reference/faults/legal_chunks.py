@@ -35,7 +35,7 @@ def finish_with_the_last_text(stream: Events, _call: Call) -> Events:
             held.clear()
             yield event
             continue
-        before = held.pop(choice["index"], None)
+        before: Any = held.pop(choice["index"], None)
         if before and choice["finish_reason"] and _says_nothing(choice):
             before["choices"][0]["finish_reason"] = choice["finish_reason"]
             yield before
@@ -53,10 +53,11 @@ def whole_calls_in_one_chunk(stream: Events, _call: Call) -> Events:
     for event in stream:
         choice = _alone(event)
         if choice and (pieces := choice["delta"].get("tool_calls")):
-            first = held.setdefault(choice["index"], event)["choices"][0]["delta"]["tool_calls"]
-            if first is not pieces:
-                for piece in pieces:
-                    _put(first, piece)
+            if choice["index"] not in held:
+                held[choice["index"]] = event
+                continue
+            for piece in pieces:
+                _put(choices(held[choice["index"]])[0]["delta"]["tool_calls"], piece)
             continue
         if choice and choice["index"] in held:
             yield held.pop(choice["index"])
@@ -172,7 +173,9 @@ def empty_pieces_of_calls(stream: Events, _call: Call) -> Events:
     for event in stream:
         yield event
         choice = _alone(event)
-        for piece in (choice["delta"].get("tool_calls") or []) if choice else []:
+        if choice is None:
+            continue
+        for piece in choice["delta"].get("tool_calls") or []:
             if "function" in piece:
                 empty = {"index": piece["index"], "function": {"arguments": ""}}
                 yield {**event, "choices": [{**choice, "delta": {"tool_calls": [empty]}}]}

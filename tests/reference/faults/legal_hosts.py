@@ -100,7 +100,7 @@ _like(
 )
 _like(
     "a gateway",
-    *("models-of-a-gateway", "padding-first", "chunks-have-extensions", "choices-share-chunks", "event-lines"),
+    *("models-of-a-gateway", "event-lines", "padding-first", "chunks-have-extensions", "choices-share-chunks"),
     *("events-of-other-kinds", "errors-with-advice", "extra-fields-everywhere", "key-order-reversed", "escaped-json"),
     "origins-are-repeated",
 )

@@ -179,3 +179,82 @@ _both(
     _hide,
     lambda event: [] if _is_thought(event) else [event],
 )
+
+
+# Two messages
+
+
+def _halves(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """A message as two: its first word as commentary, the rest as the answer. Other items stay."""
+    parts = item.get("content") or []
+    text = str(parts[0].get("text") or "") if item["type"] == "message" and len(parts) == 1 else ""
+    at = text.find(" ")
+    if at < 1:
+        return [item]
+    named = (("commentary", text[:at], "completed"), ("final_answer", text[at:], item["status"]))
+    return [
+        {**item, "id": item["id"] + phase[0], "phase": phase, "status": status, "content": [{**parts[0], "text": part}]}
+        for phase, part, status in named
+    ]
+
+
+def _split(body: Any, _call: Call) -> None:
+    for whole in _responses(body):
+        whole["output"] = [half for item in whole["output"] for half in _halves(item)]
+
+
+def _in_two(stream: Events, _call: Call) -> Events:
+    """The events of a stream in which each message is two; those of a message come when it is complete."""
+
+    def made() -> Events:
+        moved, held = 0, list[Any]()
+        for event in stream:
+            if not held and event.get("type") != "response.output_item.added":
+                if "output_index" in event:
+                    event["output_index"] += moved
+                yield event
+                continue
+            held.append(event)
+            if event["type"] == "response.output_item.done":
+                halves = _halves(event["item"])
+                yield from _wrapped(held, halves, event["output_index"] + moved)
+                moved += len(halves) - 1
+                held = []
+        yield from held
+
+    return _renumbered(made())
+
+
+def _wrapped(events: list[Any], halves: list[dict[str, Any]], index: int) -> Events:
+    """The events of an item, or of each of the two messages into which it was split."""
+    if len(halves) == 1:
+        yield from ({**event, "output_index": index} for event in events)
+        return
+    for at, half in enumerate(halves, index):
+        part = half["content"][0]
+        place = {"item_id": half["id"], "output_index": at, "content_index": 0}
+        begun = {**half, "status": "in_progress", "content": []}
+        yield {"type": "response.output_item.added", "output_index": at, "item": begun}
+        yield {"type": "response.content_part.added", **place, "part": {**part, "text": ""}}
+        for delta in [part["text"]] if at == index else [part["text"][:9], *part["text"][9:]]:
+            yield {"type": "response.output_text.delta", **place, "delta": delta, "logprobs": []}
+        yield {"type": "response.output_text.done", **place, "text": part["text"], "logprobs": []}
+        yield {"type": "response.content_part.done", **place, "part": part}
+        yield {"type": "response.output_item.done", "output_index": at, "item": half}
+
+
+def _asks_for_no_logprobs(call: Call) -> bool:
+    return "message.output_text.logprobs" not in (call.body.get("include") or [])
+
+
+add(
+    Fault(
+        name="commentary-and-answer",
+        sentence="A message is two, the first of which has the phase `commentary`, as with newer models of OpenAI.",
+        area="legal_responses",
+        hooks={"payload": _split, "events": _in_two},
+        on=frozenset(["responses"]),
+        when=_asks_for_no_logprobs,
+        legal=True,
+    )
+)

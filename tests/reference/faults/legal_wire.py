@@ -10,7 +10,8 @@ from typing import Any
 from tests.reference import raw
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
-from tests.reference.faults.kit import answer, events, headers, hook, payload, request, status, timing, wire
+from tests.reference.fault import Fault
+from tests.reference.faults.kit import add, answer, events, headers, hook, payload, request, status, timing, wire
 from tests.reference.faults.legal import Chunks, _streams
 
 
@@ -50,7 +51,7 @@ def chunks_have_extensions(pieces: Chunks, call: Call) -> Chunks:
     for piece in pieces:
         size, found, rest = piece.partition(b"\r\n")
         framed = _streams(call) and found and piece != raw.framed(b"")
-        yield b"00" + size.upper() + b' ; from="cache;1"\r\n' + rest if framed else piece
+        yield b"00" + size.upper() + b';from="cache;1"\r\n' + rest if framed else piece
 
 
 @hook("raw", when=_is_modern, legal=True)
@@ -188,6 +189,27 @@ _PACKED: dict[str, Any] = {
 }
 
 
+def _page(body: Any, _call: Call) -> bytes:
+    return b"<html>\r\n<head><title>404 Not Found</title></head>\r\n<body><h1>404 Not Found</h1></body></html>\r\n"
+
+
+def _as_page(head: dict[str, str], _call: Call) -> None:
+    head["content-type"] = "text/html"
+
+
+add(
+    Fault(
+        name="unknown-paths-get-a-page",
+        sentence="A path that is not in the API gets 404 with a page of the proxy.",
+        area="legal_wire",
+        hooks={"error": _page, "headers": _as_page},
+        on=frozenset(["other"]),
+        when=lambda call: call.path.startswith("/v1/") and call.method != "OPTIONS",
+        legal=True,
+    )
+)
+
+
 # Busy servers
 
 
@@ -210,7 +232,7 @@ def one_in_six_is_overloaded(body: Any, call: Call) -> None:
     _busy(body, call, 1 / 6, error)
 
 
-_AT_ONCE = {"retry-after": "0"}
+_AT_ONCE = {"retry-after": "0", "retry-after-ms": "10"}
 
 
 # Event streams
