@@ -47,17 +47,20 @@ def finish_with_the_last_text(stream: Events, _call: Call) -> Events:
 
 
 @events("chat", legal=True)
-def whole_calls_in_one_chunk(stream: Events, _call: Call) -> Events:
-    """All calls of a choice come in one chunk, with their whole arguments."""
+def short_calls_in_one_chunk(stream: Events, _call: Call) -> Events:
+    """The calls of a choice come in one chunk, with their arguments, up to a few hundred characters."""
     held: dict[int, Any] = {}
     for event in stream:
         choice = _alone(event)
         if choice and (pieces := choice["delta"].get("tool_calls")):
-            if choice["index"] not in held:
-                held[choice["index"]] = event
+            if choice["index"] in held:
+                known = choices(held[choice["index"]])[0]["delta"]["tool_calls"]
+                for piece in pieces:
+                    _put(known, piece)
+                if len(str(known)) > 500:
+                    yield held.pop(choice["index"])
                 continue
-            for piece in pieces:
-                _put(choices(held[choice["index"]])[0]["delta"]["tool_calls"], piece)
+            held[choice["index"]] = event
             continue
         if choice and choice["index"] in held:
             yield held.pop(choice["index"])
@@ -72,7 +75,7 @@ def _put(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
         return
     for kind, member in (("function", "arguments"), ("custom", "input")):
         if kind in piece:
-            known[kind][member] += piece[kind][member]
+            known[kind][member] = known[kind].get(member, "") + piece[kind][member]
 
 
 @events(("chat", "completions"), legal=True)

@@ -226,14 +226,6 @@ def plain_calls_are_numbered(body: Any, _call: Call) -> None:
         made["extra_content"] = {"google": {"thought_signature": "EjQKMgEM" * 40}}
 
 
-@payload("chat", legal=True)
-def empty_text_beside_calls(body: Any, _call: Call) -> None:
-    """`content` beside calls is an empty string."""
-    for message in messages_of(body):
-        if message.get("content", "") is None:
-            message["content"] = ""
-
-
 @payload(TEXT, legal=True)
 def model_with_an_owner(body: Any, _call: Call) -> None:
     """The response names the model with its owner."""
@@ -243,13 +235,15 @@ def model_with_an_owner(body: Any, _call: Call) -> None:
 
 
 @payload(("chat", "completions"), legal=True)
-def fingerprints_vary(body: Any, call: Call) -> None:
-    """Each response has another `system_fingerprint`; a stream has it only in its first chunk."""
-    first = call.state.kept.setdefault("seen", set())
-    body["system_fingerprint"] = renamed(call, "prints", body["id"], f"fp_{_random(10)}_prod0820_fp8_kvcache")
-    if body["id"] in first and (call.stream or "chunk" in body["object"]):
+def fingerprints_of_a_fleet(body: Any, call: Call) -> None:
+    """Three machines have a fingerprint each (`system_fingerprint`), which streams have in their first chunk."""
+    if "system_fingerprint" not in body:
+        return
+    known: set[str] = call.state.kept.setdefault("begun", set())
+    body["system_fingerprint"] = f"fp_{random.Random(body['id']).randrange(3)}feb633d1f5_prod0820_fp8_kvcache"
+    if body["id"] in known:
         del body["system_fingerprint"]
-    first.add(body["id"])
+    known.add(body["id"])
 
 
 @payload(("chat", "completions"), legal=True)
@@ -262,13 +256,15 @@ def created_before(body: Any, call: Call) -> None:
 
 
 @payload(TEXT, legal=True)
-def cached_tokens_vary(body: Any, call: Call) -> None:
+def cached_tokens_vary(body: Any, _call: Call) -> None:
     """Now more, now fewer tokens of a prompt come from the cache, none at times, and `usage` counts other kinds too."""
+    whole = body.get("response", body)
     if usage := usage_of(body):
         kind = "input" if "input_tokens" in usage else "prompt"
-        details = usage[f"{kind}_tokens_details"]
-        details["cached_tokens"] = call.chance.choice([0, usage[f"{kind}_tokens"] // 2, usage[f"{kind}_tokens"]])
-        details |= {"cache_write_tokens": 0, "text_tokens": usage[f"{kind}_tokens"], "image_tokens": 0}
+        count = usage[f"{kind}_tokens"]
+        cached = random.Random(whole["id"]).choice([0, count // 2, count])
+        more = {"cached_tokens": cached, "cache_write_tokens": 0, "text_tokens": count, "image_tokens": 0}
+        usage[f"{kind}_tokens_details"] |= more
 
 
 def _add(body: Any, kind: str, more: int) -> None:
@@ -286,21 +282,28 @@ def marks_of_prompts_are_counted(body: Any, _call: Call) -> None:
     _add(body, "prompt", 31)
 
 
+def _asked(body: Any, call: Call) -> dict[str, Any]:
+    """The parameters of a request; those of a stored response are in the response."""
+    whole = body.get("response", body)
+    return whole if isinstance(whole, dict) and "tool_choice" in whole else call.body
+
+
 @payload(("chat", "responses"), legal=True)
 def tools_cost_a_prompt(body: Any, call: Call) -> None:
     """With `tools`, a prompt of 346 tokens is added, of 313 if a call is forced, as Anthropic documents it."""
-    if call.body.get("tools") and call.body.get("tool_choice") != "none":
-        _add(body, "prompt", 346 if call.body.get("tool_choice") in (None, "auto") else 313)
+    asked = _asked(body, call)
+    if asked.get("tools") and asked.get("tool_choice") != "none":
+        _add(body, "prompt", 346 if asked.get("tool_choice") in (None, "auto") else 313)
 
 
 @payload(("chat", "responses"), legal=True)
 def formats_cost_a_prompt(body: Any, call: Call) -> None:
     """A format is part of the prompt, with its schema, and so is an effort."""
-    text = call.body.get("text")
-    schema = call.body.get("response_format") or (text.get("format") if isinstance(text, dict) else None)
-    if isinstance(schema, dict) and schema.get("type") != "text":
-        _add(body, "prompt", len(str(schema)) // 4)
-    effort = call.body.get("reasoning_effort") or (call.body.get("reasoning") or {}).get("effort")
+    asked = _asked(body, call)
+    schema = asked.get("response_format") or (asked.get("text") or {}).get("format") or {}
+    if schema.get("type") in ("json_object", "json_schema"):
+        _add(body, "prompt", len(str(schema.get("json_schema") or schema.get("schema"))) // 4)
+    effort = asked.get("reasoning_effort") or (asked.get("reasoning") or {}).get("effort")
     if isinstance(effort, str):
         _add(body, "prompt", len(effort))
 

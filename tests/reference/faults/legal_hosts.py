@@ -55,7 +55,13 @@ _like(
 )
 _like(
     "Groq",
-    *("times-in-usage", "whole-calls-in-one-chunk", "limits-in-headers", "fingerprints-vary", "other-id-alphabet"),
+    *(
+        "times-in-usage",
+        "short-calls-in-one-chunk",
+        "limits-in-headers",
+        "fingerprints-of-a-fleet",
+        "other-id-alphabet",
+    ),
     *("one-in-six-is-too-many", "role-with-the-first-text", "short-streams-at-once", "marks-of-prompts-are-counted"),
 )
 _like(
@@ -67,17 +73,17 @@ _like(
 _like(
     "DeepSeek",
     *("cache-hits-in-usage", "blank-lines-before-json", "comments-and-pings", "ids-are-uuids", "null-where-no-text"),
-    *("reasoning-null", "fingerprints-vary", "headers-of-a-proxy", "ends-are-counted", "a-gap-in-each-stream"),
+    *("reasoning-null", "fingerprints-of-a-fleet", "headers-of-a-proxy", "ends-are-counted", "a-gap-in-each-stream"),
 )
 _like(
     "Mistral",
-    *("call-ids-of-nine-letters", "whole-calls-in-one-chunk", "finish-with-the-last-text", "plain-calls-are-numbered"),
-    *("empty-text-beside-calls", "obfuscated-chunks", "limits-in-headers", "marks-of-prompts-are-counted"),
+    *("call-ids-of-nine-letters", "short-calls-in-one-chunk", "finish-with-the-last-text", "plain-calls-are-numbered"),
+    *("obfuscated-chunks", "limits-in-headers", "marks-of-prompts-are-counted"),
     *("greedy-by-default", "models-with-all-their-data", "errors-with-long-messages"),
 )
 _like(
     "Gemini",
-    *("whole-calls-in-one-chunk", "plain-calls-are-numbered", "finish-with-the-last-text", "twelve-tokens-a-chunk"),
+    *("short-calls-in-one-chunk", "plain-calls-are-numbered", "finish-with-the-last-text", "twelve-tokens-a-chunk"),
     *("json-over-lines", "reasoning-is-hidden-in-chat", "formats-cost-a-prompt", "content-types-in-other-letters"),
     *("vectors-are-rounded", "finish-reason-tool-calls-for-named", "errors-with-long-messages"),
 )

@@ -10,8 +10,7 @@ from typing import Any
 from tests.reference import raw
 from tests.reference.call import Call
 from tests.reference.errors import ApiError
-from tests.reference.fault import Fault
-from tests.reference.faults.kit import add, answer, events, headers, hook, payload, request, status, timing, wire
+from tests.reference.faults.kit import answer, events, headers, hook, payload, request, status, timing, wire
 from tests.reference.faults.legal import Chunks, _streams
 
 
@@ -187,27 +186,6 @@ _PACKED: dict[str, Any] = {
     "br": _stored_brotli,
     "zstd": _stored_zstd,
 }
-
-
-def _page(body: Any, _call: Call) -> bytes:
-    return b"<html>\r\n<head><title>404 Not Found</title></head>\r\n<body><h1>404 Not Found</h1></body></html>\r\n"
-
-
-def _as_page(head: dict[str, str], _call: Call) -> None:
-    head["content-type"] = "text/html"
-
-
-add(
-    Fault(
-        name="unknown-paths-get-a-page",
-        sentence="A path that is not in the API gets 404 with a page of the proxy.",
-        area="legal_wire",
-        hooks={"error": _page, "headers": _as_page},
-        on=frozenset(["other"]),
-        when=lambda call: call.path.startswith("/v1/") and call.method != "OPTIONS",
-        legal=True,
-    )
-)
 
 
 # Busy servers
