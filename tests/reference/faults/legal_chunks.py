@@ -48,7 +48,7 @@ def finish_with_the_last_text(stream: Events, _call: Call) -> Events:
 
 @events("chat", legal=True)
 def short_calls_in_one_chunk(stream: Events, _call: Call) -> Events:
-    """The calls of a choice come in one chunk, with their arguments, up to a few hundred characters."""
+    """The calls of a choice come in one chunk, with their arguments up to 60 characters."""
     held: dict[int, Any] = {}
     for event in stream:
         choice = _alone(event)
@@ -57,7 +57,7 @@ def short_calls_in_one_chunk(stream: Events, _call: Call) -> Events:
                 known = choices(held[choice["index"]])[0]["delta"]["tool_calls"]
                 for piece in pieces:
                     _put(known, piece)
-                if len(str(known)) > 500:
+                if any(len((made.get("function") or {}).get("arguments") or "") > 60 for made in known):
                     yield held.pop(choice["index"])
                 continue
             held[choice["index"]] = event

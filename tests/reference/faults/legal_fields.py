@@ -105,10 +105,10 @@ def provider_of_the_model(body: Any, _call: Call) -> None:
 
 
 @payload("chat", legal=True)
-def reasoning_twice(body: Any, _call: Call) -> None:
-    """Reasoning is in `reasoning` and in `reasoning_details` too, as OpenRouter and others send it."""
+def reasoning_with_details(body: Any, _call: Call) -> None:
+    """Reasoning is in `reasoning`, and in `reasoning_details` once more, as OpenRouter sends it."""
     for message in messages_of(body):
-        if text := message.get("reasoning_content"):
+        if text := message.pop("reasoning_content", None):
             message["reasoning"] = text
             detail = {"type": "reasoning.text", "text": text, "format": "unknown", "index": 0, "signature": None}
             message["reasoning_details"] = [detail]
@@ -185,7 +185,7 @@ def sources_of_the_text(body: Any, _call: Call) -> None:
 def ids_have_any_letters(body: Any, call: Call) -> None:
     """Ids are 150 characters long, with dots, slashes, colons and equals signs."""
     if isinstance(body.get("id"), str):
-        body["id"] = renamed(call, "long", body["id"], f"chatcmpl-gen/2026:11.30+{_random(120)}==~")
+        body["id"] = renamed(call, "long", body["id"], f"{body['id'].partition('-')[0]}-2026/11:30.x+{_random(120)}==~")
     for made in calls_of(body):
         if made.get("id"):
             made["id"] = renamed(call, "long", made["id"], f"call:{_random(30)}/{_random(30)}|fc_{_random(50)}=")
@@ -256,15 +256,13 @@ def created_before(body: Any, call: Call) -> None:
 
 
 @payload(TEXT, legal=True)
-def cached_tokens_vary(body: Any, _call: Call) -> None:
-    """Now more, now fewer tokens of a prompt come from the cache, none at times, and `usage` counts other kinds too."""
-    whole = body.get("response", body)
+def cached_tokens_in_steps(body: Any, _call: Call) -> None:
+    """Only prompts of 1,024 tokens come from the cache, in steps of 128, and `usage` counts other kinds too."""
     if usage := usage_of(body):
         kind = "input" if "input_tokens" in usage else "prompt"
-        count = usage[f"{kind}_tokens"]
-        cached = random.Random(whole["id"]).choice([0, count // 2, count])
-        more = {"cached_tokens": cached, "cache_write_tokens": 0, "text_tokens": count, "image_tokens": 0}
-        usage[f"{kind}_tokens_details"] |= more
+        count, details = usage[f"{kind}_tokens"], usage[f"{kind}_tokens_details"]
+        details["cached_tokens"] = 0 if count < 1024 else details["cached_tokens"] // 128 * 128
+        details |= {"cache_write_tokens": 0, "text_tokens": count, "image_tokens": 0}
 
 
 def _add(body: Any, kind: str, more: int) -> None:
@@ -276,7 +274,7 @@ def _add(body: Any, kind: str, more: int) -> None:
             usage[name] += more
 
 
-@payload(TEXT, legal=True)
+@payload(("chat", "responses"), legal=True)
 def marks_of_prompts_are_counted(body: Any, _call: Call) -> None:
     """Each prompt has 31 tokens that nobody sent: marks, and a system prompt of the template."""
     _add(body, "prompt", 31)

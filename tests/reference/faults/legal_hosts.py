@@ -45,7 +45,7 @@ _like(
     "OpenAI",
     *("obfuscated-chunks", "moderation-null", "keepalive-events", "settings-of-other-versions", "fewer-alternatives"),
     *("reasoning-is-hidden", "reasoning-is-hidden-in-chat", "limits-in-headers", "headers-of-a-proxy"),
-    *("unlikely-tokens-are-not-told-apart", "cached-tokens-vary", "compressed-as-asked", "model-with-version"),
+    *("unlikely-tokens-are-not-told-apart", "cached-tokens-in-steps", "compressed-as-asked", "model-with-version"),
 )
 _like(
     "Azure",
@@ -62,12 +62,12 @@ _like(
         "fingerprints-of-a-fleet",
         "other-id-alphabet",
     ),
-    *("one-in-six-is-too-many", "role-with-the-first-text", "short-streams-at-once", "marks-of-prompts-are-counted"),
+    *("role-with-the-first-text", "short-streams-at-once", "marks-of-prompts-are-counted"),
 )
 _like(
     "OpenRouter",
-    *("provider-of-the-model", "reasoning-twice", "comments-and-pings", "blank-lines-before-json"),
-    *("model-with-an-owner", "cached-tokens-vary", "one-in-six-is-overloaded", "headers-of-a-proxy"),
+    *("provider-of-the-model", "reasoning-with-details", "comments-and-pings", "blank-lines-before-json"),
+    *("model-with-an-owner", "cached-tokens-in-steps", "headers-of-a-proxy"),
     *("models-of-a-gateway", "errors-with-more-fields", "tools-cost-a-prompt", "null-where-no-text"),
 )
 _like(
@@ -90,7 +90,7 @@ _like(
 _like(
     "Fireworks",
     *("model-with-an-owner", "tokens-beside-texts", "role-alone", "ids-have-any-letters", "logprobs-are-rounded"),
-    *("cached-tokens-vary", "call-ids-name-the-function", "models-with-all-their-data", "header-names-in-capitals"),
+    *("cached-tokens-in-steps", "call-ids-name-the-function", "models-with-all-their-data", "header-names-in-capitals"),
     "empty-pieces-of-calls",
 )
 _like(
@@ -101,7 +101,7 @@ _like(
 _like(
     "vLLM",
     *("tokens-beside-texts", "choices-one-after-the-other", "usage-of-embeddings-has-more", "ends-are-counted"),
-    *("models-with-all-their-data", "text-lags-behind-logprobs", "calls-without-status", "reasoning-twice"),
+    *("models-with-all-their-data", "text-lags-behind-logprobs", "calls-without-status", "reasoning-with-details"),
     *("last-bits-differ", "items-with-more-fields"),
 )
 _like(

@@ -38,9 +38,9 @@ def keepalive_events(stream: Events, _call: Call) -> Events:
 
     def more() -> Events:
         for number, event in enumerate(stream):
-            yield event
-            if number % 6 == 1:
+            if number % 6 == 2:
                 yield {"type": "keepalive"}
+            yield event
 
     return _renumbered(more())
 
@@ -200,7 +200,8 @@ def _halves(item: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _split(body: Any, _call: Call) -> None:
     for whole in _responses(body):
-        whole["output"] = [half for item in whole["output"] for half in _halves(item)]
+        if "output" in whole and whole["text"]["format"]["type"] == "text":
+            whole["output"] = [half for item in whole["output"] for half in _halves(item)]
 
 
 def _in_two(stream: Events, _call: Call) -> Events:
@@ -243,8 +244,10 @@ def _wrapped(events: list[Any], halves: list[dict[str, Any]], index: int) -> Eve
         yield {"type": "response.output_item.done", "output_index": at, "item": half}
 
 
-def _asks_for_no_logprobs(call: Call) -> bool:
-    return "message.output_text.logprobs" not in (call.body.get("include") or [])
+def _asks_for_text(call: Call) -> bool:
+    """Whether a request asks for neither a document nor logprobs."""
+    include, text = call.body.get("include") or [], call.body.get("text") or {}
+    return "message.output_text.logprobs" not in include and not text.get("format")
 
 
 add(
@@ -254,7 +257,7 @@ add(
         area="legal_responses",
         hooks={"payload": _split, "events": _in_two},
         on=frozenset(["responses"]),
-        when=_asks_for_no_logprobs,
+        when=_asks_for_text,
         legal=True,
     )
 )

@@ -9,8 +9,7 @@ from typing import Any
 
 from tests.reference import raw
 from tests.reference.call import Call
-from tests.reference.errors import ApiError
-from tests.reference.faults.kit import answer, events, headers, hook, payload, request, status, timing, wire
+from tests.reference.faults.kit import answer, events, headers, hook, payload, status, timing, wire
 from tests.reference.faults.legal import Chunks, _streams
 
 
@@ -186,31 +185,6 @@ _PACKED: dict[str, Any] = {
     "br": _stored_brotli,
     "zstd": _stored_zstd,
 }
-
-
-# Busy servers
-
-
-def _busy(body: Any, call: Call, share: float, error: ApiError) -> None:
-    if call.chance.random() < share:
-        raise error
-
-
-@request(legal=True)
-def one_in_six_is_too_many(body: Any, call: Call) -> None:
-    """One request in six gets 429 at first, with `Retry-After`."""
-    error = ApiError("Rate limit reached. Please try again in 0s.", status=429, kind="requests", headers=_AT_ONCE)
-    _busy(body, call, 1 / 6, error)
-
-
-@request(legal=True)
-def one_in_six_is_overloaded(body: Any, call: Call) -> None:
-    """One request in six gets 503 at first, with `Retry-After`."""
-    error = ApiError("The model is overloaded.", status=503, kind="overloaded_error", headers=_AT_ONCE)
-    _busy(body, call, 1 / 6, error)
-
-
-_AT_ONCE = {"retry-after": "0", "retry-after-ms": "10"}
 
 
 # Event streams
