@@ -129,19 +129,18 @@ def a_character_a_chunk(stream: Events, _call: Call) -> Events:
 @events("chat", legal=True)
 def text_lags_behind_logprobs(stream: Events, _call: Call) -> Events:
     """A chunk with logprobs may have no text yet; that of two tokens comes with the second one."""
-    held = ""
+    held: dict[int, str] = {}
     for event in stream:
         choice = _alone(event)
         if choice and choice.get("logprobs") and choice["delta"].get("content"):
-            text = held + choice["delta"]["content"]
-            held = "" if held else text
-            choice["delta"]["content"] = "" if held else text
-        elif held and choice:
-            yield {
-                **event,
-                "choices": [{**choice, "delta": {"content": held}, "logprobs": None, "finish_reason": None}],
-            }
-            held = ""
+            before = held.pop(choice["index"], "")
+            text = before + choice["delta"]["content"]
+            choice["delta"]["content"] = text if before else ""
+            if not before:
+                held[choice["index"]] = text
+        elif choice and (text := held.pop(choice["index"], "")):
+            late = {**choice, "delta": {"content": text}, "logprobs": None, "finish_reason": None}
+            yield {**event, "choices": [late]}
         yield event
 
 

@@ -63,6 +63,8 @@ def events_of_other_kinds(stream: Events, _call: Call) -> Events:
 def settings_of_other_versions(body: Any, _call: Call) -> None:
     """The response repeats settings that are newer, or that the request does not have, and has `output_text`."""
     for whole in _responses(body):
+        if "output" not in whole:
+            continue
         whole |= {
             "frequency_penalty": 0.0,
             "presence_penalty": 0.0,
