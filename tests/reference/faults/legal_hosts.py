@@ -84,7 +84,7 @@ _like(
 _like(
     "Gemini",
     *("short-calls-in-one-chunk", "plain-calls-are-numbered", "finish-with-the-last-text", "twelve-tokens-a-chunk"),
-    *("json-over-lines", "reasoning-is-hidden-in-chat", "formats-cost-a-prompt", "content-types-in-other-letters"),
+    *("json-over-lines", "reasoning-is-hidden-in-chat", "formats-cost-a-prompt", "content-types-with-parameters"),
     *("vectors-are-rounded", "finish-reason-tool-calls-for-named", "errors-with-long-messages"),
 )
 _like(

@@ -84,10 +84,9 @@ def spaces_around_values(pieces: Chunks, _call: Call) -> Chunks:
 
 
 @headers(legal=True)
-def content_types_in_other_letters(head: dict[str, str], _call: Call) -> None:
-    """The content type has capitals, a quoted charset, and other parameters (RFC 9110, 8.3.1)."""
-    stream = head["content-type"].startswith("text/event")
-    head["content-type"] = "Text/Event-Stream" if stream else 'Application/JSON ; Charset="UTF-8"; v=1'
+def content_types_with_parameters(head: dict[str, str], _call: Call) -> None:
+    """The content type has a quoted charset, and other parameters (RFC 9110, 8.3.1)."""
+    head["content-type"] = f'{head["content-type"].partition(";")[0]};charset="UTF-8"; v=1'
 
 
 @headers(legal=True)
