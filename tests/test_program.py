@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,16 @@ READABLE = [
     answer(refusal(), status=404),
     answer({"data": [{"id": "m", "object": "model"}], "object": "list"}, path="/models"),
 ]
+
+
+def _elsewhere() -> Answer:
+    """A response that comes from a place whose name is not ASCII, as its header says."""
+    made: Answer = answer(chat_body())
+    place = ("x-region", "São Paulo".encode().decode("latin-1"))
+    return replace(made, exchange=replace(made.exchange, headers=(*made.exchange.headers, place)))
+
+
+READABLE.append(_elsewhere())
 
 
 @pytest.mark.parametrize("made", READABLE)
