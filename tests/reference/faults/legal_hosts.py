@@ -33,7 +33,7 @@ def _like(host: str, *habits: str) -> None:
     add(
         Fault(
             name=f"hosted-like-{host.lower().replace(' ', '-')}",
-            sentence=f"Responses have all the legal habits of {host}'s.",
+            sentence=f"Responses are as those of {host}, in all that the API leaves free.",
             area="legal_hosts",
             hooks={kind: through(kind) for kind in sorted(kinds)},
             legal=True,
@@ -72,7 +72,13 @@ _like(
 )
 _like(
     "DeepSeek",
-    *("cache-hits-in-usage", "blank-lines-before-json", "comments-and-pings", "ids-are-uuids", "null-where-no-text"),
+    *(
+        "cache-hits-in-usage",
+        "blank-lines-before-json",
+        "comments-and-pings",
+        "other-id-alphabet",
+        "null-where-no-text",
+    ),
     *("reasoning-null", "fingerprints-of-a-fleet", "headers-of-a-proxy", "ends-are-counted", "a-gap-in-each-stream"),
 )
 _like(
@@ -84,8 +90,9 @@ _like(
 _like(
     "Gemini",
     *("short-calls-in-one-chunk", "plain-calls-are-numbered", "finish-with-the-last-text", "twelve-tokens-a-chunk"),
-    *("json-over-lines", "reasoning-is-hidden-in-chat", "formats-cost-a-prompt", "content-types-with-parameters"),
+    *("reasoning-is-hidden-in-chat", "formats-cost-a-prompt", "content-types-with-parameters"),
     *("vectors-are-rounded", "finish-reason-tool-calls-for-named", "errors-with-long-messages"),
+    "json-over-lines",  # It makes bytes, so it comes last.
 )
 _like(
     "Fireworks",
