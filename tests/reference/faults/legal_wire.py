@@ -42,7 +42,7 @@ def _is_end(piece: bytes, call: Call) -> bool:
     return piece == raw.framed(b"") and call.stream and _is_modern(call)
 
 
-@hook("raw", stream=True, when=_is_modern, legal=True)
+@hook("raw", when=_is_modern, legal=True)
 def chunks_have_extensions(pieces: Chunks, call: Call) -> Chunks:
     """Chunks have extensions, and sizes in capitals with leading zeros (RFC 9112, 7.1.1)."""
     yield _closing(next(pieces))
