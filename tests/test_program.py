@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from backends.wire import MODEL, Exchange
 from conformance.answers import Answer
 from conformance.answers.ran import Ran
 from conformance.answers.recording import Recording
-from conformance.outcomes import Blocked, Outcome, Verdict
+from conformance.checks import test_examples
+from conformance.outcomes import Blocked, Inconclusive, Outcome, Verdict
 from conformance.sdk import read_by_node, read_by_python, reading
 from fixtures.scenario import Scenario
 from fixtures.scenarios.examples import EXAMPLES, NAMES
@@ -59,6 +61,23 @@ def test_output_ends_the_check_otherwise(did: Ran, outcome: Outcome) -> None:
     with pytest.raises(Verdict) as ended:
         assert did.output
     assert ended.value.outcome is outcome
+
+
+def test_of_a_long_list_of_models_the_end_is_judged() -> None:
+    ids = [f"vendor/A model: {number}" for number in range(400)]
+    printed = "".join(f"Model: {one}\n" for one in ids)[-program.KEPT :]
+    listed = answer({"object": "list", "data": [{"id": one} for one in ids]}, path="/models")
+    test_examples.test_models_in_python(ran(listed, ended=Ended(exit_code=0, output=printed, errors="")))
+    wrong = Ended(exit_code=0, output=printed.replace("399", "398"), errors="")
+    with pytest.raises(Verdict):
+        test_examples.test_models_in_python(ran(listed, ended=wrong))
+
+
+def test_a_long_text_cannot_be_compared_with_what_was_kept_of_it() -> None:
+    text = "word " * 1000
+    did = ran(answer(chat_body(text)), ended=Ended(exit_code=0, output=text[-program.KEPT :], errors=""))
+    with pytest.raises(Inconclusive):
+        test_examples.test_chat_in_python(did)
 
 
 def test_a_recording_survives_its_file() -> None:
@@ -179,6 +198,16 @@ READABLE = [
     answer(refusal(), status=404),
     answer({"data": [{"id": "m", "object": "model"}], "object": "list"}, path="/models"),
 ]
+
+
+def _elsewhere() -> Answer:
+    """A response that comes from a place whose name is not ASCII, as its header says."""
+    made: Answer = answer(chat_body())
+    place = ("x-region", "São Paulo".encode().decode("latin-1"))
+    return replace(made, exchange=replace(made.exchange, headers=(*made.exchange.headers, place)))
+
+
+READABLE.append(_elsewhere())
 
 
 @pytest.mark.parametrize("made", READABLE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from backends.program import Ended
+from backends.program import KEPT, Ended
 from conformance.answers import Answer, Chat
 from conformance.outcomes import Fail, TimedOut
 
@@ -37,6 +37,11 @@ class Ran(list[Answer]):
                 actual=self.ended.errors,
             )
         return self.ended.output
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only the end of what it printed was kept."""
+        return len(self.ended.output) >= KEPT
 
     @property
     def lines(self) -> list[str]:

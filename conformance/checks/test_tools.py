@@ -9,7 +9,6 @@ from conformance.kit import (
     assert_in,
     assert_matches_schema,
     assert_none_of,
-    assert_not_equal,
     assert_same_calls,
     assert_same_text,
     call_markup_in,
@@ -72,11 +71,14 @@ def test_a_call_has_an_id(weather: Chat) -> None:
 
 
 @check("tools", SHOULD, f"{CALL}.id")
-def test_ids_differ_between_answers(weather: Chat, weather_or_stock: Chat) -> None:
-    """Tool calls of different responses have different `id`s."""
-    inconclusive_unless(weather.tool_calls and weather_or_stock.tool_calls, NO_CALL)
-    assert_not_equal(
-        weather_or_stock.tool_calls[0].id, weather.tool_calls[0].id, "`tool_calls[0].id` of another response"
+def test_ids_differ_between_answers(weather: Chat, weather_own_call_then_question: Chat) -> None:
+    """A tool call has another `id` than the earlier calls of its conversation."""
+    later = weather_own_call_then_question.tool_calls
+    inconclusive_unless(weather.tool_calls and later, NO_CALL)
+    earlier = {call.id for call in weather.tool_calls}
+    assert_none_of(
+        [call.id for call in later if call.id in earlier],
+        "`tool_calls[].id` that an earlier call of the conversation has",
     )
 
 
@@ -287,7 +289,7 @@ def test_a_call_cut_early_leaves_no_markup(
 
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.n")
 def test_each_choice_has_its_own_calls(weather_twice: Chat) -> None:
-    """With `n` and `stream`, each choice has complete tool calls with their own `id`s."""
+    """With `n` and `stream`, each choice has complete tool calls, each with its own `id`."""
     inconclusive_unless(len(weather_twice.choices) > 1, "expected 2 choices, got 1 (`choices`)")
     assert_equal([choice.index for choice in weather_twice.choices], [0, 1], "`index` of the choices")
     calls = [call for choice in weather_twice.choices for call in choice.tool_calls]
@@ -298,7 +300,11 @@ def test_each_choice_has_its_own_calls(weather_twice: Chat) -> None:
         assert whole, (
             f"expected a name and a JSON object, got {shown(call.name)} and {shown(call.arguments)} (`tool_calls`)"
         )
-    assert_equal(len({call.id for call in calls}), len(calls), "number of different `tool_calls[].id`")
+    for choice in weather_twice.choices:
+        ids = [call.id for call in choice.tool_calls]
+        assert_equal(
+            len(set(ids)), len(ids), f"number of different ids (`choices[{choice.index}].delta.tool_calls[].id`)"
+        )
 
 
 @check("tools", SHOULD, "openapi:CreateChatCompletionRequest.logprobs")

@@ -96,7 +96,11 @@ def _cannot(answer: Answer, problem: Exception) -> Fail:
 
 
 def _response(answer: Answer) -> httpx2.Response:
-    return httpx2.Response(answer.status, headers=own.headers(answer), content=own.given(answer))
+    # Bytes, since a value may have any but control characters (RFC 9110, 5.5); strings would have to be ASCII.
+    headers = [
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in own.headers(answer)
+    ]
+    return httpx2.Response(answer.status, headers=headers, content=own.given(answer))
 
 
 def _read(asked: openai.OpenAI, answer: Answer) -> Reading:

@@ -386,7 +386,7 @@ def first_calls_share_an_id(body: Any, _call: Call) -> None:
     """The first call of each response has the same id."""
     for made in _calls(body):
         if made.get("id") and not made.get("index"):
-            made["id"] = "call_ZsSt4SkIFMRz0HtqT7MTlimN"
+            made["id"] = "call_first"
             return
 
 

@@ -221,7 +221,8 @@ def content_type_with_charset(head: dict[str, str], _call: Call) -> None:
 @payload("chat", legal=True)
 def finish_reason_tool_calls_for_named(body: Any, call: Call) -> None:
     """A call of a named tool ends with tool_calls, as some versions of OpenAI's models have it."""
-    if isinstance(call.body.get("tool_choice"), dict):
+    wanted = call.body.get("tool_choice")
+    if isinstance(wanted, dict) and wanted.get("type") != "allowed_tools":
         for choice in choices(body):
             if choice["finish_reason"] == "stop":
                 choice["finish_reason"] = "tool_calls"

@@ -89,3 +89,54 @@ def as_a_reasoning_model_of_openai(body: Any, _call: Call) -> None:
         if body.get(name) is not None and body[name] != value:
             message = f"Unsupported value: '{name}' does not support {json.dumps(body[name])} with this model."
             raise ApiError(message, param=name, code="unsupported_value")
+
+
+def _refused(name: str, why: str, status: int = 400) -> ApiError:
+    return ApiError(f"{name}: {why}", status=status, param=name, code="unsupported_parameter")
+
+
+@request("chat")
+def as_groq(body: Any, _call: Call) -> None:
+    """As Groq documents it: logprobs, `logit_bias`, the `name` of messages and `n` above 1 are rejected."""
+    sent = body if isinstance(body, dict) else {}
+    for name in ("logprobs", "top_logprobs", "logit_bias"):
+        if sent.get(name):
+            raise _refused(name, "this is not supported by this model")
+    if (sent.get("n") or 1) != 1:
+        raise _refused("n", "number must be at most 1")
+    for at, one in enumerate(_messages(body)):
+        if "name" in one:
+            raise _refused(f"messages.{at}.name", "property is unsupported")
+
+
+@request("chat")
+def as_cerebras(body: Any, _call: Call) -> None:
+    """As Cerebras documents it: penalties, `logit_bias` and `service_tier` are rejected, with `param` null."""
+    for name in ("frequency_penalty", "presence_penalty", "logit_bias", "service_tier"):
+        if isinstance(body, dict) and body.get(name) is not None:
+            raise ApiError(f"{name} is not supported.", code="wrong_api_format")
+
+
+@request("chat")
+def forbids_what_it_does_not_know(body: Any, _call: Call) -> None:
+    """As Mistral's models: parameters that its schema does not have get 422, whatever their value."""
+    unknown = ("logprobs", "top_logprobs", "logit_bias", "user", "store", "service_tier", "max_completion_tokens")
+    for name in (*unknown, "modalities", "prediction", "verbosity", "safety_identifier", "functions", "function_call"):
+        if isinstance(body, dict) and name in body:
+            raise _refused(name, "Extra inputs are not permitted", 422)
+
+
+@request(("chat", "responses"))
+def wants_temperatures_up_to_1(body: Any, _call: Call) -> None:
+    """As Anthropic's models: a `temperature` above 1 is rejected."""
+    heat = body.get("temperature") if isinstance(body, dict) else None
+    if isinstance(heat, int | float) and 1 < heat <= 2:
+        raise _refused("temperature", "range: 0..1", 400)
+
+
+@request("chat")
+def wants_few_alternatives(body: Any, _call: Call) -> None:
+    """A `top_logprobs` above 5 is rejected, as with some of Azure's models."""
+    most = body.get("top_logprobs") if isinstance(body, dict) else None
+    if isinstance(most, int) and 5 < most <= 20:
+        raise _refused("top_logprobs", "must be at most 5")
