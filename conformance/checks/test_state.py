@@ -1,5 +1,7 @@
 """State: a request changes nothing for the next one, whatever its parameters were and however it ended."""
 
+import re
+
 from conformance.answers import Chat, Response
 from conformance.kit import (
     SHOULD,
@@ -9,9 +11,12 @@ from conformance.kit import (
     check,
     inconclusive_unless,
     reproduced,
+    shown,
 )
 from conformance.kit.steadiness import beginning
 
+PAIRS = 4
+"""Questions that must get a broken response only when they are sent again, so that it is no chance."""
 SOURCE = "docs:guides/conversation-state requests are independent"
 
 
@@ -107,6 +112,40 @@ def test_a_client_that_left_leaves_nothing(after_leaving: list[Chat]) -> None:
 def test_an_error_leaves_nothing(after_error: list[Chat]) -> None:
     """A request that was rejected, or that failed, has no effect on the next one."""
     assert_unchanged(after_error, accepted=False)
+
+
+BROKEN = re.compile(r"(.{1,12}?)\1{7,}.{0,12}", re.DOTALL)
+"""A text that repeats one token, or a few, again and again."""
+
+
+def is_broken(answer: Chat) -> bool:
+    """Whether a response is empty, or nothing but one token again and again."""
+    return not answer.tool_calls and (not answer.said.strip() or BROKEN.fullmatch(answer.said.strip()) is not None)
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_a_repeated_request_gets_a_response(
+    count: Chat,
+    count_repeated: list[Chat],
+    after_sampling: list[Chat],
+    after_bias: list[Chat],
+    after_stop: list[Chat],
+    after_format: list[Chat],
+    after_tools: list[Chat],
+    after_system: list[Chat],
+    after_long: list[Chat],
+) -> None:
+    """A request that is sent again gets a response as at first, and not an empty one or one token again and again."""
+    between = (after_sampling, after_bias, after_stop, after_format, after_tools, after_system, after_long)
+    pairs = [(count, count_repeated[0]), *((answers[0], answers[2]) for answers in between)]
+    judged = [(first, again) for first, again in pairs if first.ok and again.ok and not is_broken(first)]
+    inconclusive_unless(len(judged) >= PAIRS, "the model's responses are empty, or repeat one token")
+    broken = [again for _, again in judged if is_broken(again)]
+    # Responses may differ for other reasons, but then some of the first ones would be broken, too.
+    assert len(broken) < PAIRS, (
+        f"expected {shown(judged[0][0].said[:40])} again, got {shown(broken[0].said[:40])}, and such texts for "
+        f"{len(broken)} of {len(judged)} questions that were sent again (`content`)"
+    )
 
 
 @check("responses", SHOULD, SOURCE)

@@ -12,11 +12,12 @@ from tests.reference.call import Call
 from tests.reference.fault import Fault
 from tests.reference.faults.behaviours import _rewritten
 from tests.reference.faults.chat import choices, messages
-from tests.reference.faults.kit import add, answer, events, payload, request, script, with_tools
+from tests.reference.faults.kit import add, answer, events, payload, request, sampling, script, with_tools
 from tests.reference.faults.tool_schemas import OPEN
 from tests.reference.faults.tools import _calls, _functions
-from tests.reference.generator import Script
+from tests.reference.generator import Sampling, Script
 from tests.reference.messages import Message, render
+from tests.reference.script import raw
 from tests.reference.tokens import decode, encode
 
 CHAT, COMPLETIONS, RESPONSES, EMBEDDINGS = "chat", "completions", "responses", "embeddings"
@@ -135,9 +136,9 @@ def legacy_streams_add_up_counts(body: Any, _call: Call) -> None:
 
 @events(CHAT)
 def text_after_reasoning_in_one_piece(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """In a stream, text that follows reasoning comes in one delta."""
+    """In a stream, text that follows reasoning comes in one delta, with the logprobs of all of it."""
     thinking: set[int] = set()
-    held: dict[int, str] = {}
+    held: dict[int, Any] = {}
     for event in stream:
         keep = True
         for choice in choices(event):
@@ -145,11 +146,16 @@ def text_after_reasoning_in_one_piece(stream: Iterator[Any], _call: Call) -> Ite
             if choice["delta"].get("reasoning_content"):
                 thinking.add(index)
             elif choice["delta"].get("content") and index in thinking:
-                held[index] = held.get(index, "") + choice["delta"]["content"]
                 keep = False
+                if index in held:
+                    before = held[index]["choices"][0]
+                    before["delta"]["content"] += choice["delta"]["content"]
+                    if choice["logprobs"]:
+                        before["logprobs"]["content"] += choice["logprobs"]["content"]
+                else:
+                    held[index] = event
             if choice["finish_reason"] and index in held:
-                delta = {"content": held.pop(index)}
-                yield {**event, "choices": [{**choice, "delta": delta, "finish_reason": None}]}
+                yield held.pop(index)
         if keep:
             yield event
 
@@ -345,6 +351,32 @@ add(
         on=frozenset([CHAT]),
     )
 )
+
+
+def _one_token(said: Script, call: Call) -> Script | None:
+    seen: set[str] = call.state.kept.setdefault(f"asked {_run(call)}", set())
+    asked = json.dumps(call.body)
+    if asked in seen and not said.calls:
+        return raw("!" * 24)
+    seen.add(asked)
+    return None
+
+
+add(
+    Fault(
+        name="repeated-requests-get-one-token",
+        sentence="A request that was sent before gets one token again and again.",
+        area="reports",
+        hooks={"script": _one_token, **ALL},
+        on=frozenset([CHAT]),
+    )
+)
+
+
+@sampling(CHAT)
+def no_seed_is_seed_0(how: Sampling, _call: Call) -> None:
+    """Without a seed, the seed is 0."""
+    how.seed = how.seed or 0
 
 
 def _beside_a_schema(body: Any, call: Call) -> None:
