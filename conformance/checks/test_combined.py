@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.kit import (
-    Answer,
     SHOULD,
+    Answer,
     Chat,
     Choice,
     Completion,

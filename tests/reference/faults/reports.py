@@ -73,9 +73,9 @@ def _drop_what_was_held(stream: Iterator[Any], call: Call) -> Iterator[Any]:
         for choice in choices(event):
             index = choice["index"]
             ended = choice["finish_reason"] == "stop" and len(text.get(index, "")) < len(call.argument)
-            if choice["delta"].get("content") or choice["finish_reason"]:
-                if (before := held.pop(index, None)) and not ended:
-                    yield before
+            due = choice["delta"].get("content") or choice["finish_reason"]
+            if due and (before := held.pop(index, None)) and not ended:
+                yield before
             if choice["delta"].get("content"):
                 text[index] = text.get(index, "") + choice["delta"]["content"]
                 held[index] = event
@@ -345,7 +345,7 @@ def _other_image(history: list[Message], call: Call) -> None:
 add(
     Fault(
         name="same-words-show-the-earlier-image",
-        sentence="A conversation with the texts of an earlier one is answered about the images of that one.",
+        sentence="A conversation with the texts of an earlier one gets a response about the images of that one.",
         area="reports",
         hooks={"history": _other_image, **ALL},
         on=frozenset([CHAT]),
@@ -542,7 +542,7 @@ def _stale_image(history: list[Message], _call: Call) -> None:
 add(
     Fault(
         name="fifth-image-is-an-earlier-one",
-        sentence="With five images in a conversation, the last one is taken for an earlier one.",
+        sentence="With five images in a conversation, the last one is treated as an earlier one.",
         area="reports",
         hooks={"history": _stale_image},
         on=frozenset([CHAT]),
