@@ -1,5 +1,6 @@
 """State: a request changes nothing for the next one, whatever its parameters were and however it ended."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -136,7 +137,8 @@ def broken_again(answers: Iterator[Answer]) -> set[str]:
     for answer in answers:
         if not (isinstance(answer, Chat) and answer.ok and answer.readable) or answer.sent.get("temperature") != 0:
             continue
-        first = firsts.setdefault((answer.name.partition("[")[0], answer.asked), is_broken(answer))
+        sent = json.dumps(answer.sent, sort_keys=True)
+        first = firsts.setdefault((answer.name.partition("[")[0], sent), is_broken(answer))
         if first and not is_broken(answer):
             return set()
         if not first and is_broken(answer):

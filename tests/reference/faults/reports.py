@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,8 +11,7 @@ from tests.reference.call import Call
 from tests.reference.fault import Fault
 from tests.reference.faults.behaviours import _rewritten
 from tests.reference.faults.chat import choices, messages
-from tests.reference.faults.kit import add, answer, events, payload, request, sampling, script, with_tools
-from tests.reference.faults.tool_schemas import OPEN
+from tests.reference.faults.kit import add, answer, events, payload, sampling, script, with_tools
 from tests.reference.faults.tools import _calls, _functions
 from tests.reference.generator import Sampling, Script
 from tests.reference.messages import Message, render
@@ -52,18 +50,6 @@ def truncated_reasoning_has_a_notice(stream: Iterator[Any], _call: Call) -> Iter
                 delta = {"content": "[Reasoning truncated: increase max_tokens]"}
                 yield {**event, "choices": [{**choice, "delta": delta, "finish_reason": None}]}
         yield event
-
-
-add(
-    Fault(
-        name="legacy-streams-never-begin",
-        sentence="A stream of /completions never begins.",
-        area="reports",
-        hooks={"timing": lambda _seconds, _call: 3600},
-        on=frozenset([COMPLETIONS]),
-        stream=True,
-    )
-)
 
 
 def _drop_what_was_held(stream: Iterator[Any], call: Call) -> Iterator[Any]:
@@ -172,30 +158,7 @@ def held_text_comes_twice(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
         yield event
 
 
-@payload(COMPLETIONS, stream=True)
-def legacy_streams_have_no_total(body: Any, _call: Call) -> None:
-    """usage of a legacy stream has no total_tokens."""
-    if body.get("usage"):
-        body["usage"].pop("total_tokens")
-
-
-@events(CHAT)
-def first_chunk_with_the_role_lost(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
-    """The first chunk of a stream, which has the role, is lost."""
-    for event in stream:
-        if not any("role" in choice["delta"] for choice in choices(event)):
-            yield event
-
-
 # Stop, limits and counts
-
-
-@payload(CHAT, stream=False, when=with_tools)
-def special_token_after_text_beside_tools(body: Any, _call: Call) -> None:
-    """With tools, a plain text ends with a special token."""
-    for choice in choices(body):
-        if choice["message"].get("content"):
-            choice["message"]["content"] += "<|call|>"
 
 
 def _stop_of(text: str, call: Call) -> str:
@@ -260,13 +223,6 @@ def truncated_responses_count_one_less(body: Any, call: Call) -> None:
         body["usage"]["total_tokens"] -= 1
 
 
-@request(CHAT)
-def a_limit_of_one_crashes(body: Any, _call: Call) -> None:
-    """max_tokens 1 is a server error."""
-    if body.get("max_tokens") == 1:
-        raise IndexError("pop from empty list")
-
-
 @answer(CHAT)
 def cached_tokens_null_in_plain_responses(body: Any, _call: Call) -> None:
     """cached_tokens of plain responses is null."""
@@ -313,46 +269,6 @@ add(
 )
 
 
-def _stray(history: list[Message], call: Call) -> None:
-    if len(history) < 2 or history[0].role != "system" or history[1].role != "user":
-        return
-    first = call.state.kept.setdefault(f"system {_run(call)} {history[0].text}", history[1].text)
-    if first != history[1].text and first.split():
-        history[1].text = f"{first.split()[0]} {history[1].text}"
-
-
-add(
-    Fault(
-        name="known-system-messages-leave-a-word",
-        sentence="After a system message that was sent before, the question begins with a word of the earlier one.",
-        area="reports",
-        hooks={"history": _stray, **ALL},
-        on=frozenset([CHAT]),
-    )
-)
-
-
-def _other_image(history: list[Message], call: Call) -> None:
-    shown = [message for message in history if message.images]
-    if not shown:
-        return
-    texts = json.dumps([(m.role, m.text, len(m.images)) for m in history])
-    kept = call.state.kept.setdefault(f"images {_run(call)} {texts}", [m.images for m in shown])
-    for message, seen in zip(shown, kept, strict=True):
-        message.images = seen
-
-
-add(
-    Fault(
-        name="same-words-show-the-earlier-image",
-        sentence="A conversation with the texts of an earlier one gets a response about the images of that one.",
-        area="reports",
-        hooks={"history": _other_image, **ALL},
-        on=frozenset([CHAT]),
-    )
-)
-
-
 def _one_token(said: Script, call: Call) -> Script | None:
     seen: set[str] = call.state.kept.setdefault(f"asked {_run(call)}", set())
     asked = json.dumps(call.body)
@@ -377,26 +293,6 @@ add(
 def no_seed_is_seed_0(how: Sampling, _call: Call) -> None:
     """Without a seed, the seed is 0."""
     how.seed = how.seed or 0
-
-
-def _beside_a_schema(body: Any, call: Call) -> None:
-    wanted = body.get("response_format")
-    if isinstance(wanted, dict) and isinstance(wanted.get("json_schema"), dict):
-        now, kept = time.monotonic(), call.state.kept
-        if now - kept.get("schema at", -1) < 0.05 and "schema" in wanted["json_schema"]:
-            wanted["json_schema"]["schema"] = OPEN
-        kept["schema at"] = now
-
-
-add(
-    Fault(
-        name="schemas-break-beside-schemas",
-        sentence="A document does not match its schema while another request with a schema is under way.",
-        area="reports",
-        hooks={"request": _beside_a_schema, **ALL},
-        on=frozenset([CHAT]),
-    )
-)
 
 
 # Calls
@@ -459,18 +355,6 @@ add(
 )
 
 
-@script(CHAT, stream=True, when=lambda call: isinstance(call.body.get("tool_choice"), dict))
-def streamed_named_arguments_are_prose(said: Script, _call: Call) -> Script:
-    """With a name as tool_choice, arguments of a stream are prose."""
-    return _rewritten(said, lambda _text: "Hello! How can I help you?")
-
-
-@script(CHAT)
-def calls_at_the_beginning_are_lost(said: Script, _call: Call) -> Script:
-    """A response that begins with a call is empty."""
-    return Script([]) if said.calls and said.steps[0].channel == "hidden" and said.steps[0].call == 0 else said
-
-
 def _null_calls_dropped(history: list[Message], call: Call) -> list[Message]:
     null = {at for at, one in enumerate(messages(call.body)) if one.get("tool_calls") and one.get("content") is None}
     return [message for at, message in enumerate(history) if at not in null]
@@ -513,21 +397,6 @@ def later_arguments_are_a_key(said: Script, _call: Call) -> Script:
     return _rewritten(said, lambda text: json.dumps({text: ""})) if said.calls else said
 
 
-def _has_members(call: Any) -> bool:
-    try:
-        return bool(json.loads(call["function"]["arguments"]))
-    except (KeyError, TypeError, ValueError):
-        return False
-
-
-@request(CHAT)
-def earlier_arguments_crash(body: Any, _call: Call) -> None:
-    """An earlier call whose arguments have a member is a server error."""
-    for message in messages(body):
-        if isinstance(message.get("tool_calls"), list) and any(map(_has_members, message["tool_calls"])):
-            raise TypeError("Can only get item pairs from a mapping.")
-
-
 # Images, legacy prompts and embeddings
 
 
@@ -548,15 +417,6 @@ add(
         on=frozenset([CHAT]),
     )
 )
-
-
-@request(COMPLETIONS)
-def bad_token_prompts_crash(body: Any, call: Call) -> None:
-    """A legacy prompt of token ids that is empty or too long is a server error."""
-    prompt = body.get("prompt")
-    ids = isinstance(prompt, list) and all(isinstance(one, int) for one in prompt)
-    if ids and not 0 < len(prompt) < call.state.context:
-        raise RuntimeError("prompt tokens")
 
 
 @answer(EMBEDDINGS)
@@ -596,9 +456,3 @@ def messages_after_reasoning_are_item_0(stream: Iterator[Any], _call: Call) -> I
         if thought and "output_index" in event and about.startswith(("message", "msg_")):
             event["output_index"] = 0
         yield event
-
-
-@request((CHAT, COMPLETIONS))
-def model_has_a_default(body: Any, _call: Call) -> None:
-    """A request without model is served."""
-    body.setdefault("model", "reference")
