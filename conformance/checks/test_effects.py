@@ -250,10 +250,15 @@ def test_no_logprobs_unless_asked(every: Every) -> None:
 
 
 def _other_tokens(answer: Answer, part: Part) -> str | None:
-    """What the tokens of logprobs are, where they are not those of the text. A stop string may end inside a token."""
+    """What the tokens of logprobs are, where they are not those of the text. A stop string may end inside a token.
+
+    Tokens of reasoning and calls are left to other checks, also those of a call that a limit truncates.
+    """
     if not isinstance(answer, Chat) or not isinstance(part, Choice) or not part.text.strip():
         return None
     if not part.logprobs or part.tool_calls or part.reasoning or answer.sent.get("logprobs") is not True:
+        return None
+    if answer.sent.get("tools") and part.finish_reason != "stop":
         return None
     text, told = whole(part.text).strip(), part.logprobs
     if spelled(told, part.text).strip() == text:

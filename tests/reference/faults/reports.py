@@ -269,6 +269,9 @@ add(
 )
 
 
+PLAIN = {"model", "messages", "temperature", "max_tokens"}
+
+
 def _one_token(said: Script, call: Call) -> Script | None:
     seen: set[str] = call.state.kept.setdefault(f"asked {_run(call)}", set())
     asked = json.dumps(call.body)
@@ -281,10 +284,12 @@ def _one_token(said: Script, call: Call) -> Script | None:
 add(
     Fault(
         name="repeated-requests-get-one-token",
-        sentence="A request that was sent before gets one token again and again.",
+        sentence="A request to count that was sent before gets one token again and again.",
         area="reports",
         hooks={"script": _one_token, **ALL},
         on=frozenset([CHAT]),
+        stream=False,
+        when=lambda call: set(call.body) <= PLAIN and "Count from" in json.dumps(call.body["messages"]),
     )
 )
 
