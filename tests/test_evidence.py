@@ -37,7 +37,7 @@ IGNORED = {
     "max-completion-tokens-ignored": ("max_completion_tokens", []),
     "stop-ignored": ("stop", []),
     "n-ignored": ("n", ["n.may_be_1", "effects.there_are_n_choices"]),
-    "seed-ignored": ("seed", []),
+    "seed-ignored": ("seed", ["seed.without_it_responses_vary"]),  # It is about requests without one.
     "top-p-ignored": ("top_p", ["top_p.above_1_is_refused", "top_p.negative_is_refused", "top_p.text_is_refused"]),
     "frequency-penalty-ignored": ("frequency_penalty", ["penalties.count_what_was_sampled"]),  # It sends both.
     "presence-penalty-ignored": ("presence_penalty", []),
@@ -48,6 +48,7 @@ IGNORED = {
             "logprobs.shape",  # There is no entry whose shape could be judged.
             "effects.each_text_has_logprobs",
             "effects.no_logprobs_unless_asked",
+            "effects.logprobs_spell_the_text",
         ],
     ),
     # A call that the model makes by itself must end, too.

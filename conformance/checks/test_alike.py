@@ -182,7 +182,7 @@ def without_stop(answer: Answer) -> str | None:
 
 
 @check("stop", SHOULD, "openapi:CreateChatCompletionRequest.stop")
-def test_stop_changes_nothing_before_it(stops_crossed: list[Chat], every: Every) -> None:
+def test_stop_changes_nothing_before_it(stops_crossed: list[Chat], stops_beside: list[Chat], every: Every) -> None:
     """With `stop`, a response is the same as without it up to the first stop string, whatever else the request has."""
     for other, answer in every.twins(Generated, decided_before_stop, of=without_stop):
         if not stops(answer) or answer.sent.get("echo") or len(other.choices) != 1:

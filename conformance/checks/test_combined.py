@@ -1,11 +1,12 @@
 """Combined: what holds for a feature alone must hold beside other features, for each choice, and in a stream."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.kit import (
     SHOULD,
+    Answer,
     Chat,
     Choice,
     Completion,
@@ -181,6 +182,44 @@ def test_a_stream_has_the_details_of_usage(every: Every) -> None:
             details = [answer.usage.get(name) or {} for answer in (plain, streamed)]
             lost = [field for field, value in details[0].items() if value is not None and field not in details[1]]
             assert_none_of(lost, f"fields of `usage.{name}` that the stream lacks")
+
+
+def details_of(streamed: bool) -> Callable[[Iterator[Answer]], dict[str, set[str]]]:
+    """A function that tells which details any `usage` of an endpoint has, of streams or of plain responses."""
+
+    def found(answers: Iterator[Answer]) -> dict[str, set[str]]:
+        known: dict[str, set[str]] = {}
+        for answer in answers:
+            if isinstance(answer, Generated) and answer.ok and answer.readable and answer.streamed is streamed:
+                known.setdefault(answer.exchange.request.path, set()).update(told_of(answer))
+        return known
+
+    return found
+
+
+def told_of(answer: Generated) -> set[str]:
+    """The details of a response's `usage` that are not null, such as `prompt_tokens_details.cached_tokens`."""
+    usages = [one.get("usage") or {} for one in answer.objects]
+    return {
+        f"{name}.{field}"
+        for usage in usages
+        for name in ("prompt_tokens_details", "completion_tokens_details")
+        for field, value in (usage.get(name) or {}).items()
+        if value is not None
+    }
+
+
+IN_STREAMS, IN_PLAIN = details_of(True), details_of(False)
+
+
+@check("usage", SHOULD, "openapi:CompletionUsage.prompt_tokens_details")
+def test_plain_responses_have_the_details_of_usage(every: Every) -> None:
+    """`usage` of plain responses has the details that `usage` of streams has, such as `cached_tokens`."""
+    streams, plain = every.once(IN_STREAMS), every.once(IN_PLAIN)
+    for answer in every.accepted(Generated, streamed=False):
+        path = answer.exchange.request.path
+        lost = sorted(streams.get(path, set()) - plain.get(path, set()))
+        assert_none_of(lost, "fields of `usage` that streams have, and no plain response")
 
 
 @check("responses_stream", SHOULD, "openapi:ResponseOutputItemDoneEvent.item")

@@ -18,7 +18,9 @@ from conformance.kit import (
     check,
     inconclusive_unless,
     shown,
+    spelled,
     validate_against,
+    whole,
 )
 from conformance.kit.every import is_bad
 
@@ -245,6 +247,53 @@ def test_each_text_has_logprobs(every: Every) -> None:
 def test_no_logprobs_unless_asked(every: Every) -> None:
     """Without `logprobs`, no choice has any, whatever else the request has."""
     assert_holds(every, _unasked_logprobs, "no `logprobs`")
+
+
+def _other_tokens(answer: Answer, part: Part) -> str | None:
+    """What the tokens of logprobs are, where they are not those of the text. A stop string may end inside a token.
+
+    Tokens of reasoning and calls are left to other checks, also those of a call that a limit truncates.
+    """
+    if not isinstance(answer, Chat) or not isinstance(part, Choice) or not part.text.strip():
+        return None
+    if not part.logprobs or part.tool_calls or part.reasoning or answer.sent.get("logprobs") is not True:
+        return None
+    if answer.sent.get("tools") and part.finish_reason != "stop":
+        return None
+    text, told = whole(part.text).strip(), part.logprobs
+    if spelled(told, part.text).strip() == text:
+        return ""
+    joined = [spelled(some, part.text).strip() for some in (told, told[:-1])]
+    inside = bool(answer.sent.get("stop")) and joined[0].startswith(text) and len(joined[1]) < len(text)
+    return "" if inside else shown(joined[0])
+
+
+@check("logprobs", SHOULD, "openapi:CreateChatCompletionResponse.choices.logprobs.content")
+def test_logprobs_spell_the_text(stops_beside: list[Chat], every: Every) -> None:
+    """The tokens of `logprobs.content` concatenate to `content` in each response, whatever else the request has."""
+    assert_holds(every, _other_tokens, "the tokens of `content` in `logprobs.content`")
+
+
+# Streams
+
+LONG = 80
+"""Characters of a text that no server makes in one step, even if it accepts several tokens that were guessed."""
+
+
+def _in_one_piece(answer: Answer, part: Part) -> str | None:
+    """A grammar may force many tokens at once, and a prediction may be accepted as a whole."""
+    if not isinstance(answer, Chat) or not isinstance(part, Choice) or not answer.streamed:
+        return None
+    if answer.sent.get("response_format") or answer.sent.get("prediction") or len(part.text) < LONG:
+        return None
+    pieces = [delta for delta in answer.deltas(part.index) if delta.get("content")]
+    return "" if len(pieces) > 1 else f"one with {len(part.text)} characters"
+
+
+@check("streaming", SHOULD, f"{REQUEST}.stream")
+def test_long_texts_come_in_pieces(think_count_streamed: Chat, every: Every) -> None:
+    """Each stream of a long text has several deltas with `content`, whatever else the request has."""
+    assert_holds(every, _in_one_piece, "several deltas with `content`")
 
 
 # The end

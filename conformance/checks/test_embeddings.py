@@ -149,6 +149,17 @@ def test_long_list_is_complete(embedding_many: Embeddings) -> None:
     assert_equal([item.get("index") for item in embedding_many.items], list(range(40)), INDEXES)
 
 
+@check("embeddings", SHOULD, "openapi:Embedding.embedding")
+def test_long_list_gives_what_single_texts_give(
+    embedding_of_many: list[Embeddings], embedding_many: Embeddings
+) -> None:
+    """Each string in an array of forty as `input` gets the same `embedding` as when sent alone."""
+    for place, alone in zip((0, -1), embedding_of_many, strict=True):
+        assert_same_vector(
+            embedding_many.each[place], alone.vector, f"`data[{place % 40}].embedding`, compared with the string alone"
+        )
+
+
 # Encodings
 
 

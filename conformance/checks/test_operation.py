@@ -44,6 +44,14 @@ def test_a_continued_prompt_is_cached(long_prompt_again: list[Chat]) -> None:
 
 
 @check("usage", MAY, CACHED)
+def test_a_repeated_stream_is_cached(long_stream_again: list[Chat]) -> None:
+    """`cached_tokens` counts most of a prompt of a thousand tokens that was sent before, if both are streams."""
+    _, again = long_stream_again
+    inconclusive_unless(again.tokens("prompt") >= 1024, "the prompt has fewer than 1,024 tokens")
+    ignored_unless(2 * cached(again) > again.tokens("prompt"), "a repeated stream is not cached (`cached_tokens`)")
+
+
+@check("usage", MAY, CACHED)
 def test_replayed_calls_stay_cached(long_loop_again: list[Chat]) -> None:
     """`cached_tokens` counts most of a repeated conversation, whatever the order and spaces of its `arguments`."""
     first, later = long_loop_again

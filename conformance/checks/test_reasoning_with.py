@@ -120,6 +120,15 @@ def test_tools_are_called_without_reasoning_in_streams(
 
 
 @check("reasoning", SHOULD, FIELD)
+def test_several_tools_are_called_without_reasoning(think_none_cities: Chat, think_none_cities_streamed: Chat) -> None:
+    """With `reasoning_effort: none`, several tool calls are in `tool_calls`, plain and streamed."""
+    for answer in (think_none_cities, think_none_cities_streamed):
+        assert_unmarked(answer, "markers of the model's own notation in `content`")
+    inconclusive_unless(len(think_none_cities.tool_calls) > 1, "the model did not make several calls")
+    assert_same_calls(think_none_cities_streamed, think_none_cities)
+
+
+@check("reasoning", SHOULD, FIELD)
 def test_an_answer_follows_a_tool_result(think: Chat, think_result: Chat, think_result_streamed: Chat) -> None:
     """After a tool result, the answer is in `content`, and reasoning is in its own field, plain and streamed."""
     inconclusive_unless(think.text.strip(), "the model gives no answer after its reasoning")

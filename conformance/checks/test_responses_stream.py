@@ -28,6 +28,7 @@ DELTAS = 4
 
 ENDED_EARLY = "expected a response longer than 16 tokens without `max_output_tokens`, got a shorter one"
 LAST = "`type` of the last event"
+ENDS = ("response.completed", "response.incomplete", "response.failed", "error")
 ORDER = "`type` of the events of the last item, in order"
 ARGUMENTS_DONE = "response.function_call_arguments.done"
 
@@ -122,6 +123,13 @@ def test_completed_is_the_last_event(respond_count_streamed: Response) -> None:
     assert_equal(respond_count_streamed.types[-1:], ["response.completed"], LAST)
     completed = respond_count_streamed.types.count("response.completed")
     assert_equal(completed, 1, "number of `response.completed` events")
+
+
+@check("responses_stream", SHOULD, "openapi:ResponseCompletedEvent")
+def test_each_stream_has_its_end(every: Every) -> None:
+    """Each stream ends with `response.completed`, `response.incomplete` or `response.failed`, or with an error."""
+    for answer in every.accepted(Response, streamed=True, malformed=True):
+        assert_in((answer.types or [""])[-1], ENDS, f"{LAST} of {answer.name}")
 
 
 @check("responses_stream", SHOULD, "openapi:ResponseIncompleteEvent")

@@ -1,17 +1,26 @@
 """State: a request changes nothing for the next one, whatever its parameters were and however it ended."""
 
-from conformance.answers import Chat, Response
+import json
+import re
+from collections.abc import Iterator
+
+from conformance.answers import Answer, Chat, Response
 from conformance.kit import (
     SHOULD,
+    Every,
+    Fail,
     assert_equal,
     assert_same_calls,
     assert_same_text,
     check,
     inconclusive_unless,
     reproduced,
+    shown,
 )
 from conformance.kit.steadiness import beginning
 
+QUESTIONS = 4
+"""Questions that must get a broken response only when they are sent again, so that it is no chance."""
 SOURCE = "docs:guides/conversation-state requests are independent"
 
 
@@ -107,6 +116,42 @@ def test_a_client_that_left_leaves_nothing(after_leaving: list[Chat]) -> None:
 def test_an_error_leaves_nothing(after_error: list[Chat]) -> None:
     """A request that was rejected, or that failed, has no effect on the next one."""
     assert_unchanged(after_error, accepted=False)
+
+
+BROKEN = re.compile(r"(.{1,12}?)\1{7,}.{0,12}", re.DOTALL)
+"""A text that repeats one token, or a few, again and again."""
+
+
+def is_broken(answer: Chat) -> bool:
+    """Whether a response is empty, or nothing but one token again and again."""
+    return not answer.tool_calls and (not answer.said.strip() or BROKEN.fullmatch(answer.said.strip()) is not None)
+
+
+def broken_again(answers: Iterator[Answer]) -> set[str]:
+    """The responses that are broken though the first one to the same request of their scenario is not.
+
+    Responses of a model may be broken by chance, but then some of the first ones are broken, too: none is returned.
+    """
+    firsts = dict[tuple[str, str], bool]()
+    broken = dict[str, str]()
+    for answer in answers:
+        if not (isinstance(answer, Chat) and answer.ok and answer.readable) or answer.sent.get("temperature") != 0:
+            continue
+        sent = json.dumps(answer.sent, sort_keys=True)
+        first = firsts.setdefault((answer.name.partition("[")[0], sent), is_broken(answer))
+        if first and not is_broken(answer):
+            return set()
+        if not first and is_broken(answer):
+            broken[answer.asked] = answer.name
+    return set(broken.values()) if len(broken) >= QUESTIONS else set()
+
+
+@check("concurrency", SHOULD, SOURCE)
+def test_a_repeated_request_gets_a_response(every: Every) -> None:
+    """A request that is sent again gets a response as at first, and not an empty one or one token again and again."""
+    for answer in every.accepted(Chat):
+        if answer.name in every.once(broken_again):
+            raise Fail(f"expected the response that came at first, got {shown(answer.said[:40])} ({answer.name})")
 
 
 @check("responses", SHOULD, SOURCE)

@@ -407,6 +407,13 @@ def test_values_rows(call_of_rows: Chat, call_of_rows_streamed: Chat) -> None:
 
 
 @check("tools", SHOULD, STRICT)
+def test_values_unions(call_of_unions: Chat, call_of_unions_streamed: Chat) -> None:
+    """Values whose `type` is an array, such as `["array", "null"]`, keep their type in `arguments`."""
+    unharmed(call_of_unions)
+    unharmed(call_of_unions_streamed)
+
+
+@check("tools", SHOULD, STRICT)
 def test_values_nested(call_of_nested: Chat) -> None:
     """Empty arrays and objects inside arrays and objects stay unchanged in `arguments`."""
     unharmed(call_of_nested)

@@ -193,6 +193,14 @@ def test_the_image_of_a_later_turn_is_seen(look_back: Chat, look_twice: list[Cha
     ignored_unless(first != second, "expected other logprobs for another second image, got the same")
 
 
+@check("vision", SHOULD, "docs:guides/images-vision image input requirements")
+def test_the_last_of_six_images_is_seen(look_six_times: list[Chat]) -> None:
+    """A conversation may have an image in each of six turns, and the model sees the last one, not an earlier one."""
+    first, second = ([(entry["token"], entry["logprob"]) for entry in answer.logprobs] for answer in look_six_times)
+    inconclusive_unless(first and second, "the response has no logprobs")
+    ignored_unless(first != second, "expected other logprobs for another last image, got the same")
+
+
 @check("vision", SHOULD, "openapi:ChatCompletionRequestAssistantMessage.tool_calls")
 def test_calls_beside_an_image_are_read(look_after_calls: list[Chat]) -> None:
     """Earlier tool calls are part of the prompt in a conversation with an image, as they are without one."""
