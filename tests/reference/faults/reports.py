@@ -289,7 +289,7 @@ add(
         hooks={"script": _one_token, **ALL},
         on=frozenset([CHAT]),
         stream=False,
-        when=lambda call: set(call.body) <= PLAIN and "Count from" in json.dumps(call.body["messages"]),
+        when=lambda call: set(call.body) <= PLAIN and "Count from" in json.dumps(call.body.get("messages")),
     )
 )
 
