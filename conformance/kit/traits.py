@@ -13,6 +13,9 @@ KINDS = {dict: "objects", str: "strings", list: "arrays", int: "numbers", float:
 MANY = 16
 """Elements of an array, or hundreds of a number, from which a server may have a limit of its own."""
 
+BOUNDS = (1, 5)
+"""Numbers up to which a server may accept a parameter, as Anthropic's models a `temperature`; more is another value."""
+
 VALUES = ("tool_choice", "reasoning_effort", "role", "type", "n", "best_of", "encoding_format", "truncation")
 """Parameters whose values are told apart; of others the kind of value is."""
 
@@ -33,8 +36,6 @@ def traits(answer: Answer) -> frozenset[str]:
     found = set[str]()
     found.update(f"header {name}" for name, _ in answer.exchange.request.headers)
     for name, value in answer.sent.items():
-        if value is False:
-            continue
         found.add(f"`{name}`: {_kind(name, value)}")
         if name in ("messages", "input", "prompt"):
             found.update(_parts(value))
@@ -52,7 +53,8 @@ def _kind(name: str, value: Any) -> str:
     if isinstance(value, bool) or (name in VALUES and isinstance(value, str | int)):
         return str(value).lower()
     if isinstance(value, dict):
-        return f"an object of type {value.get('type')}" if "type" in value else "an object"
+        kind = f"an object of type {value.get('type')}" if "type" in value else "an object"
+        return kind if value else "an empty object"
     if isinstance(value, list):
         size = "no" if not value else "many" if len(value) > MANY else "some"
         return f"an array of {size} {KINDS.get(type(value[0]), 'values') if value else 'values'}"
@@ -60,7 +62,10 @@ def _kind(name: str, value: Any) -> str:
         return "a string" if value else "an empty string"
     if isinstance(value, int) and abs(value) > 100 * MANY:
         return f"a number of {len(str(abs(value)))} digits"
-    return "a number" if value else "0"
+    if not value:
+        return "0"
+    most = next((f" up to {bound}" for bound in BOUNDS if abs(value) <= bound), "")
+    return f"{'a negative' if value < 0 else 'a'} number{most}"
 
 
 def _parts(value: Any) -> Iterator[str]:
@@ -70,6 +75,8 @@ def _parts(value: Any) -> Iterator[str]:
             for name in ("role", "type"):
                 if isinstance(one.get(name), str):
                     yield f"{name} {one[name]}"
+            if "role" in one and one.get("name") is not None:
+                yield f"role {one['role']} with a name"
             if "role" in one and one.get("content") is None:
                 beside = [name for name in INSTEAD if one.get(name)]
                 yield f"role {one['role']} without content, with {' and '.join(beside) or 'nothing'}"

@@ -23,6 +23,11 @@ ROWS = {
     "refuses-top-logprobs": {"logprobs"},
     "wants-turns-that-alternate": {"conversation"},
     "refuses-values-at-the-edge": {"max_tokens", "top_p"},
+    "as-groq": {"logprobs", "logit_bias", "n", "messages"},
+    "as-cerebras": {"frequency_penalty", "presence_penalty", "logit_bias", "chat"},
+    "forbids-what-it-does-not-know": {"logprobs", "logit_bias", "chat", "max_completion_tokens"},
+    "wants-temperatures-up-to-1": {"temperature"},
+    "wants-few-alternatives": {"logprobs"},
     "as-a-reasoning-model-of-openai": {
         *("temperature", "top_p", "frequency_penalty", "presence_penalty", "max_tokens", "logprobs", "logit_bias"),
         "stop",
