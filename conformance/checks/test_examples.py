@@ -20,7 +20,7 @@ from conformance.kit import (
 GUIDE = "guide:Usage Examples"
 DIMENSION = "Embedding dimension: "
 CONTENT = "`choices[0].message.content`"
-TOO_LONG = "is so long that only the end of the program's output is kept"
+TOO_LONG = f"{CONTENT} is so long that only the end of the program's output is kept"
 NO_CALL = "the model calls no function (`choices[0].message.tool_calls` is empty)"
 
 
@@ -88,7 +88,7 @@ def test_stream_in_python(example_stream_python: Ran) -> None:
     """The Python example of a stream prints the `content` deltas, joined."""
     assert example_stream_python.output, "expected a text, got an empty one (output of the program)"
     text = example_stream_python.got(Chat).text
-    inconclusive_unless(len(text) < 1000, f"{CONTENT} {TOO_LONG}")
+    inconclusive_unless(len(text) < 1000, TOO_LONG)
     assert_equal(example_stream_python.output, text, "output of the program, compared with the deltas")
 
 
@@ -110,7 +110,7 @@ def test_tools_in_python(example_tools_python: Ran) -> None:
 def test_json_in_python(example_json_python: Ran) -> None:
     """The Python example of JSON mode prints `content`, and can parse it as a JSON object."""
     document_ends(example_json_python)
-    inconclusive_unless(not example_json_python.is_cut, f"{CONTENT} {TOO_LONG}")
+    inconclusive_unless(not example_json_python.is_cut, TOO_LONG)
     printed = json.loads(example_json_python.output)
     assert isinstance(printed, dict), f"expected a JSON object, got {type(printed).__name__} (output of the program)"
 
@@ -201,7 +201,7 @@ def assert_printed(ran: Ran) -> None:
 def assert_prints_content(ran: Ran) -> None:
     """End the check unless the program printed the text of the response, which must not be empty."""
     assert ran.output.strip(), "expected a text, got an empty one (output of the program)"
-    inconclusive_unless(not ran.is_cut, f"{CONTENT} {TOO_LONG}")
+    inconclusive_unless(not ran.is_cut, TOO_LONG)
     assert_equal(ran.output.strip(), ran.got(Chat).text.strip(), f"output of the program, compared with {CONTENT}")
 
 
