@@ -89,7 +89,7 @@ def additions(answers: Iterator[Answer]) -> dict[str, Added]:
         messages = answer.sent.get("messages")
         if is_bad(answer) or (answer.sent.get("n") or 1) > 1 or not isinstance(messages, list):
             continue
-        if not messages or messages[-1].get("role") == "assistant":
+        if not messages or not isinstance(messages[-1], dict) or messages[-1].get("role") == "assistant":
             continue  # Servers may continue this message, and then its prompt has no frame for another one.
         tokens = answer.tokens("prompt")
         seen.setdefault(prompt_of(answer) or "", (answer.name, tokens))
