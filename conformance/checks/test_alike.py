@@ -98,10 +98,17 @@ def additions(answers: Iterator[Answer]) -> dict[str, Added]:
     found = {}
     for name, tokens, messages, beginnings in asked:
         for at in range(len(messages) - 1, 0, -1):
+            if instructs(messages[at:]) and not instructs(messages[:at]):
+                continue  # They may replace the instructions that the model's template begins with.
             if earlier := seen.get(beginnings[at] or ""):
                 found[name] = Added(earlier[0], tokens - earlier[1], messages[at:])
                 break
     return found
+
+
+def instructs(messages: list[dict[str, Any]]) -> bool:
+    """Whether there is a message of the system or the developer."""
+    return any(one.get("role") in ("system", "developer") for one in messages)
 
 
 def has_reasoning(messages: list[dict[str, Any]]) -> bool:

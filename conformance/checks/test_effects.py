@@ -67,7 +67,9 @@ def _parts(answer: Answer) -> list[Part]:
 
 
 def _ended(part: Part) -> bool:
-    """Whether the model came to its end."""
+    """Whether the model came to its end, and not inside of its reasoning."""
+    if part.reasoning and not part.text.strip() and not _called(part):
+        return False
     return part.finish_reason not in ("length", None) if isinstance(part, Choice) else not part.truncated
 
 

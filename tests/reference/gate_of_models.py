@@ -23,6 +23,7 @@ OPEN = 0.05
 
 OPEN_BY = {
     "thinks-without-end": 0.48,  # No answer ever comes.
+    "never-ends": 0.06,
     "gibberish-by-chance": 0.30,
     "gibberish": 0.30,
     "refusal-field": 0.25,

@@ -120,7 +120,7 @@ def _after_result(call: Call) -> bool:
 def reasons_after_results(said: Script, call: Call) -> Script:
     """After the result of a tool it writes its answer as reasoning, and ends."""
     free = [step.token for step in said.steps if step.channel == "content"]
-    return said if _effort(call) == "none" else Script(thought(decode(free)))
+    return said if _effort(call) == "none" or not free else Script(thought(decode(free)))
 
 
 # What stands around the text
