@@ -199,14 +199,13 @@ def details_of(streamed: bool) -> Callable[[Iterator[Answer]], dict[str, set[str
 
 def told_of(answer: Generated) -> set[str]:
     """The details of a response's `usage` that are not null, such as `prompt_tokens_details.cached_tokens`."""
-    usages = [one.get("usage") or {} for one in answer.objects]
-    return {
-        f"{name}.{field}"
-        for usage in usages
-        for name in ("prompt_tokens_details", "completion_tokens_details")
-        for field, value in (usage.get(name) or {}).items()
-        if value is not None
-    }
+    found = set()
+    for usage in (one.get("usage") for one in answer.objects):
+        for name in ("prompt_tokens_details", "completion_tokens_details"):
+            details = usage.get(name) if isinstance(usage, dict) else None
+            told = details.items() if isinstance(details, dict) else ()
+            found |= {f"{name}.{field}" for field, value in told if value is not None}
+    return found
 
 
 IN_STREAMS, IN_PLAIN = details_of(True), details_of(False)
