@@ -128,10 +128,8 @@ class Bench:
     def flips(self, fault: Fault, among: Collection[str] = ()) -> dict[str, CheckResult]:
         """The results of the checks, or of those `among` them, that end otherwise than without the fault."""
         checks = [check for check in self.checks if not among or check.id in among]
-        of_all = any("every" in check.scenarios for check in checks)
-        read = set(self.recorded) if of_all else {name for check in checks for name in _needed(check)}
-        touched = self.touched(fault, read)
-        touched |= {name for name in read if touched & set(scenario.with_needs([name]))}
+        touched = self.touched(fault)
+        touched |= {name for name in self.recorded if touched & set(scenario.with_needs([name]))}
         touched |= {name for name in scenario.with_needs(touched) if self._is_stored(name)}
         again = self._record(touched, fault, one_by_one=fault.concurrent)
         if not _NOT_IN_THE_BODY & set(fault.hooks):
@@ -156,9 +154,9 @@ class Bench:
                     del flipped[check.id]
         return flipped
 
-    def touched(self, fault: Fault, among: Collection[str] = ()) -> set[str]:
-        """The scenarios, or those `among` them, whose responses the fault changes, so far as a rehearsal tells."""
-        return {name for name in among or self.recorded if self._touches(fault, name)}
+    def touched(self, fault: Fault) -> set[str]:
+        """The scenarios whose responses the fault changes, so far as a rehearsal tells."""
+        return {name for name in self.recorded if self._touches(fault, name)}
 
     def outcomes(self, fault: Fault, among: Collection[str] = ()) -> dict[str, str]:
         """The outcomes of the checks, or of those `among` them, that a fault flips."""
