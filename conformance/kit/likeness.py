@@ -33,12 +33,12 @@ DEFAULTS: dict[str, Any] = {
 
 def prompt_of(answer: Answer) -> str | None:
     """What decides how many tokens the prompt of a request has."""
-    return _told(answer, INERT | GREEDY | SAMPLING - {"suffix"})
+    return _key(answer, INERT | GREEDY | SAMPLING - {"suffix"})
 
 
 def beginning_of(answer: Answer, number: int) -> str | None:
     """What decides the prompt of a request that has only this `number` of messages, the first ones."""
-    return _told(answer, INERT | GREEDY | SAMPLING, number)
+    return _key(answer, INERT | GREEDY | SAMPLING, number)
 
 
 def decided_by(answer: Answer) -> str | None:
@@ -46,12 +46,12 @@ def decided_by(answer: Answer) -> str | None:
     sent = answer.sent
     if sent.get("temperature") != 0:
         return None
-    return _told(answer, INERT | GREEDY)
+    return _key(answer, INERT | GREEDY)
 
 
 def decided_before_stop(answer: Answer) -> str | None:
     """What decides the response to a request at `temperature: 0` up to its first `stop` string."""
-    return None if answer.sent.get("temperature") != 0 else _told(answer, INERT | GREEDY | {"stop"})
+    return None if answer.sent.get("temperature") != 0 else _key(answer, INERT | GREEDY | {"stop"})
 
 
 def differing(answer: Answer, other: Answer) -> str:
@@ -63,18 +63,18 @@ def differing(answer: Answer, other: Answer) -> str:
 
 
 _KNOWN: WeakKeyDictionary[Answer, dict[Any, str | None]] = WeakKeyDictionary()
-"""The strings made for each response: several rules compare each one with all others."""
+"""The keys of each response: several rules compare it with all others."""
 
 
-def _told(answer: Answer, without: Collection[str], messages: int | None = None) -> str | None:
+def _key(answer: Answer, without: Collection[str], messages: int | None = None) -> str | None:
     known = _KNOWN.setdefault(answer, {})
     about = frozenset(without), messages
     if about not in known:
-        known[about] = _tell(answer, without, messages)
+        known[about] = _make_key(answer, without, messages)
     return known[about]
 
 
-def _tell(answer: Answer, without: Collection[str], messages: int | None) -> str | None:
+def _make_key(answer: Answer, without: Collection[str], messages: int | None) -> str | None:
     sent = answer.sent
     if not sent or answer.exchange.request.method != "POST":
         return None

@@ -15,6 +15,7 @@ from tests.reference.faults.combined import _many
 from tests.reference.faults.kit import (
     add,
     events,
+    history,
     payload,
     request,
     sent,
@@ -390,20 +391,11 @@ def first_calls_share_an_id(body: Any, _call: Call) -> None:
             return
 
 
-def _calls_lost(history: list[Message], _call: Call) -> list[Message]:
+@history(CHAT)
+def calls_lost_beside_images(history: list[Message], _call: Call) -> list[Message]:
+    """Beside an image, an earlier message that has only calls is dropped."""
     seen = any(message.images for message in history)
     return [message for message in history if not (seen and message.calls and not message.text)]
-
-
-add(
-    Fault(
-        name="calls-lost-beside-images",
-        sentence="Beside an image, an earlier message that has only calls is dropped.",
-        area="drawn",
-        hooks={"history": _calls_lost},
-        on=frozenset([CHAT]),
-    )
-)
 
 
 @events(CHAT, when=with_tools)
@@ -485,21 +477,12 @@ def images_of_two_messages_crash(body: Any, _call: Call) -> None:
         raise ValueError("Image features and image tokens do not match")
 
 
-def _first_image_again(history: list[Message], _call: Call) -> None:
+@history(CHAT)
+def later_images_are_the_first(history: list[Message], _call: Call) -> None:
+    """The image of a later turn is treated as that of the first."""
     seen = [message for message in history if message.images]
     for message in seen[1:]:
         message.images = seen[0].images[:1]
-
-
-add(
-    Fault(
-        name="later-images-are-the-first",
-        sentence="The image of a later turn is treated as that of the first.",
-        area="drawn",
-        hooks={"history": _first_image_again},
-        on=frozenset([CHAT]),
-    )
-)
 
 
 @request(CHAT)

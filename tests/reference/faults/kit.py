@@ -83,6 +83,7 @@ def _named(kind: str) -> Callable[..., Callable[[Hook], Hook]]:
 
 sent = _named("sent")
 request = _named("request")
+history = _named("history")
 sampling = _named("sampling")
 script = _named("script")
 reader = _named("reader")

@@ -11,7 +11,7 @@ from tests.reference.call import Call
 from tests.reference.fault import Fault
 from tests.reference.faults.behaviours import _rewritten
 from tests.reference.faults.chat import choices, messages
-from tests.reference.faults.kit import add, answer, events, payload, sampling, script, with_tools
+from tests.reference.faults.kit import add, answer, events, history, payload, sampling, script, with_tools
 from tests.reference.faults.tools import _calls, _functions
 from tests.reference.generator import Sampling, Script
 from tests.reference.messages import Message, render
@@ -190,7 +190,9 @@ add(
 )
 
 
-def _shrink(history: list[Message], call: Call) -> list[Message]:
+@history(CHAT)
+def large_limits_truncate_the_prompt(history: list[Message], call: Call) -> list[Message]:
+    """The beginning of the prompt is dropped until it leaves room for max_tokens."""
     limit = call.body.get("max_tokens") or call.body.get("max_completion_tokens")
     if not isinstance(limit, int):
         return history
@@ -200,17 +202,6 @@ def _shrink(history: list[Message], call: Call) -> list[Message]:
     if (over := len(render(history, call.body.get("tools") or [])) - room) > 0:
         history[0].text = decode(encode(history[0].text)[over:])
     return history
-
-
-add(
-    Fault(
-        name="large-limits-truncate-the-prompt",
-        sentence="The beginning of the prompt is dropped until it leaves room for max_tokens.",
-        area="reports",
-        hooks={"history": _shrink},
-        on=frozenset([CHAT]),
-    )
-)
 
 
 @payload(CHAT)
@@ -360,36 +351,18 @@ add(
 )
 
 
-def _null_calls_dropped(history: list[Message], call: Call) -> list[Message]:
+@history(CHAT)
+def calls_without_content_dropped(history: list[Message], call: Call) -> list[Message]:
+    """An earlier message with calls is dropped if its content is null."""
     null = {at for at, one in enumerate(messages(call.body)) if one.get("tool_calls") and one.get("content") is None}
     return [message for at, message in enumerate(history) if at not in null]
 
 
-add(
-    Fault(
-        name="calls-without-content-dropped",
-        sentence="An earlier message with calls is dropped if its content is null.",
-        area="reports",
-        hooks={"history": _null_calls_dropped},
-        on=frozenset([CHAT]),
-    )
-)
-
-
-def _without_calls(history: list[Message], _call: Call) -> None:
+@history(CHAT)
+def earlier_calls_dropped(history: list[Message], _call: Call) -> None:
+    """Calls of earlier messages do not reach the model."""
     for message in history:
         message.calls = []
-
-
-add(
-    Fault(
-        name="earlier-calls-dropped",
-        sentence="Calls of earlier messages do not reach the model.",
-        area="reports",
-        hooks={"history": _without_calls},
-        on=frozenset([CHAT]),
-    )
-)
 
 
 def _called_before(call: Call) -> bool:
@@ -405,23 +378,14 @@ def later_arguments_are_a_key(said: Script, _call: Call) -> Script:
 # Images, legacy prompts and embeddings
 
 
-def _stale_image(history: list[Message], _call: Call) -> None:
+@history(CHAT)
+def fifth_image_is_an_earlier_one(history: list[Message], _call: Call) -> None:
+    """With five images in a conversation, the last one is treated as an earlier one."""
     shown = [(message, at) for message in history for at in range(len(message.images))]
     if len(shown) >= 5:
         message, at = shown[-1]
         earlier, place = shown[-3]
         message.images[at] = earlier.images[place]
-
-
-add(
-    Fault(
-        name="fifth-image-is-an-earlier-one",
-        sentence="With five images in a conversation, the last one is treated as an earlier one.",
-        area="reports",
-        hooks={"history": _stale_image},
-        on=frozenset([CHAT]),
-    )
-)
 
 
 @answer(EMBEDDINGS)

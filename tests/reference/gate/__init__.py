@@ -60,7 +60,7 @@ def _write_part(checks: Sequence[str], names: Sequence[str]) -> int:
         every = [check.id for check in on.checks]
         for name in names:
             entry = DECLARED.get(name, Declared())
-            tried = replace(entry, rows={c: seen for c, seen in entry.rows.items() if c in (checks or every)})
+            tried = replace(entry, rows={c: seen for c, seen in entry.rows.items() if not checks or c in checks})
             wrong, flipped = kills.steady_differences(tried, partial(_outcomes, on, FAULTS[name], checks))
             for line in kills.told(entry, wrong):
                 print(f"{name}: {line}", flush=True)
