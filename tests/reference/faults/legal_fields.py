@@ -148,7 +148,7 @@ def reasoning_null(body: Any, _call: Call) -> None:
 
 @payload("chat", legal=True)
 def cache_hits_in_usage(body: Any, _call: Call) -> None:
-    """`usage` has counts of the cache of its own, as DeepSeek sends them, and no details of the completion."""
+    """`usage` counts the cache in fields of its own, as DeepSeek's does, and has no details of the completion."""
     if usage := usage_of(body):
         cached = usage["prompt_tokens_details"]["cached_tokens"]
         usage["prompt_cache_hit_tokens"] = cached
@@ -159,7 +159,7 @@ def cache_hits_in_usage(body: Any, _call: Call) -> None:
 
 @payload(("chat", "completions"), legal=True)
 def tokens_beside_texts(body: Any, _call: Call) -> None:
-    """Choices have `stop_reason`, `matched_stop` and token ids, and responses times, as those of vLLM and SGLang."""
+    """Choices have `stop_reason`, `matched_stop` and token ids, and responses have times, as with vLLM and SGLang."""
     more = {"prompt_logprobs": None, "kv_transfer_params": None, "prompt_token_ids": [1, 2, 3], "prompt": []}
     body |= {"timings": {"predicted_per_second": 65.1}, "stats": {}, "time_info": {"created": 1723733419}, **more}
     for choice in choices(body):
@@ -169,7 +169,7 @@ def tokens_beside_texts(body: Any, _call: Call) -> None:
 
 @payload("chat", legal=True)
 def sources_of_the_text(body: Any, _call: Call) -> None:
-    """Responses have citations, search results and images, which nobody asked for, as Perplexity's."""
+    """Responses have citations, search results and images, like Perplexity's."""
     body["citations"] = ["https://example.com/a?b=<c>"]
     body["search_results"] = [{"title": "T", "url": "https://example.com", "date": None, "snippet": "😀 …"}]
     body["num_sources_used"] = 0
@@ -197,7 +197,7 @@ def _random(length: int) -> str:
 
 @payload("chat", legal=True)
 def call_ids_of_nine_letters(body: Any, call: Call) -> None:
-    """Ids of calls have nine letters and digits, as Mistral's."""
+    """Ids of calls have nine letters and digits, like Mistral's."""
     for made in calls_of(body):
         if made.get("id"):
             made["id"] = renamed(call, "nine", made["id"], _random(9))
@@ -205,7 +205,7 @@ def call_ids_of_nine_letters(body: Any, call: Call) -> None:
 
 @payload("chat", legal=True)
 def call_ids_name_the_function(body: Any, call: Call) -> None:
-    """Ids of calls are the function's name and a number that counts the conversation's calls, as Kimi K2's."""
+    """Ids of calls are the function's name and a number that counts the conversation's calls, like Kimi K2's."""
     earlier = call.body.get("messages")
     said = (
         [one.get("tool_calls") or [] for one in earlier if isinstance(one, dict)] if isinstance(earlier, list) else []
@@ -220,7 +220,7 @@ def call_ids_name_the_function(body: Any, call: Call) -> None:
 
 @payload("chat", stream=False, legal=True)
 def plain_calls_are_numbered(body: Any, _call: Call) -> None:
-    """Calls of plain responses have an `index`, as those of streams, and signatures, as Gemini's."""
+    """Calls of plain responses have an `index`, like those of streams, and signatures, like Gemini's."""
     for place, made in enumerate(calls_of(body)):
         made["index"] = place
         made["extra_content"] = {"google": {"thought_signature": "EjQKMgEM" * 40}}
@@ -248,7 +248,7 @@ def fingerprints_of_a_fleet(body: Any, call: Call) -> None:
 
 @payload(("chat", "completions"), legal=True)
 def created_before(body: Any, call: Call) -> None:
-    """`created` is when the batch was made in which the request waited, half a minute before."""
+    """`created` is half a minute before the request."""
     body["created"] = call.created - 30
 
 
@@ -276,7 +276,7 @@ def _add(body: Any, kind: str, more: int) -> None:
 
 @payload(("chat", "responses"), legal=True)
 def marks_of_prompts_are_counted(body: Any, _call: Call) -> None:
-    """Each prompt has 31 tokens that nobody sent: marks, and a system prompt of the template."""
+    """Each prompt has 31 more tokens: the template's markers and its own system prompt."""
     _add(body, "prompt", 31)
 
 
@@ -371,7 +371,7 @@ def no_entries_where_no_text(body: Any, call: Call) -> None:
 
 @answer("embeddings", legal=True)
 def usage_of_embeddings_has_more(body: Any, call: Call) -> None:
-    """The response to an embeddings request has an id, and `usage` counts no completion tokens, as vLLM's."""
+    """The response to an embeddings request has an id, and `usage` counts no completion tokens, like vLLM's."""
     body |= {"id": f"embd-{_random(32)}", "created": call.created}
     body["usage"] |= {"completion_tokens": 0, "prompt_tokens_details": None, "cost": 0.0}
     for one in body["data"]:
@@ -429,7 +429,7 @@ def errors_with_advice(body: Any, _call: Call) -> None:
 
 @error(legal=True)
 def errors_with_long_messages(body: Any, call: Call) -> None:
-    """Messages of errors have several lines, and repeat the request, so far as it is not secret."""
+    """Messages of errors have several lines, and repeat the request without its secrets."""
     sent = "\n".join(f"  {name} = {value!r}" for name, value in call.body.items())[:3000]
     body["error"]["message"] = f"1 validation error:\n\n{body['error']['message']}\n\tinput:\n{sent} 😀"
     body["error"] |= {"status": "INVALID_ARGUMENT", "details": [{"@type": "BadRequest", "loc": ["body", 0]}]}

@@ -33,7 +33,7 @@ def _like(host: str, *habits: str) -> None:
     add(
         Fault(
             name=f"hosted-like-{host.lower().replace(' ', '-')}",
-            sentence=f"Responses are as those of {host}, in all that the API leaves free.",
+            sentence=f"Responses look like those of {host} in everything that the API leaves open.",
             area="legal_hosts",
             hooks={kind: through(kind) for kind in sorted(kinds)},
             legal=True,

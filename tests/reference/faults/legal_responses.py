@@ -47,7 +47,7 @@ def keepalive_events(stream: Events, _call: Call) -> Events:
 
 @events("responses", legal=True)
 def events_of_other_kinds(stream: Events, _call: Call) -> Events:
-    """Events come that the API does not name, with what the server knows about its work."""
+    """There are events that the API does not name, which tell how far the server is."""
 
     def more() -> Events:
         for number, event in enumerate(stream):
@@ -255,7 +255,7 @@ def _asks_for_text(call: Call) -> bool:
 add(
     Fault(
         name="commentary-and-answer",
-        sentence="A message is two, the first of which has the phase `commentary`, as with newer models of OpenAI.",
+        sentence="There are two messages, and the first has the phase `commentary`, as with newer models of OpenAI.",
         area="legal_responses",
         hooks={"payload": _split, "events": _in_two},
         on=frozenset(["responses"]),
