@@ -32,6 +32,9 @@ from conformance.kit import (
 BEGINNING = 8
 """Characters that are compared of two continuations; the rest may differ where prompts are computed together."""
 
+LONG = 80
+"""Characters of a text that no server makes in one step, even if it accepts several tokens that were guessed."""
+
 TEXT = "`choices[0].text`"
 INDEXES = "`choices[].index`"
 PROMPT_TOKENS, COMPLETION_TOKENS = "`usage.prompt_tokens`", "`usage.completion_tokens`"
@@ -117,6 +120,15 @@ def test_stream_joins_to_the_text(continuation: Completion, continuation_streame
         continuation.finish_reason,
         "`choices[0].finish_reason` of the streamed response",
     )
+
+
+@check("completions", SHOULD, "openapi:CreateCompletionRequest.stream")
+def test_a_long_text_comes_in_pieces(long_continuation_streamed: Completion) -> None:
+    """A stream has the `text` of a long continuation in several chunks."""
+    text = long_continuation_streamed.text
+    inconclusive_unless(len(text) > LONG, f"expected more than {LONG} characters of text, got fewer", actual=text)
+    written = [raw["text"] for raw in long_continuation_streamed.pieces() if raw.get("text")]
+    assert_more(len(written), 1, f"number of chunks with `text`, for {len(text)} characters")
 
 
 @check("completions", SHOULD, "openapi:ChatCompletionStreamOptions.include_usage")

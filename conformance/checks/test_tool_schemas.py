@@ -495,6 +495,18 @@ def test_large_definitions_are_never_truncated(tools_of_30_kb: Chat) -> None:
         assert_at_least(tools_of_30_kb.tokens("prompt"), 4000, "`usage.prompt_tokens` with 30 kB of tools")
 
 
+@check("tools", SHOULD, "openapi:CreateChatCompletionRequest.tools")
+def test_a_long_description_may_describe_a_function(
+    weather_described_at_length: Chat, weather_described_at_length_streamed: Chat
+) -> None:
+    """A function with a description of 4 kB is called if `tool_choice` is `required`, or the request is rejected."""
+    for answer in (weather_described_at_length, weather_described_at_length_streamed):
+        if not answer.cleanly_refused:
+            answer.assert_accepted()
+            inconclusive_unless(answer.tool_calls or not answer.truncated, "the model's call was truncated")
+            assert_at_least(len(answer.tool_calls), 1, f"{answer.name}: number of `tool_calls`")
+
+
 @check("tools", SHOULD, PARAMETERS)
 def test_no_keyword_keeps_the_model_from_answering(capital: Chat, capital_odd_tools: Chat) -> None:
     """A request gets a response even if a function that it need not call has a schema keyword that grammars lack."""

@@ -146,6 +146,28 @@ def text_after_reasoning_in_one_piece(stream: Iterator[Any], _call: Call) -> Ite
             yield event
 
 
+@events(COMPLETIONS)
+def legacy_streams_come_in_one_piece(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
+    """A stream of /completions has the whole text of each choice in its last chunk."""
+    held: dict[int, str] = {}
+    for event in stream:
+        for choice in choices(event):
+            text = held.pop(choice["index"], "") + choice["text"]
+            choice["text"] = text if choice["finish_reason"] else ""
+            if not choice["finish_reason"]:
+                held[choice["index"]] = text
+        yield event
+
+
+@answer(CHAT, when=lambda call: len(json.dumps(call.body.get("tools"))) > 3_000)
+def long_descriptions_give_nothing(body: Any, _call: Call) -> None:
+    """With long descriptions of tools, the plain response is empty instead of a call."""
+    for choice in choices(body):
+        choice["message"].pop("tool_calls", None)
+        choice["message"]["content"] = ""
+        choice["finish_reason"] = "stop"
+
+
 @events(CHAT, when=lambda call: bool(call.body.get("stop")))
 def held_text_comes_twice(stream: Iterator[Any], _call: Call) -> Iterator[Any]:
     """With stop, text that was held back as the possible beginning of a stop string comes twice."""
