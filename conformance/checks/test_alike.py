@@ -19,6 +19,7 @@ from conformance.kit import (
     assert_in,
     assert_same_text,
     beginning_of,
+    call_markup_in,
     check,
     decided_before_stop,
     decided_by,
@@ -143,7 +144,11 @@ def test_added_messages_are_read(every: Every) -> None:
 
 @check("chat", SHOULD, "openapi:CreateChatCompletionRequest")
 def test_chat_responses_are_the_same(
-    calls_beside_parts: list[Chat], kinds_together: list[Chat], models_together: list[Answer], every: Every
+    calls_beside_parts: list[Chat],
+    kinds_together: list[Chat],
+    models_together: list[Answer],
+    penalties_beside_neutral: list[Chat],
+    every: Every,
 ) -> None:
     """At `temperature: 0`, `n`, `logprobs`, `stream`, `seed`, `user` and the like change no response."""
     for other, answer in every.twins(Chat, decided_by):
@@ -197,6 +202,8 @@ def test_stop_changes_nothing_before_it(stops_crossed: list[Chat], stops_beside:
         if not stops(answer) or answer.sent.get("echo") or len(other.choices) != 1:
             continue
         known = other.choice
+        if call_markup_in(known.text):  # A truncated call that comes as text is another check's.
+            continue
         elsewhere = shown([known.reasoning, [call.asks for call in known.tool_calls]], 20_000)
         if any(one in elsewhere for one in stops(answer)):
             continue

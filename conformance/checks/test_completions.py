@@ -32,7 +32,7 @@ from conformance.kit import (
 BEGINNING = 8
 """Characters that are compared of two continuations; the rest may differ where prompts are computed together."""
 
-LONG = 80
+LONG = 40
 """Characters of a text that no server makes in one step, even if it accepts several tokens that were guessed."""
 
 TEXT = "`choices[0].text`"

@@ -106,7 +106,7 @@ def _several_calls(answer: Answer, part: Part) -> str | None:
 
 
 @check("tool_choice", SHOULD, "openapi:ChatCompletionToolChoiceOption")
-def test_required_forces_a_call(every: Every) -> None:
+def test_required_forces_a_call(responses_beside: list[Response], every: Every) -> None:
     """`tool_choice: required` forces a call in each response, whatever else the request has."""
     assert_holds(every, _no_forced_call, "a tool call, as `tool_choice: required` forces")
 
@@ -228,7 +228,7 @@ def _unasked_logprobs(answer: Answer, part: Part) -> str | None:
 
 
 @check("stop", SHOULD, f"{REQUEST}.stop")
-def test_no_text_has_a_stop_string(every: Every) -> None:
+def test_no_text_has_a_stop_string(effects_beside: list[Chat], every: Every) -> None:
     """No text has one of its request's `stop` strings, whatever else the request has."""
     assert_holds(every, _a_stop_string, "a text without the strings of `stop`")
 
@@ -274,6 +274,57 @@ def _other_tokens(answer: Answer, part: Part) -> str | None:
 def test_logprobs_spell_the_text(stops_beside: list[Chat], every: Every) -> None:
     """The tokens of `logprobs.content` concatenate to `content` in each response, whatever else the request has."""
     assert_holds(every, _other_tokens, "the tokens of `content` in `logprobs.content`")
+
+
+# Sampling
+
+CERTAIN = 100
+"""The `logit_bias` that makes a token the only one."""
+
+
+def _another_token(answer: Answer, part: Part) -> str | None:
+    """What was written where one token has the highest bias: it must be that token, repeated."""
+    bias = answer.sent.get("logit_bias")
+    limit = answer.sent.get("max_tokens")
+    if not isinstance(bias, dict) or list(bias.values()) != [CERTAIN] or not isinstance(limit, int):
+        return None
+    if not isinstance(part, Choice) or part.finish_reason != "length":
+        return None
+    return "" if part.text and part.text == part.text[: len(part.text) // limit] * limit else shown(part.text)
+
+
+def _an_unlikely_token(answer: Answer, part: Part) -> str | None:
+    """Which token is not the likeliest, where no other can be drawn. A grammar and a penalty allow or prefer others."""
+    sent = answer.sent
+    changed = ("response_format", "logit_bias", "frequency_penalty", "presence_penalty")
+    greedy = sent.get("temperature") == 0 or sent.get("top_p") in (0, 1e-6)
+    if not isinstance(part, Choice) or not greedy or any(map(sent.get, changed)) or _called(part):
+        return None
+    if not isinstance(answer, Chat) or sent.get("tool_choice") not in (None, "auto", "none") or not part.logprobs:
+        return None
+    for entry in part.logprobs:
+        values = [one.get("logprob") for one in (entry, *(entry.get("top_logprobs") or ()))]
+        if len(values) < 2 or not all(isinstance(value, int | float) for value in values):
+            return None
+        if values[0] < max(values) - UNLIKELY:
+            return f"{shown(entry.get('token'))} with {values[0]:.2f}, where the likeliest has {max(values):.2f}"
+    return ""
+
+
+UNLIKELY = 0.2
+"""How much less a token's `logprob` must be than the likeliest one's: rounding makes equal ones differ by less."""
+
+
+@check("logit_bias", SHOULD, f"{REQUEST}.logit_bias")
+def test_a_bias_of_100_forces_its_token(biased_beside: list[Generated], every: Every) -> None:
+    """A `logit_bias` of 100 makes its token the only one in each response, whatever else the request has."""
+    assert_holds(every, _another_token, "one token, repeated until `max_tokens`")
+
+
+@check("temperature", SHOULD, "de-facto:temperature 0 is greedy")
+def test_the_likeliest_token_is_taken(likely_beside: list[Chat], every: Every) -> None:
+    """At `temperature: 0` or with a tiny `top_p`, each token is the likeliest one, whatever else the request has."""
+    assert_holds(every, _an_unlikely_token, "the likeliest tokens")
 
 
 # Streams

@@ -257,3 +257,13 @@ def test_presence_beyond_2_is_refused(bad_presence_penalty: list[Chat]) -> None:
 def test_presence_text_is_refused(bad_presence_penalty_text: Chat) -> None:
     """`presence_penalty` that is not a number is rejected with 400."""
     expect_rejection(bad_presence_penalty_text)
+
+
+@check("frequency_penalty", SHOULD, FREQUENCY)
+def test_frequency_counts_beside_other_parameters(penalties_beside: list[Chat]) -> None:
+    """`frequency_penalty` also changes a response with tools, and one after a tool's result."""
+    (plain, penalised), *beside = zip(penalties_beside[::2], penalties_beside[1::2], strict=True)
+    inconclusive_unless(plain.said != penalised.said, NO_EFFECT)
+    for alone, changed in beside:
+        if alone.ok and changed.ok and max(map(alone.text.count, "\n, ")) >= 20:
+            ignored_unless(changed.said != alone.said, f"{changed.name}: `frequency_penalty` has no effect")

@@ -110,3 +110,20 @@ def test_text_is_refused(bad_seed_text: Chat) -> None:
 def test_fraction_is_refused(bad_seed_fraction: Chat) -> None:
     """`seed` that is not an integer is rejected with 400."""
     expect_rejection(bad_seed_fraction)
+
+
+@check("seed", SHOULD, REQUEST)
+def test_repeats_the_answer_beside_other_parameters(
+    hot: list[Chat], sampled: list[Chat], sampled_again: list[Chat], seeded_beside: list[Chat]
+) -> None:
+    """The same `seed` gives the same response also with a JSON schema, with tools, and after a tool's result."""
+    repeated = reproduced(sampled, sampled_again, sampled, hot)
+    inconclusive_unless(len({t.text for t in hot}) > 1, SAME)
+    inconclusive_unless(repeated >= 3, NOT_REPEATED)
+    accepted = [four for four in zip(*[iter(seeded_beside)] * 4, strict=True) if all(one.ok for one in four)]
+    inconclusive_unless(accepted, "none of these requests was accepted")
+    for one, other, one_again, other_again in accepted:
+        ignored_unless(
+            one.said == one_again.said or other.said == other_again.said,
+            f"expected the same response to the same `seed`, got another for both seeds ({one_again.name})",
+        )

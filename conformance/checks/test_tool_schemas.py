@@ -499,7 +499,7 @@ def test_large_definitions_are_never_truncated(tools_of_30_kb: Chat) -> None:
 def test_a_long_description_may_describe_a_function(
     weather_described_at_length: Chat, weather_described_at_length_streamed: Chat
 ) -> None:
-    """A function with a description of 4 kB is called if `tool_choice` is `required`, or the request is rejected."""
+    """A function with a description of 1 kB is called if `tool_choice` is `required`, or the request is rejected."""
     for answer in (weather_described_at_length, weather_described_at_length_streamed):
         if not answer.cleanly_refused:
             answer.assert_accepted()

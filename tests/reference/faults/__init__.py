@@ -6,12 +6,13 @@ import importlib
 import pkgutil
 
 from tests.reference.fault import Fault
-from tests.reference.faults import kit
+from tests.reference.faults import kit, pairs
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
 FAULTS: dict[str, Fault] = kit.FAULTS
+_BY_NAME = {**FAULTS, **pairs.PAIRS}
 
 
 class UnknownFault(Exception):
@@ -21,6 +22,6 @@ class UnknownFault(Exception):
 def get(fault: str | Fault) -> Fault:
     if isinstance(fault, Fault):
         return fault
-    if fault not in FAULTS:
+    if fault not in _BY_NAME:
         raise UnknownFault(fault)
-    return FAULTS[fault]
+    return _BY_NAME[fault]

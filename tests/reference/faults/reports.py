@@ -159,7 +159,7 @@ def legacy_streams_come_in_one_piece(stream: Iterator[Any], _call: Call) -> Iter
         yield event
 
 
-@answer(CHAT, when=lambda call: len(json.dumps(call.body.get("tools"))) > 3_000)
+@answer(CHAT, when=lambda call: len(json.dumps(call.body.get("tools"))) > 1_000)
 def long_descriptions_give_nothing(body: Any, _call: Call) -> None:
     """With long descriptions of tools, the plain response is empty instead of a call."""
     for choice in choices(body):
