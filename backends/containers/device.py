@@ -97,6 +97,11 @@ def facts(name: str, ask: Callable[[list[str]], str | None]) -> dict[str, str]:
     return found
 
 
+def is_here() -> bool:
+    """Whether this host has a device other than its CPU."""
+    return any(not _missing(name) for name in known() if name != "cpu")
+
+
 def _missing(name: str) -> str | None:
     """What the host lacks for the device, in words; None if nothing."""
     data = known()[name]
