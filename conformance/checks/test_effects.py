@@ -288,7 +288,7 @@ def _another_token(answer: Answer, part: Part) -> str | None:
     limit = answer.sent.get("max_tokens")
     if not isinstance(bias, dict) or list(bias.values()) != [CERTAIN] or not isinstance(limit, int):
         return None
-    if not isinstance(part, Choice) or part.finish_reason != "length":
+    if not isinstance(part, Choice) or _called(part):
         return None
     return "" if part.text and part.text == part.text[: len(part.text) // limit] * limit else shown(part.text)
 
