@@ -147,7 +147,7 @@ def test_chat_responses_are_the_same(
     calls_beside_parts: list[Chat],
     kinds_together: list[Chat],
     models_together: list[Answer],
-    penalties_beside_neutral: list[Chat],
+    sampled_beside_neutral: list[Chat],
     every: Every,
 ) -> None:
     """At `temperature: 0`, `n`, `logprobs`, `stream`, `seed`, `user` and the like change no response."""

@@ -278,20 +278,6 @@ def test_logprobs_spell_the_text(stops_beside: list[Chat], every: Every) -> None
 
 # Sampling
 
-CERTAIN = 100
-"""The `logit_bias` that makes a token the only one."""
-
-
-def _another_token(answer: Answer, part: Part) -> str | None:
-    """What was written where one token has the highest bias: it must be that token, repeated."""
-    bias = answer.sent.get("logit_bias")
-    limit = answer.sent.get("max_tokens")
-    if not isinstance(bias, dict) or list(bias.values()) != [CERTAIN] or not isinstance(limit, int):
-        return None
-    if not isinstance(part, Choice) or _called(part):
-        return None
-    return "" if part.text and part.text == part.text[: len(part.text) // limit] * limit else shown(part.text)
-
 
 def _an_unlikely_token(answer: Answer, part: Part) -> str | None:
     """Which token is not the likeliest, where no other can be drawn. A grammar and a penalty allow or prefer others."""
@@ -313,12 +299,6 @@ def _an_unlikely_token(answer: Answer, part: Part) -> str | None:
 
 UNLIKELY = 0.2
 """How much less a token's `logprob` must be than the likeliest one's: rounding makes equal ones differ by less."""
-
-
-@check("logit_bias", SHOULD, f"{REQUEST}.logit_bias")
-def test_a_bias_of_100_forces_its_token(biased_beside: list[Generated], every: Every) -> None:
-    """A `logit_bias` of 100 makes its token the only one in each response, whatever else the request has."""
-    assert_holds(every, _another_token, "one token, repeated until `max_tokens`")
 
 
 @check("temperature", SHOULD, "de-facto:temperature 0 is greedy")
