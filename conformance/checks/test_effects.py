@@ -297,8 +297,9 @@ def _an_unlikely_token(answer: Answer, part: Part) -> str | None:
     return ""
 
 
-UNLIKELY = 0.2
-"""How much less a token's `logprob` must be than the likeliest one's: rounding makes equal ones differ by less."""
+UNLIKELY = 3
+"""How much less a token's `logprob` must be than the likeliest one's. A model's own settings may have a small penalty
+for repetition, which moves tokens by less, and servers report `logprob` without it."""
 
 
 @check("temperature", SHOULD, "de-facto:temperature 0 is greedy")
