@@ -279,6 +279,11 @@ def test_logprobs_spell_the_text(stops_beside: list[Chat], every: Every) -> None
 # Sampling
 
 
+UNLIKELY = 3
+"""How much less a token's `logprob` must be than the likeliest one's. A model's own settings may have a small penalty
+for repetition, which moves tokens by less, and servers report `logprob` without it."""
+
+
 def _an_unlikely_token(answer: Answer, part: Part) -> str | None:
     """Which token is not the likeliest, where no other can be drawn. A grammar and a penalty allow or prefer others."""
     sent = answer.sent
@@ -295,11 +300,6 @@ def _an_unlikely_token(answer: Answer, part: Part) -> str | None:
         if values[0] < max(values) - UNLIKELY:
             return f"{shown(entry.get('token'))} with {values[0]:.2f}, where the likeliest has {max(values):.2f}"
     return ""
-
-
-UNLIKELY = 3
-"""How much less a token's `logprob` must be than the likeliest one's. A model's own settings may have a small penalty
-for repetition, which moves tokens by less, and servers report `logprob` without it."""
 
 
 @check("temperature", SHOULD, "de-facto:temperature 0 is greedy")

@@ -264,6 +264,7 @@ def test_frequency_counts_beside_other_parameters(penalties_beside: list[Chat]) 
     """`frequency_penalty` also changes a response with tools, and one after a tool's result."""
     (plain, penalised), *beside = zip(penalties_beside[::2], penalties_beside[1::2], strict=True)
     inconclusive_unless(plain.said != penalised.said, NO_EFFECT)
-    for alone, changed in beside:
-        if alone.ok and changed.ok and max(map(alone.text.count, "\n, ")) >= 20:
-            ignored_unless(changed.said != alone.said, f"{changed.name}: `frequency_penalty` has no effect")
+    telling = [two for two in beside if all(one.ok for one in two) and max(map(two[0].text.count, "\n, ")) >= 20]
+    inconclusive_unless(telling, NO_SEPARATOR)
+    for alone, changed in telling:
+        ignored_unless(changed.said != alone.said, f"{changed.name}: `frequency_penalty` has no effect")

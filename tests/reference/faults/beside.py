@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.reference.faults.kit import having, ignored, request, with_tools
+from tests.reference.faults.kit import having, ignored, request, several_choices, with_tools
 
 CHAT, RESPONSES = "chat", "responses"
-
-
-def _several(call: Any) -> bool:
-    return (call.body.get("n") or 1) > 1
 
 
 def _accented(call: Any) -> bool:
     return not str(call.body.get("input")).isascii()
 
 
-ignored("logit_bias", on=CHAT, where="beside n", when=_several)
+ignored("logit_bias", on=CHAT, where="beside n", when=several_choices)
 ignored("frequency_penalty", on=CHAT, where="beside tools", when=with_tools)
 ignored("seed", on=CHAT, where="beside tools", when=with_tools)
 ignored("stop", on=CHAT, where="beside frequency_penalty", when=having("frequency_penalty"))

@@ -129,6 +129,10 @@ def with_tools(call: Any) -> bool:
     return bool(call.body.get("tools"))
 
 
+def several_choices(call: Any) -> bool:
+    return (call.body.get("n") or 1) > 1
+
+
 def having(name: str) -> Predicate:
     """Whether a request has a parameter."""
     return lambda call: call.body.get(name) is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.reference.fault import Fault
-from tests.reference.faults.kit import having, later_turn, with_tools
+from tests.reference.faults.kit import having, several_choices, with_tools
 
 Body = dict[str, Any]
 Beside = Callable[[Any], bool]
@@ -60,7 +60,7 @@ def _said(call: Any) -> str:
 
 HISTORY: Mapping[str, Beside] = {
     "a system message": _from("system", "developer"),
-    "an earlier response": later_turn,
+    "an earlier response": _from("assistant"),
     "a tool result": lambda call: any(
         one.get("role") == "tool" or one.get("type") == "function_call_output" for one in _items(call)
     ),
@@ -81,7 +81,7 @@ def _kind(kind: str) -> Beside:
 BESIDE: Mapping[str, Mapping[str, Beside]] = {
     "chat": {
         **{name: having(name) for name in ("stop", *SAMPLING, "max_tokens", "reasoning_effort", "stream_options")},
-        "n": lambda call: (call.body.get("n") or 1) > 1,
+        "n": several_choices,
         "logprobs": lambda call: call.body.get("logprobs") is True,
         "json_object": _kind("json_object"),
         "json_schema": _kind("json_schema"),
@@ -92,7 +92,7 @@ BESIDE: Mapping[str, Mapping[str, Beside]] = {
     },
     "completions": {
         **{name: having(name) for name in DROPPED["completions"]},
-        "n": lambda call: (call.body.get("n") or 1) > 1,
+        "n": several_choices,
         "several prompts": lambda call: isinstance(call.body.get("prompt"), list) and len(call.body["prompt"]) > 1,
         **TEXTS,
     },
